@@ -1,0 +1,2 @@
+package conflict
+type Rule string

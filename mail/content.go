@@ -1,0 +1,204 @@
+package mail
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"hash"
+	"strings"
+)
+
+// Content is what is known of a message's bytes, however they arrived: line
+// ends do not matter, CR LF, LF and any run of CRs before an LF are the same.
+type Content struct {
+	Digest Digest // of the whole message; zero when only the header was read
+	Header Digest // of the header block without the fields that sync tools add
+	Body   Digest // of what follows the header block; zero when only the header was read
+	Size   int64  // bytes with LF line ends
+	Wire   int64  // bytes with CR LF line ends, as a server would announce them
+	Net    int64  // Wire less the fields left out of Header
+	Fields int    // header fields that went into Header; 0 means no header to speak of
+}
+
+// SameMessage reports whether both contents are surely the same message:
+// equal bytes, or bytes that differ only in the fields sync tools add.
+func (c Content) SameMessage(d Content) bool {
+	if !c.Digest.IsZero() && c.Digest == d.Digest {
+		return true
+	}
+	return !c.Body.IsZero() && c.Body == d.Body && c.Header == d.Header
+}
+
+// toolFields are the header fields that mail tools put into a message for
+// their own bookkeeping; a message is the same with and without them.
+var toolFields = []string{"x-tuid", "x-offlineimap", "x-keywords", "x-uid", "status", "x-status"}
+
+func isToolField(name string) bool {
+	name = strings.ToLower(strings.TrimRight(name, " \t"))
+	for _, f := range toolFields {
+		if name == f {
+			return true
+		}
+	}
+	return false
+}
+
+// maxHeaderLine bounds what a Hasher holds of one header line to find out
+// which field it begins.
+const maxHeaderLine = 256
+
+// Hasher takes the bytes of a message, or of its header block alone, by Write
+// and tells its Content. It holds no more than one line's beginning in memory.
+// Call Content or HeaderOnly once, after the last Write.
+type Hasher struct {
+	raw, header, body hash.Hash // of the header block as it is, of the same for identity, of the rest
+
+	content   Content
+	crs       int64 // CRs seen and not yet known to be before an LF
+	inBody    bool
+	line      []byte // the beginning of the header line, until its field is known
+	decided   bool   // whether the line's field is known
+	leaving   bool   // the current field is left out
+	lineBytes int64
+}
+
+// NewHasher returns a Hasher for one message.
+func NewHasher() *Hasher {
+	return &Hasher{raw: sha256.New(), header: sha256.New(), body: sha256.New()}
+}
+
+// Write never fails.
+func (h *Hasher) Write(p []byte) (int, error) {
+	n := len(p)
+	for len(p) > 0 {
+		if h.inBody && h.crs == 0 {
+			p = h.bodyRun(p)
+			continue
+		}
+		switch c := p[0]; c {
+		case '\r':
+			h.crs++
+			p = p[1:]
+		case '\n':
+			h.crs = 0
+			h.put(p[:1])
+			p = p[1:]
+		default:
+			h.flushCRs()
+			i := bytes.IndexAny(p, "\r\n")
+			if i < 0 {
+				i = len(p)
+			}
+			h.put(p[:i])
+			p = p[i:]
+		}
+	}
+	return n, nil
+}
+
+// bodyRun takes p up to its first CR in one piece and returns what is left.
+// It stands on the path of every downloaded byte.
+func (h *Hasher) bodyRun(p []byte) []byte {
+	i := bytes.IndexByte(p, '\r')
+	switch {
+	case i < 0:
+		h.put(p)
+		return nil
+	case i > 0:
+		h.put(p[:i])
+		return p[i:]
+	}
+	h.crs++
+	return p[1:]
+}
+
+var cr = []byte{'\r'}
+
+func (h *Hasher) flushCRs() {
+	for ; h.crs > 0; h.crs-- {
+		h.put(cr)
+	}
+}
+
+// put takes bytes that are already in LF form; in the header block no more
+// than one line of them.
+func (h *Hasher) put(p []byte) {
+	n, lines := int64(len(p)), int64(bytes.Count(p, []byte{'\n'}))
+	h.content.Size += n
+	h.content.Wire += n + lines
+	h.content.Net += n + lines
+	if h.inBody {
+		h.body.Write(p)
+		return
+	}
+	h.raw.Write(p)
+	h.lineBytes += n
+	switch {
+	case h.decided:
+		h.field(p)
+	case h.lineBytes == 1 && lines == 1: // the empty line that ends the header block
+		h.inBody = true
+		return
+	default:
+		h.line = append(h.line, p...)
+		if len(h.line) >= maxHeaderLine || bytes.IndexAny(h.line, ":\n") >= 0 {
+			h.decide()
+		}
+	}
+	if lines == 1 {
+		h.endLine()
+	}
+}
+
+// decide settles which field the line belongs to and passes on what was held.
+func (h *Hasher) decide() {
+	h.decided = true
+	if continued := h.line[0] == ' ' || h.line[0] == '\t'; !continued {
+		name, _, isField := bytes.Cut(h.line, []byte{':'})
+		h.leaving = isField && isToolField(string(name))
+		if isField && !h.leaving {
+			h.content.Fields++
+		}
+	}
+	h.field(h.line)
+	h.line = h.line[:0]
+}
+
+func (h *Hasher) field(p []byte) {
+	if !h.leaving {
+		h.header.Write(p)
+	}
+}
+
+func (h *Hasher) endLine() {
+	if h.leaving {
+		h.content.Net -= h.lineBytes + 1
+	}
+	h.decided, h.lineBytes = false, 0
+}
+
+// Content tells what the bytes written so far are as a whole message.
+func (h *Hasher) Content() Content {
+	c := h.HeaderOnly()
+	h.body.Sum(c.Body[:0])
+	whole := sha256.New()
+	h.raw.Sum(c.Digest[:0])
+	whole.Write(c.Digest[:])
+	whole.Write(c.Body[:])
+	whole.Sum(c.Digest[:0])
+	return c
+}
+
+// HeaderOnly tells what the bytes written so far are as a header block; the
+// sizes are those of the block.
+func (h *Hasher) HeaderOnly() Content {
+	h.flushCRs()
+	if !h.inBody && len(h.line) > 0 {
+		h.decide()
+	}
+	if !h.inBody && h.lineBytes > 0 { // servers end the last line of a header block themselves
+		h.field([]byte{'\n'})
+	}
+	c := h.content
+	h.header.Sum(c.Header[:0])
+	return c
+}

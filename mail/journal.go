@@ -1,0 +1,82 @@
+package mail
+
+import (
+	"io"
+	"time"
+)
+
+// Identity is whom the state belongs to.
+type Identity struct {
+	Marker string // the text of .imapsync-id
+	Server string // host:port
+	User   string
+}
+
+// Batch is one transaction on the state. IDs of new rows and intents are
+// filled in by Commit.
+type Batch struct {
+	Identity      *Identity
+	AddIntents    []*Intent
+	SettleIntents []*Intent // deleted
+	Put           []*Base   // inserted where ID is 0, else updated
+	Drop          []*Base
+	Folders       []FolderRecord
+	DropFolders   []FolderName // with all their rows
+	Log           []Entry
+	Holds         *[]Hold // when not nil, replaces all holds
+	Run           *RunRecord
+}
+
+// Entry is a line of the account's history: what was done to which message, by
+// which rule.
+type Entry struct {
+	Run      int64
+	Time     time.Time
+	Folder   FolderName
+	Key      Key
+	UID      UID
+	Action   string // plan.Kind in words
+	Rule     string
+	Reason   string
+	Conflict bool
+}
+
+// Hold is a deletion not done until the user confirms.
+type Hold struct {
+	Side   string // "local" or "remote": which side would lose the messages
+	Folder FolderName
+	Count  int
+	Reason string
+	Since  time.Time
+}
+
+// RunRecord is the run log's row; ID 0 inserts, filled in by Commit.
+type RunRecord struct {
+	ID       int64
+	Started  time.Time
+	Finished time.Time // zero while it runs
+	Outcome  string    // "", "done", "failed", "held", "interrupted"
+	Error    string    // the first error in words
+	Counts   map[string]int
+}
+
+// NewFile says how a delivered message is to be stored. Unseen mail without
+// flags goes to new/, the rest to cur/.
+type NewFile struct {
+	Key   Key
+	Flags Flags
+	Date  time.Time
+}
+
+// Features are the server abilities that change what is planned or how.
+type Features struct {
+	Move bool // UID MOVE (RFC 6851)
+}
+
+// Outgoing is a message to append. Open may be called again after a retry.
+type Outgoing struct {
+	Flags Flags
+	Date  time.Time
+	Size  int64 // exact number of bytes Open will give
+	Open  func() (io.ReadCloser, error)
+}

@@ -1,0 +1,154 @@
+package mail
+
+import "time"
+
+// Base is what both sides last agreed on about one message: a row of the state.
+// The state gives a row its ID when it first stores it.
+type Base struct {
+	ID         int64
+	Folder     FolderName
+	UID        UID
+	Key        Key
+	Flags      Flags
+	Content    Content
+	RemoteSize int64     // RFC822.SIZE as the server announced it; 0 when it never did
+	Date       time.Time // INTERNALDATE, whole seconds
+	File       FileStamp // of the message file when its content was last read
+}
+
+// FileStamp tells whether a file was written in place since: its size in bytes
+// and its modification time in nanoseconds since 1970.
+type FileStamp struct {
+	Size  int64
+	MTime int64
+}
+
+// Local is one message file as a scan saw it.
+type Local struct {
+	Key     Key
+	Flags   Flags
+	New     bool       // it lies in new/
+	Stamp   *FileStamp // when the scan was asked to look at the files
+	Content *Content   // when the file was read
+	Date    time.Time  // the file's mtime, when the file was read
+	Edited  bool       // the content is no longer that of the base row
+}
+
+// Remote is one message of a mailbox as the server told of it.
+type Remote struct {
+	UID     UID
+	Flags   Flags
+	Size    int64     // RFC822.SIZE; only for messages without a base row
+	Date    time.Time // INTERNALDATE; only for messages without a base row
+	Content *Content  // when its header block or all of it was fetched
+}
+
+// LocalSnapshot is what the Maildir holds of a folder.
+type LocalSnapshot struct {
+	Folder   FolderName
+	Exists   bool
+	Messages map[Key]Local
+	Space    FlagSpace
+	Stamp    DirStamp // taken before the listing
+}
+
+// RemoteSnapshot is what the server holds of a folder, however it was learnt:
+// a full listing and a delta on the base rows give the same.
+type RemoteSnapshot struct {
+	Folder   FolderName
+	Exists   bool
+	Mark     Mark // from the SELECT that began the listing
+	Messages map[UID]Remote
+	Space    FlagSpace
+	// Doubt says in words why a message missing here may yet exist; "" when the
+	// counts added up and absence is proven.
+	Doubt string
+}
+
+// Mark is what a server says of a mailbox in STATUS and SELECT; two equal marks
+// with a HighestModSeq mean that nothing changed between them (RFC 7162).
+type Mark struct {
+	UIDValidity   uint32
+	UIDNext       UID
+	Messages      uint32
+	HighestModSeq uint64 // 0 where the server has no CONDSTORE
+}
+
+// DirStamp identifies a state of a folder's cur and new directories; the zero
+// value matches nothing.
+type DirStamp struct {
+	Cur, New DirTime
+	Taken    int64 // wall clock when it was taken, nanoseconds since 1970
+}
+
+// DirTime is (device, inode, status-change time) of a directory.
+type DirTime struct {
+	Dev, Ino uint64
+	CTime    int64 // nanoseconds since 1970
+}
+
+// Unchanged reports whether a directory pair stamped now is surely the one
+// stamped then: the same directories, the same times, and the recorded times
+// were old enough when they were taken that no later change could share them.
+func (now DirStamp) Unchanged(then DirStamp) bool {
+	const granularity = int64(2 * time.Second)
+	return then.Taken != 0 && now.Cur == then.Cur && now.New == then.New &&
+		then.Taken-then.Cur.CTime > granularity && then.Taken-then.New.CTime > granularity
+}
+
+// FolderRecord is the state's row of a folder: the watermarks up to which both
+// sides are known to agree.
+type FolderRecord struct {
+	Folder    FolderName
+	Mark      Mark      // valid when Settled
+	Stamp     DirStamp  // valid when Settled
+	Settled   bool      // everything seen at Mark and Stamp was carried out
+	Rows      int       // base rows of the folder; kept by the state
+	FullCheck time.Time // when it was last compared in full
+}
+
+// RemoteFolder is a mailbox as LIST told of it.
+type RemoteFolder struct {
+	Name       FolderName
+	Selectable bool
+	Mark       *Mark    // from LIST-STATUS or STATUS; nil when not known
+	Attrs      []string // as the server wrote them: \Sent, \HasChildren, …
+	Subscribed bool
+}
+
+// LocalFolder is a folder found on disk.
+type LocalFolder struct {
+	Name  FolderName
+	Stamp DirStamp
+}
+
+// Known is what the base says of a mailbox, from which a delta can start.
+type Known struct {
+	Mark     Mark // zero: nothing to start from
+	Messages map[UID]Flags
+}
+
+// IntentKind tells what an intent was about to create.
+type IntentKind string
+
+// What is journalled: only what creates a message, because only that cannot be
+// observed again without doubt.
+const (
+	IntentDownload IntentKind = "download" // a file named Key in Folder
+	IntentUpload   IntentKind = "upload"   // a message of Content in Folder, by APPEND or COPY
+)
+
+// Intent is a journalled copy that may or may not have happened.
+type Intent struct {
+	ID          int64
+	Kind        IntentKind
+	Folder      FolderName
+	Key         Key
+	UID         UID     // download: the message fetched
+	Flags       Flags   // what the copy is made with
+	Content     Content // upload: what is sent
+	UIDValidity uint32
+	UIDNext     UID // upload: the copy has this UID or a higher one
+	RemoteSize  int64
+	Date        time.Time
+}

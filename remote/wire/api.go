@@ -1,0 +1,76 @@
+package wire
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"time"
+)
+
+// Security is how a connection is protected.
+type Security string
+
+// The ways to connect. Plain is refused beyond loopback unless
+// Options.AllowPlain.
+const (
+	Implicit Security = "implicit"
+	StartTLS Security = "starttls"
+	Plain    Security = "none"
+)
+
+// Options say how to reach a server and how to log in.
+type Options struct {
+	Host       string // also the name the certificate must carry
+	Port       int
+	Security   Security
+	AllowPlain bool        // credentials may cross a network without TLS
+	TLS        *tls.Config // roots, pinning; ServerName and MinVersion are set by Dial where unset
+
+	User   string
+	Secret func(ctx context.Context) (string, error) // password, or OAuth 2 access token for the bearer mechanisms
+	Auth   string                                    // auto, plain, login, scram-sha-256, xoauth2, oauthbearer, external
+	Bearer bool                                      // Secret gives an access token: auto chooses among the bearer mechanisms
+
+	Timeout    time.Duration // no byte for so long while an answer is due ends the connection
+	MaxLine    int           // bytes of one response line without its literals; 0: 1 MiB, raised for ESEARCH and SEARCH
+	MaxLiteral int64         // bytes of one literal; 0: 1 GiB
+
+	// Disable names capabilities to behave without, as if the server had not
+	// announced them.
+	Disable []string
+
+	// Trace, when not nil, is told each line in either direction, literals
+	// shortened and secrets replaced.
+	Trace func(fromServer bool, line string)
+
+	// DialContext replaces the network dialer (tests, proxies, tunnels).
+	DialContext func(ctx context.Context, network, address string) (net.Conn, error)
+}
+
+// Notice is something the server sent that imapclient cannot be shown or does
+// not pass on.
+type Notice struct {
+	Kind NoticeKind
+	Tag  string // of a tagged response; "" for untagged
+	Name string // response code or response type in upper case: "APPENDUID", "VANISHED", "LIST"
+	Text string // its arguments or the human-readable text, control characters removed
+}
+
+// NoticeKind sorts notices.
+type NoticeKind string
+
+// The kinds of notices.
+const (
+	NoticeStatus  NoticeKind = "status"  // a response code or text of OK, NO, BAD (RFC 3501 section 7.1)
+	NoticeAlert   NoticeKind = "alert"   // [ALERT]: must be shown to the user
+	NoticeBye     NoticeKind = "bye"     // the server's parting words
+	NoticeData    NoticeKind = "data"    // captured data: VANISHED, ESEARCH parts, foreign FETCH items
+	NoticeDropped NoticeKind = "dropped" // a response that could not be mended: what it was in Name, its beginning in Text
+)
+
+// Stats counts what went over the wire.
+type Stats struct {
+	BytesIn, BytesOut int64
+	Turnarounds       int64 // times the direction changed from sending to receiving
+	Commands          int64
+}

@@ -1,0 +1,2 @@
+// Package wire stands between the socket and go-imap's imapclient.
+package wire

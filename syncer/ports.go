@@ -1,0 +1,142 @@
+package syncer
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"imapsync/mail"
+)
+
+// Local is the Maildir side of one account. All methods may be called from
+// several goroutines for different folders. Errors are graded (mail.Fault).
+type Local interface {
+	// Marker returns the account identity written in the root's .imapsync-id,
+	// "" where there is none. exists tells whether the root is there at all and
+	// holds any folder.
+	Marker(ctx context.Context) (id string, exists bool, err error)
+	// SetMarker writes the identity, creating the root if need be.
+	SetMarker(ctx context.Context, id string) error
+
+	// Folders lists the folders on disk with their stamps, in no order.
+	Folders(ctx context.Context) ([]mail.LocalFolder, error)
+	CreateFolder(ctx context.Context, folder mail.FolderName) error
+	// RemoveFolder removes an empty folder; files that are not the Maildir's own
+	// stay, and with them the directory. A folder with messages is an error.
+	RemoveFolder(ctx context.Context, folder mail.FolderName) error
+
+	// Scan lists a folder by names alone; with stat it looks at each file too
+	// (Local.Stamp). A folder that is not there gives Exists false, not an error.
+	Scan(ctx context.Context, folder mail.FolderName, stat bool) (mail.LocalSnapshot, error)
+	// Read hashes one message file, found by its key with any flags.
+	// mail.ErrChanged when there is none.
+	Read(ctx context.Context, folder mail.FolderName, key mail.Key) (mail.Content, mail.FileStamp, time.Time, error)
+	// Open gives a message's bytes with CR LF line ends, as for an APPEND.
+	// mail.ErrChanged when there is none.
+	Open(ctx context.Context, folder mail.FolderName, key mail.Key) (io.ReadCloser, error)
+
+	// NewKey makes a key no other file has.
+	NewKey() mail.Key
+	// Deliver begins a batch of new files in the folder.
+	Deliver(ctx context.Context, folder mail.FolderName) (Delivery, error)
+	// SetFlags takes flags away from and adds flags to whatever the file has
+	// now. A file in new/ that gets a flag moves to cur/. mail.ErrChanged when
+	// the file is gone.
+	SetFlags(ctx context.Context, folder mail.FolderName, key mail.Key, add, remove mail.Flags) error
+	// Move moves a file to another folder, keeping its key if it is free there.
+	// mail.ErrChanged when the file is gone. Durable when it returns.
+	Move(ctx context.Context, folder mail.FolderName, key mail.Key, to mail.FolderName) (mail.Key, error)
+	// Copy makes a second file of the same content (a hard link where possible)
+	// under a key chosen before. Durable when it returns.
+	Copy(ctx context.Context, folder mail.FolderName, key mail.Key, to mail.FolderName, as mail.Key) error
+	// Remove takes a file out of the Maildir, keeping it where undo finds it,
+	// if it still has exactly the flags expected; else mail.ErrChanged.
+	Remove(ctx context.Context, folder mail.FolderName, key mail.Key, expected mail.Flags) error
+	// Sync makes the folder's renames and removals durable.
+	Sync(ctx context.Context, folder mail.FolderName) error
+	// CleanTmp removes what a crashed delivery under this key left in tmp/.
+	CleanTmp(ctx context.Context, folder mail.FolderName, key mail.Key) error
+}
+
+// Delivery is a batch of new message files. Nothing of it is visible to mail
+// readers before Commit.
+type Delivery interface {
+	// Write stores one message from its wire bytes. An error of body aborts
+	// this message only.
+	Write(m mail.NewFile, body io.Reader) (mail.Content, mail.FileStamp, error)
+	// Commit makes all written files durable and visible, or those it can: it
+	// returns the keys that failed.
+	Commit(ctx context.Context) (map[mail.Key]error, error)
+	// Discard removes what was written. After Commit it does nothing.
+	Discard()
+}
+
+// Remote is the server side of one account: a pool of connections that dials
+// when first needed. All methods may be called from several goroutines.
+// Folder names are ours: "/" between components, no namespace prefix.
+type Remote interface {
+	// Folders lists the mailboxes, with their marks in the same round trip where
+	// the server can.
+	Folders(ctx context.Context) ([]mail.RemoteFolder, error)
+	// Missing reports whether the server, asked for this mailbox by name, says
+	// that it does not exist. Any other answer is false or an error.
+	Missing(ctx context.Context, folder mail.FolderName) (bool, error)
+	CreateFolder(ctx context.Context, folder mail.FolderName) error
+	// DeleteFolder deletes the mailbox if it is empty at this moment; else
+	// mail.ErrChanged.
+	DeleteFolder(ctx context.Context, folder mail.FolderName) error
+	// Open selects a mailbox on a connection that is the caller's until Close;
+	// it waits for a free one, preferring one that has the mailbox selected.
+	Open(ctx context.Context, folder mail.FolderName, readOnly bool) (Mailbox, error)
+	// Features tells what the server can do; it dials if need be.
+	Features(ctx context.Context) (mail.Features, error)
+}
+
+// Mailbox is a selected mailbox on one connection; not for concurrent use.
+type Mailbox interface {
+	// Mark is what the SELECT said.
+	Mark() mail.Mark
+	// Snapshot lists the mailbox. Where known has a mark of the same
+	// UIDVALIDITY and the server allows, only changes are asked for, unless
+	// full; the result is the same.
+	Snapshot(ctx context.Context, known mail.Known, full bool) (mail.RemoteSnapshot, error)
+	// Flags fetches the flags of these messages as they are now; those that no
+	// longer exist are missing from the answer.
+	Flags(ctx context.Context, uids []mail.UID) (map[mail.UID]mail.Flags, error)
+	// Headers fetches the header blocks and tells their contents (Content as of
+	// Hasher.HeaderOnly); those that no longer exist are missing.
+	Headers(ctx context.Context, uids []mail.UID) (map[mail.UID]mail.Content, error)
+	// Fetch streams whole messages in any order, calling got from one goroutine
+	// at a time, once for each UID: with a body, or with an error that costs
+	// this message (mail.ErrChanged when it is gone). got must read the body
+	// before it returns. The body ends with io.ErrUnexpectedEOF when the
+	// connection broke in it.
+	Fetch(ctx context.Context, uids []mail.UID, got func(uid mail.UID, body io.Reader, err error) error) error
+	// Append uploads messages into this mailbox, calling done once for each in
+	// order: with its new UID, with 0 when the server does not tell, or with an
+	// error that costs this message. The error returned ends the batch: for the
+	// messages without a call to done it is not known whether they were stored.
+	Append(ctx context.Context, messages []mail.Outgoing, done func(i int, uid mail.UID, err error)) error
+	// Store adds and removes flags. Messages that are gone are no error.
+	Store(ctx context.Context, uids []mail.UID, add, remove mail.Flags) error
+	// Copy and Move return the new UIDs where the server tells (COPYUID). Move
+	// is only called when Features.Move.
+	Copy(ctx context.Context, uids []mail.UID, to mail.FolderName) (map[mail.UID]mail.UID, error)
+	Move(ctx context.Context, uids []mail.UID, to mail.FolderName) (map[mail.UID]mail.UID, error)
+	// Expunge removes exactly these messages, never others marked \Deleted.
+	Expunge(ctx context.Context, uids []mail.UID) error
+	// Close gives the connection back.
+	Close()
+}
+
+// State is the record of one account. Commit is one durable transaction.
+type State interface {
+	// Account returns the identity this state was made for; zero when new.
+	Account(ctx context.Context) (mail.Identity, error)
+	Folders(ctx context.Context) ([]mail.FolderRecord, error)
+	Rows(ctx context.Context, folder mail.FolderName) ([]*mail.Base, error)
+	// RowsOf finds rows of any folder by the digest of their content.
+	RowsOf(ctx context.Context, digests []mail.Digest) ([]*mail.Base, error)
+	Intents(ctx context.Context) ([]*mail.Intent, error)
+	Commit(ctx context.Context, batch mail.Batch) error
+}

@@ -1,0 +1,70 @@
+package syncer
+
+import (
+	"time"
+
+	"imapsync/mail"
+	"imapsync/plan"
+)
+
+// Options choose what one run does.
+type Options struct {
+	DryRun bool // observe and decide only
+	Full   bool // compare everything, whatever stamps and counters say
+	Lanes  int  // folders worked on at once; at least 1
+	Batch  int  // messages per journal transaction; 0 chooses
+
+	// AcceptDeletions carries out held deletions: of every folder, or of those
+	// named in AcceptFolders.
+	AcceptDeletions bool
+	AcceptFolders   []mail.FolderName
+
+	// Folders restricts the run; nil is every selected folder.
+	Folders []mail.FolderName
+}
+
+// EventKind tells what an Event is about.
+type EventKind string
+
+// The kinds of events, in the order a run gives them.
+const (
+	EventStarted  EventKind = "started"  // the run began
+	EventNote     EventKind = "note"     // something worth a line: re-match, doubt, skipped folder; Text
+	EventObserved EventKind = "observed" // both sides are known; Total operations are planned, Bytes to transfer
+	EventDone     EventKind = "done"     // Op was carried out and recorded
+	EventFailed   EventKind = "failed"   // Op, or what Text says, failed with Err
+	EventConflict EventKind = "conflict" // both sides had changed; Op says how it was settled
+	EventHeld     EventKind = "held"     // Hold says which deletions were not done
+	EventFinished EventKind = "finished" // the run ended; Report
+)
+
+// Event is something that happened in a run. Events come from several
+// goroutines, one at a time.
+type Event struct {
+	Kind   EventKind
+	Time   time.Time
+	Folder mail.FolderName
+	Op     *plan.Op
+	Text   string
+	Err    error
+	Hold   *mail.Hold
+	Total  int   // operations
+	Bytes  int64 // to transfer, or of this message
+	Report *Report
+}
+
+// Report is the outcome of one run on one account.
+type Report struct {
+	Account  string
+	Plan     *plan.Plan // what was decided, whether or not it was done
+	Counts   map[plan.Kind]int
+	Bytes    int64 // message bytes transferred, both ways
+	Failures []error
+	Held     []mail.Hold
+	Folders  int // folders under synchronisation
+	Messages int // base rows after the run
+	Started  time.Time
+	Finished time.Time
+	// Interrupted says that the run was cancelled and stopped in good order.
+	Interrupted bool
+}
