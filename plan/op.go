@@ -17,33 +17,34 @@ import (
 // Kind is what an operation does.
 type Kind string
 
-// The kinds of operations in the order they are carried out.
+// The kinds of operations.
 const (
 	CreateLocal  Kind = "create local folder"
 	CreateRemote Kind = "create remote folder"
-	Pair         Kind = "pair"         // record that a local and a remote message are one
-	MoveLocal    Kind = "move local"   // the file goes from Folder to To
-	MoveRemote   Kind = "move remote"  // UID MOVE from Folder to To
-	CopyRemote   Kind = "copy remote"  // COPY from Folder to To, for the file that lies there
-	CopyLocal    Kind = "copy local"   // a file of Folder is linked into To, for the message that lies there
-	Download     Kind = "download"     // a new file for a remote message
-	Upload       Kind = "upload"       // a new remote message for a file
-	SetFlags     Kind = "flags"        // bring one or both sides to Flags, and the base
-	DeleteLocal  Kind = "delete local" // the file is removed
-	DeleteRemote Kind = "delete remote"
-	Forget       Kind = "forget" // both sides are gone: drop the base row
+	Pair         Kind = "pair"          // record where a message lies on both sides
+	MoveLocal    Kind = "move local"    // the file goes from Folder to To
+	MoveRemote   Kind = "move remote"   // MOVE from Folder to To
+	CopyRemote   Kind = "copy remote"   // COPY from Folder to To, for the file that lies there
+	Download     Kind = "download"      // a new file for a remote message
+	Upload       Kind = "upload"        // a new remote message for a file
+	SetFlags     Kind = "flags"         // bring both sides and the base to Flags
+	DeleteLocal  Kind = "delete local"  // remove the file
+	DeleteRemote Kind = "delete remote" // expunge the message
+	Forget       Kind = "forget"        // both sides are gone: drop the base row
 	RemoveLocal  Kind = "remove local folder"
 	RemoveRemote Kind = "remove remote folder"
+	ForgetFolder Kind = "forget folder" // neither side has it any more
 )
 
-// Op is one operation. Which fields it uses depends on its kind; Folder, Rule
-// and Reason are always set.
+// Op is one operation. Which fields it uses depends on its kind; Kind, Folder,
+// Rule and Reason are always set.
 type Op struct {
 	Kind   Kind
-	Folder mail.FolderName
-	To     mail.FolderName // moves and copies: the target
+	Folder mail.FolderName // where it happens; of moves and copies the source
+	To     mail.FolderName // of moves and copies: the target
 
-	Row    *mail.Base   // the base row concerned; Download and Upload of a new message have none
+	Row    *mail.Base   // the base row the message has when the operation is done
+	Old    *mail.Base   // Upload, CopyRemote: the row that gives its file to Row and keeps its UID alone
 	Local  *mail.Local  // the file as it was seen
 	Remote *mail.Remote // the message as it was seen
 
@@ -52,8 +53,15 @@ type Op struct {
 	OnRemote bool       // SetFlags: the message on the server must change
 
 	Rule     conflict.Rule
-	Reason   string // the rule applied, in words, for this message
+	Reason   string // the rule in words, for this message
 	Conflict bool   // both sides had changed; to be logged
 	Moved    bool   // a deletion that is the second half of a move: never held
 	Held     bool   // not carried out in this run
 }
+
+// Deletion reports whether the operation takes a message away from a side.
+func (o *Op) Deletion() bool { return o.Kind == DeleteLocal || o.Kind == DeleteRemote }
+
+// Copy reports whether the operation creates a message on a side, and so is
+// journalled.
+func (o *Op) Copy() bool { return o.Kind == Download || o.Kind == Upload || o.Kind == CopyRemote }

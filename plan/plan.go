@@ -1,6 +1,57 @@
 package plan
 
-// Plan is the ordered operations of a run on one account.
+import (
+	"imapsync/conflict"
+	"imapsync/mail"
+)
+
+// Plan is what one run on one account does: operations in the order they are
+// carried out, held ones included, and what cannot be decided now.
 type Plan struct {
-	Ops []*Op
+	Ops   []*Op
+	Holds []mail.Hold
+	// Unproven are folders in which messages are missing on one side without
+	// proof; they are left alone until a later run.
+	Unproven map[mail.FolderName]string
+}
+
+// Folder is one folder with all that was observed of it.
+type Folder struct {
+	Name   mail.FolderName
+	Known  bool // the base has a record of it
+	Base   []*mail.Base
+	Local  mail.LocalSnapshot
+	Remote mail.RemoteSnapshot
+	// Rematch says that the rows' UIDs mean nothing any more (UIDVALIDITY
+	// changed): rows are found again by identity, and nothing is deleted.
+	Rematch bool
+}
+
+// Input is everything a decision rests on.
+type Input struct {
+	Folders  []*Folder
+	Sources  []*mail.Base // rows of unchanged folders with contents that new files have too
+	Features mail.Features
+	Policy   func(mail.FolderName) conflict.Policy
+	Guard    Guard
+}
+
+// Make decides.
+func Make(in Input) *Plan {
+	j := join(in)
+	d := &decider{in: in, plan: &Plan{Unproven: map[mail.FolderName]string{}}, kept: map[mail.FolderName]bool{}}
+	for _, t := range j.triples {
+		d.decide(t)
+	}
+	sources := j.sources(in.Sources)
+	for _, l := range j.localNew {
+		d.newLocal(l, sources)
+	}
+	for _, r := range j.remoteNew {
+		d.newRemote(r)
+	}
+	in.Guard.hold(d.plan)
+	d.folders()
+	order(d.plan.Ops)
+	return d.plan
 }

@@ -1,0 +1,35 @@
+package conflict
+
+import "fmt"
+
+// Deletion says what happens when one side deleted a message that the other
+// has changed since.
+type Deletion string
+
+// Yields brings the message back to the side that deleted it; Wins deletes it
+// on the other side too. Both are logged as conflicts.
+const (
+	Yields Deletion = "yields"
+	Wins   Deletion = "wins"
+)
+
+// ParseDeletion reads the config value; "" is Yields.
+func ParseDeletion(s string) (Deletion, error) {
+	switch d := Deletion(s); d {
+	case "":
+		return Yields, nil
+	case Yields, Wins:
+		return d, nil
+	}
+	return "", fmt.Errorf("conflicts.deletion is %q, want %q or %q", s, Yields, Wins)
+}
+
+// Policy is what the user may choose of the rules. The zero value is the
+// default.
+type Policy struct {
+	Deletion Deletion
+	// LocalPlace lets the Maildir's folder win when both sides moved a message
+	// to different folders. It is not configurable: the server's place wins;
+	// the mirror laws need the other half.
+	LocalPlace bool
+}

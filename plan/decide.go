@@ -1,0 +1,284 @@
+package plan
+
+import (
+	"strconv"
+
+	"imapsync/conflict"
+	"imapsync/mail"
+)
+
+// decider turns joined messages into operations.
+type decider struct {
+	in   Input
+	plan *Plan
+	kept map[mail.FolderName]bool // folders that hold a message when the plan is done
+}
+
+func (d *decider) add(o *Op, why conflict.Outcome) {
+	o.Rule, o.Reason, o.Conflict = why.Rule, why.Reason, why.Conflict
+	d.plan.Ops = append(d.plan.Ops, o)
+}
+
+func (d *decider) policy(folder mail.FolderName) conflict.Policy {
+	if d.in.Policy == nil {
+		return conflict.Policy{}
+	}
+	return d.in.Policy(folder)
+}
+
+// decide settles one message that has a base row, or both sides.
+func (d *decider) decide(t *triple) {
+	if t.base != nil && t.remote == nil && d.unproven(t) {
+		return
+	}
+	if t.rematch && (t.local == nil || t.remote == nil) {
+		d.rematchHalf(t)
+		return
+	}
+	base, local, remote := d.states(t)
+	out := conflict.Merge(base, local, remote, d.policy(place(t)))
+	switch out.Action {
+	case conflict.Settle, conflict.Nothing:
+		d.kept[out.Folder] = true
+		d.settle(t, out, local, remote)
+	case conflict.Download:
+		d.download(t, out)
+	case conflict.Upload:
+		d.upload(t, out)
+	case conflict.DeleteLocal:
+		d.add(&Op{Kind: DeleteLocal, Folder: t.localIn.Name, Row: t.base, Local: t.local}, out)
+	case conflict.DeleteRemote:
+		d.add(&Op{Kind: DeleteRemote, Folder: t.remoteIn.Name, Row: t.base, Remote: t.remote}, out)
+	case conflict.Forget:
+		d.add(&Op{Kind: Forget, Folder: t.base.Folder, Row: t.base}, out)
+	case conflict.Replace:
+		d.replace(t, out)
+	case conflict.KeepBoth:
+		d.keepBoth(t, out)
+	}
+}
+
+// unproven notes a message missing on the server without proof and keeps it.
+func (d *decider) unproven(t *triple) bool {
+	for _, f := range d.in.Folders {
+		if f.Name == t.base.Folder && f.Remote.Doubt != "" && !f.Rematch {
+			d.plan.Unproven[f.Name] = f.Remote.Doubt
+			d.kept[f.Name] = true
+			if t.localIn != nil {
+				d.kept[t.localIn.Name] = true
+			}
+			return true
+		}
+	}
+	return false
+}
+
+func place(t *triple) mail.FolderName {
+	if t.base != nil {
+		return t.base.Folder
+	}
+	return t.localIn.Name
+}
+
+// states says what conflict needs of the message; flags a side cannot store
+// are taken to be as the base has them.
+func (d *decider) states(t *triple) (base, local, remote *conflict.State) {
+	var agreed mail.Flags
+	if t.base != nil {
+		base = &conflict.State{Folder: t.base.Folder, Flags: t.base.Flags}
+		agreed = t.base.Flags
+	}
+	if t.local != nil {
+		local = &conflict.State{Folder: t.localIn.Name, Edited: t.local.Edited,
+			Flags: t.localIn.Local.Space.Complete(agreed, t.local.Flags)}
+	}
+	if t.remote != nil {
+		remote = &conflict.State{Folder: t.remoteIn.Name,
+			Flags: t.remoteIn.Remote.Space.Complete(agreed, t.remote.Flags)}
+	}
+	return base, local, remote
+}
+
+// settle brings a message that both sides have to one place and one set of
+// flags. A new pair's base starts with the flags both already share, so that
+// whatever one side has more counts as added by it, crash or no crash.
+func (d *decider) settle(t *triple, out conflict.Outcome, local, remote *conflict.State) {
+	row := t.base
+	if row == nil {
+		row = &mail.Base{Folder: out.Folder, UID: t.remote.UID, Key: t.local.Key, Content: *t.local.Content,
+			Flags: local.Flags.Intersect(remote.Flags), RemoteSize: t.remote.Size, Date: t.remote.Date}
+		if t.local.Stamp != nil {
+			row.File = *t.local.Stamp
+		}
+	}
+	before := len(d.plan.Ops)
+	row = d.bringTogether(t, row, out)
+	out.Conflict = out.Conflict && len(d.plan.Ops) == before
+	toLocal := changes(t.localIn.Local.Space, t.local.Flags, out.Flags)
+	toRemote := changes(t.remoteIn.Remote.Space, t.remote.Flags, out.Flags)
+	if toLocal || toRemote || !row.Flags.Equal(out.Flags) {
+		d.add(&Op{Kind: SetFlags, Folder: out.Folder, Row: row, Local: t.local, Remote: t.remote,
+			Flags: out.Flags, OnLocal: toLocal, OnRemote: toRemote}, out)
+	}
+}
+
+// changes reports whether a side that shows have must be told to reach want.
+func changes(space mail.FlagSpace, have, want mail.Flags) bool {
+	return !space.Storable(want.Minus(have)).IsEmpty() || !space.Storable(have.Minus(want)).IsEmpty()
+}
+
+// bringTogether plans the move or the record that puts file and message into
+// one folder, and returns the row the message has afterwards.
+func (d *decider) bringTogether(t *triple, row *mail.Base, out conflict.Outcome) *mail.Base {
+	op := &Op{Folder: t.localIn.Name, To: out.Folder, Row: row, Local: t.local, Remote: t.remote}
+	switch {
+	case t.localIn.Name != out.Folder:
+		op.Kind = MoveLocal
+	case t.remoteIn.Name != out.Folder && d.in.Features.Move:
+		op.Kind, op.Folder = MoveRemote, t.remoteIn.Name
+	case t.remoteIn.Name != out.Folder:
+		return d.moveByCopy(t, out)
+	case t.base == nil || row.Folder != out.Folder || row.Key != t.local.Key || row.UID != t.remote.UID:
+		op.Kind, op.Folder = Pair, out.Folder
+		if out.Rule == conflict.RuleAgree {
+			out.Rule, out.Reason = conflict.RuleRematch, "the same message under another name or number"
+		}
+	default:
+		return row
+	}
+	d.add(op, out)
+	return row
+}
+
+// moveByCopy moves on a server without MOVE: the copy is journalled, and the
+// original, whose row has given its file away, is then deleted as any message
+// without a file is.
+func (d *decider) moveByCopy(t *triple, out conflict.Outcome) *mail.Base {
+	row := *t.base
+	row.ID, row.Folder, row.UID, row.Key = 0, out.Folder, 0, t.local.Key
+	d.add(&Op{Kind: CopyRemote, Folder: t.remoteIn.Name, To: out.Folder, Row: &row, Old: t.base,
+		Local: t.local, Remote: t.remote, Flags: t.remote.Flags}, out)
+	out.Conflict = false
+	d.add(&Op{Kind: DeleteRemote, Folder: t.remoteIn.Name, Row: t.base, Remote: t.remote, Moved: true}, out)
+	return &row
+}
+
+// rematchHalf settles a row of a re-matched folder that only one side has: it
+// is copied to the other, for without UIDs no absence is a deletion.
+func (d *decider) rematchHalf(t *triple) {
+	why := conflict.Outcome{Rule: conflict.RuleRematch}
+	switch {
+	case t.remote != nil:
+		why.Reason, why.Flags, why.Folder = "found again on the server only: copied, for the folder was renumbered", t.remote.Flags, t.remoteIn.Name
+		d.download(t, why)
+	case t.local != nil:
+		why.Reason, why.Flags, why.Folder = "not found again on the server: copied, for the folder was renumbered", t.local.Flags, t.localIn.Name
+		d.upload(t, why)
+	default:
+		why.Reason = "gone from the Maildir and not found again on the renumbered server"
+		d.add(&Op{Kind: Forget, Folder: t.base.Folder, Row: t.base}, why)
+	}
+}
+
+func (d *decider) download(t *triple, out conflict.Outcome) {
+	row := t.base
+	if row == nil {
+		row = &mail.Base{Folder: out.Folder, UID: t.remote.UID, RemoteSize: t.remote.Size, Date: t.remote.Date}
+	}
+	d.kept[out.Folder] = true
+	d.add(&Op{Kind: Download, Folder: out.Folder, Row: row, Remote: t.remote, Flags: out.Flags}, out)
+}
+
+func (d *decider) upload(t *triple, out conflict.Outcome) {
+	row := t.base
+	if row == nil {
+		row = newRow(t)
+	}
+	d.kept[out.Folder] = true
+	d.add(&Op{Kind: Upload, Folder: out.Folder, Row: row, Local: t.local, Flags: out.Flags}, out)
+}
+
+func newRow(t *triple) *mail.Base {
+	row := &mail.Base{Folder: t.localIn.Name, Key: t.local.Key, Date: t.local.Date}
+	if t.local.Content != nil {
+		row.Content = *t.local.Content
+	}
+	return row
+}
+
+// replace uploads the new content of an edited message as a row of its own and
+// deletes the old, whose row has given its file away.
+func (d *decider) replace(t *triple, out conflict.Outcome) {
+	d.kept[out.Folder] = true
+	d.add(&Op{Kind: Upload, Folder: out.Folder, Row: newRow(t), Old: t.base, Local: t.local, Flags: out.Flags}, out)
+	d.add(&Op{Kind: DeleteRemote, Folder: t.remoteIn.Name, Row: t.base, Remote: t.remote, Moved: true}, out)
+}
+
+// keepBoth makes the edited file a message of its own and brings the server's
+// version back as another file.
+func (d *decider) keepBoth(t *triple, out conflict.Outcome) {
+	d.kept[out.Folder], d.kept[t.remoteIn.Name] = true, true
+	d.add(&Op{Kind: Upload, Folder: out.Folder, Row: newRow(t), Old: t.base, Local: t.local, Flags: out.Flags}, out)
+	out.Conflict = false
+	d.add(&Op{Kind: Download, Folder: t.remoteIn.Name, Row: t.base, Remote: t.remote, Flags: t.remote.Flags}, out)
+}
+
+// newLocal settles a file that nothing on the server or in the base is: the
+// server copies the content where it has it, else it is sent.
+func (d *decider) newLocal(t *triple, sources map[mail.Digest]*source) {
+	_, local, _ := d.states(t)
+	out := conflict.Merge(nil, local, nil, d.policy(place(t)))
+	if t.local.Content != nil {
+		if src := sources[t.local.Content.Digest]; src != nil {
+			d.copyRemote(t, out, src)
+			return
+		}
+	}
+	d.upload(t, out)
+}
+
+// copyRemote has the server copy a message it holds. The row starts with the
+// flags of the source, so that the file's own count as set here.
+func (d *decider) copyRemote(t *triple, out conflict.Outcome, src *source) {
+	out.Rule, out.Reason = conflict.RuleCopied, "copied in the Maildir: the server has the content in "+strconv.Quote(string(src.folder))
+	row := newRow(t)
+	row.Flags, row.RemoteSize = src.remote.Flags, src.remote.Size
+	d.kept[out.Folder] = true
+	d.add(&Op{Kind: CopyRemote, Folder: src.folder, To: out.Folder, Row: row, Local: t.local, Remote: src.remote, Flags: src.remote.Flags}, out)
+	if !src.remote.Flags.Equal(out.Flags) {
+		d.add(&Op{Kind: SetFlags, Folder: out.Folder, Row: row, Local: t.local, Remote: src.remote, Flags: out.Flags, OnRemote: true}, out)
+	}
+}
+
+// source is a message on the server that has a known content and stays where
+// it is.
+type source struct {
+	folder mail.FolderName
+	remote *mail.Remote
+}
+
+func (j *joined) sources(unchanged []*mail.Base) map[mail.Digest]*source {
+	m := map[mail.Digest]*source{}
+	if len(j.localNew) == 0 {
+		return m
+	}
+	for _, t := range j.triples {
+		if t.base == nil || t.local == nil || t.remote == nil || t.local.Edited {
+			continue
+		}
+		if t.localIn.Name == t.base.Folder && t.remoteIn.Name == t.base.Folder {
+			m[t.base.Content.Digest] = &source{t.base.Folder, t.remote}
+		}
+	}
+	for _, row := range unchanged {
+		if row.UID != 0 {
+			m[row.Content.Digest] = &source{row.Folder, &mail.Remote{UID: row.UID, Flags: row.Flags, Size: row.RemoteSize, Date: row.Date}}
+		}
+	}
+	return m
+}
+
+func (d *decider) newRemote(t *triple) {
+	_, _, remote := d.states(t)
+	d.download(t, conflict.Merge(nil, nil, remote, d.policy(t.remoteIn.Name)))
+}

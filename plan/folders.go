@@ -1,0 +1,57 @@
+package plan
+
+import (
+	"imapsync/conflict"
+	"imapsync/mail"
+)
+
+// folders plans what happens to the folders themselves, once it is known which
+// of them keep a message.
+func (d *decider) folders() {
+	held := map[mail.FolderName]bool{}
+	for _, o := range d.plan.Ops {
+		if o.Held {
+			held[o.Folder] = true
+		}
+	}
+	for _, f := range d.in.Folders {
+		if o, why := d.folder(f); o != nil {
+			o.Held = held[f.Name] && (o.Kind == RemoveLocal || o.Kind == RemoveRemote)
+			d.add(o, why)
+		}
+	}
+}
+
+func (d *decider) folder(f *Folder) (*Op, conflict.Outcome) {
+	created := func(where string) conflict.Outcome {
+		return conflict.Outcome{Rule: conflict.RuleFolderNew, Reason: "the folder is new " + where}
+	}
+	needed := conflict.Outcome{Rule: conflict.RuleFolderNew, Reason: "the folder has messages to keep"}
+	gone := func(where string) conflict.Outcome {
+		return conflict.Outcome{Rule: conflict.RuleFolderGone, Reason: "the folder was deleted " + where}
+	}
+	stays := d.kept[f.Name] || f.Name == mail.Inbox
+	local, remote := f.Local.Exists, f.Remote.Exists
+	switch {
+	case local && remote:
+		return nil, conflict.Outcome{}
+	case local && f.Remote.Doubt != "":
+		d.plan.Unproven[f.Name] = f.Remote.Doubt
+		return nil, conflict.Outcome{}
+	case local && !f.Known:
+		return &Op{Kind: CreateRemote, Folder: f.Name}, created("in the Maildir")
+	case local && stays:
+		return &Op{Kind: CreateRemote, Folder: f.Name}, needed
+	case local:
+		return &Op{Kind: RemoveLocal, Folder: f.Name}, gone("on the server")
+	case remote && !f.Known:
+		return &Op{Kind: CreateLocal, Folder: f.Name}, created("on the server")
+	case remote && stays:
+		return &Op{Kind: CreateLocal, Folder: f.Name}, needed
+	case remote:
+		return &Op{Kind: RemoveRemote, Folder: f.Name}, gone("in the Maildir")
+	case f.Known && !stays:
+		return &Op{Kind: ForgetFolder, Folder: f.Name}, gone("on both sides")
+	}
+	return nil, conflict.Outcome{}
+}

@@ -1,0 +1,76 @@
+package plan
+
+import (
+	"fmt"
+
+	"imapsync/mail"
+)
+
+// wholeFolder is the number of messages above which losing all of a folder is
+// held.
+const wholeFolder = 20
+
+// Limits say which deletions are too many: a run that would remove more than
+// Count messages from one side, which are also more than Percent of what that
+// side holds in the account, has them held. Count 0 stands for 100, Percent 0
+// for 25.
+type Limits struct{ Count, Percent int }
+
+// Guard holds back deletions that look like an accident.
+type Guard struct {
+	Limits
+
+	// What each side holds, folder by folder, in the whole account.
+	Local, Remote map[mail.FolderName]int
+
+	// Accepted tells the folders whose deletions the user has confirmed.
+	Accepted func(mail.FolderName) bool
+}
+
+// hold marks the deletions of the plan that need the user's word.
+func (g Guard) hold(p *Plan) {
+	g.holdSide(p, DeleteLocal, "local", g.Local)
+	g.holdSide(p, DeleteRemote, "remote", g.Remote)
+}
+
+func (g Guard) holdSide(p *Plan, kind Kind, side string, holdings map[mail.FolderName]int) {
+	byFolder := map[mail.FolderName][]*Op{}
+	var folders []mail.FolderName
+	deletions, total := 0, 0
+	for _, o := range p.Ops {
+		if o.Kind != kind || o.Moved {
+			continue
+		}
+		if byFolder[o.Folder] == nil {
+			folders = append(folders, o.Folder)
+		}
+		byFolder[o.Folder] = append(byFolder[o.Folder], o)
+		deletions++
+	}
+	for _, n := range holdings {
+		total += n
+	}
+	tooMany := deletions > or(g.Count, 100) && deletions*100 > or(g.Percent, 25)*total
+	for _, f := range folders {
+		n := len(byFolder[f])
+		all := n > wholeFolder && n >= holdings[f]
+		if !tooMany && !all || g.Accepted != nil && g.Accepted(f) {
+			continue
+		}
+		reason := fmt.Sprintf("all %d messages of the folder would go", n)
+		if !all {
+			reason = fmt.Sprintf("%d of %d messages of the account would go", deletions, total)
+		}
+		for _, o := range byFolder[f] {
+			o.Held = true
+		}
+		p.Holds = append(p.Holds, mail.Hold{Side: side, Folder: f, Count: n, Reason: reason})
+	}
+}
+
+func or(n, fallback int) int {
+	if n == 0 {
+		return fallback
+	}
+	return n
+}

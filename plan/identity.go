@@ -1,0 +1,119 @@
+package plan
+
+import "imapsync/mail"
+
+// sameMessage reports whether a remote message is the one of the content: by
+// its bytes where they were fetched, else by its header block and its size
+// less the fields sync tools add. Unsure lists the cases where the header does
+// not suffice; for those the caller fetches the whole before deciding.
+func sameMessage(c mail.Content, r mail.Remote) bool {
+	if r.Content == nil {
+		return false
+	}
+	if !r.Content.Body.IsZero() {
+		return c.SameMessage(*r.Content)
+	}
+	return r.Content.Fields > 0 && c.Header == r.Content.Header && c.Net == announcedNet(r)
+}
+
+// announcedNet is the announced size less the fields sync tools add.
+func announcedNet(r mail.Remote) int64 { return r.Size - (r.Content.Wire - r.Content.Net) }
+
+// Candidate is a remote message of which more must be known.
+type Candidate struct {
+	Folder mail.FolderName
+	UID    mail.UID
+	Size   int64
+}
+
+// NeedHeaders lists the new remote messages that could be a message the Maildir
+// or the base knows already: all of a folder that has new files, too, or is
+// re-matched, and those of a size that has gone missing elsewhere on the server.
+func NeedHeaders(in Input) []Candidate {
+	j := joinSides(in)
+	pairing := map[*Folder]bool{}
+	for _, l := range j.localNew {
+		pairing[l.localIn] = true
+	}
+	sizes := map[int64]bool{}
+	for _, t := range j.triples {
+		if t.remote != nil || t.base == nil {
+			continue
+		}
+		if f := j.byFolder[t.base.Folder]; f != nil && f.Rematch {
+			pairing[f] = true
+			continue
+		}
+		sizes[t.base.RemoteSize] = true
+		sizes[t.base.Content.Wire] = true
+	}
+	var need []Candidate
+	for _, n := range j.remoteNew {
+		if n.remote.Content == nil && (pairing[n.remoteIn] || sizes[n.remote.Size]) {
+			need = append(need, Candidate{n.remoteIn.Name, n.remote.UID, n.remote.Size})
+		}
+	}
+	return need
+}
+
+// NeedBodies lists the new remote messages whose header block does not settle
+// which known message they are: because several share it, because it is empty,
+// or because the sizes differ, which a server may have got wrong.
+func NeedBodies(in Input) []Candidate {
+	j := joinSides(in)
+	known := map[mail.Digest][]*triple{} // what a remote message could turn out to be
+	for _, t := range append(j.triples[:len(j.triples):len(j.triples)], j.localNew...) {
+		if t.remote == nil {
+			h := contentOf(t).Header
+			known[h] = append(known[h], t)
+		}
+	}
+	byHeader := remotesByHeader(j.remoteNew)
+	var need []Candidate
+	for _, n := range j.remoteNew {
+		if c := n.remote.Content; c == nil || !c.Body.IsZero() {
+			continue
+		}
+		if !j.settled(n, known[n.remote.Content.Header], byHeader[n.remote.Content.Header]) {
+			need = append(need, Candidate{n.remoteIn.Name, n.remote.UID, n.remote.Size})
+		}
+	}
+	return need
+}
+
+// settled reports whether the header block alone tells which of the known
+// messages n is, or that it is none of them.
+func (j *joined) settled(n *triple, known, rivals []*triple) bool {
+	partners, sized := 0, true
+	for _, t := range known {
+		if j.couldBe(t, n) {
+			partners++
+			sized = sized && contentOf(t).Net == announcedNet(*n.remote)
+		}
+	}
+	contenders := 0
+	for _, r := range rivals {
+		if r.remoteIn == n.remoteIn {
+			contenders++
+		}
+	}
+	return partners == 0 || partners == 1 && contenders == 1 && sized && n.remote.Content.Fields > 0
+}
+
+// couldBe reports whether the rules allow the new remote message n to be t.
+func (j *joined) couldBe(t, n *triple) bool {
+	if t.base == nil || t.rematch {
+		return t.localIn == n.remoteIn || t.base != nil && t.base.Folder == n.remoteIn.Name
+	}
+	return t.base.UID != 0 && !j.doubtful(t)
+}
+
+func contentOf(t *triple) mail.Content {
+	if t.base != nil {
+		return t.base.Content
+	}
+	if t.local.Content != nil {
+		return *t.local.Content
+	}
+	return mail.Content{}
+}

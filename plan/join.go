@@ -1,0 +1,193 @@
+package plan
+
+import (
+	"sort"
+
+	"imapsync/mail"
+)
+
+// triple is one message as base, local and remote know it. The places are
+// where the file and the message lie now.
+type triple struct {
+	base     *mail.Base
+	local    *mail.Local
+	localIn  *Folder
+	remote   *mail.Remote
+	remoteIn *Folder
+	rematch  bool
+}
+
+// joined is the outcome of joining all folders: messages with a base row or
+// with both sides, and what is left over on one side.
+type joined struct {
+	triples   []*triple
+	localNew  []*triple // only local
+	remoteNew []*triple // only remote
+	byFolder  map[mail.FolderName]*Folder
+}
+
+func join(in Input) *joined {
+	j := joinSides(in)
+	j.findMovedMessages()
+	j.pairNew()
+	return j
+}
+
+// joinSides does what can be done without knowing new remote messages.
+func joinSides(in Input) *joined {
+	j := &joined{byFolder: map[mail.FolderName]*Folder{}}
+	for _, f := range in.Folders {
+		j.byFolder[f.Name] = f
+		j.joinRows(f)
+	}
+	j.findMovedFiles()
+	return j
+}
+
+// joinRows matches base rows by key and UID; what no row claims is new.
+func (j *joined) joinRows(f *Folder) {
+	keys := make(map[mail.Key]bool, len(f.Base))
+	uids := make(map[mail.UID]bool, len(f.Base))
+	for _, row := range f.Base {
+		t := &triple{base: row, rematch: f.Rematch}
+		if l, ok := f.Local.Messages[row.Key]; ok && row.Key != "" {
+			t.local, t.localIn = &l, f
+			keys[row.Key] = true
+		}
+		if r, ok := f.Remote.Messages[row.UID]; ok && row.UID != 0 && !f.Rematch {
+			t.remote, t.remoteIn = &r, f
+			uids[row.UID] = true
+		}
+		j.triples = append(j.triples, t)
+	}
+	for _, k := range sortedKeys(f.Local.Messages) {
+		if !keys[k] {
+			l := f.Local.Messages[k]
+			j.localNew = append(j.localNew, &triple{local: &l, localIn: f})
+		}
+	}
+	for _, u := range sortedKeys(f.Remote.Messages) {
+		if !uids[u] {
+			r := f.Remote.Messages[u]
+			j.remoteNew = append(j.remoteNew, &triple{remote: &r, remoteIn: f})
+		}
+	}
+}
+
+func sortedKeys[K mail.Key | mail.UID, V any](m map[K]V) []K {
+	keys := make([]K, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	sort.Slice(keys, func(a, b int) bool { return keys[a] < keys[b] })
+	return keys
+}
+
+// findMovedFiles gives rows whose file is gone a new file of equal content:
+// the same key elsewhere before any key in the same folder before the rest.
+func (j *joined) findMovedFiles() {
+	byDigest := map[mail.Digest][]*triple{}
+	for _, n := range j.localNew {
+		if c := n.local.Content; c != nil && !c.Digest.IsZero() {
+			byDigest[c.Digest] = append(byDigest[c.Digest], n)
+		}
+	}
+	if len(byDigest) == 0 {
+		return
+	}
+	fits := []func(row *mail.Base, n *triple) bool{
+		func(row *mail.Base, n *triple) bool { return n.local.Key == row.Key },
+		func(row *mail.Base, n *triple) bool { return n.localIn.Name == row.Folder },
+		func(*mail.Base, *triple) bool { return true },
+	}
+	for _, fit := range fits {
+		for _, t := range j.triples {
+			if t.local != nil || t.base.Key == "" {
+				continue
+			}
+			for _, n := range byDigest[t.base.Content.Digest] {
+				if n.local != nil && fit(t.base, n) {
+					t.local, t.localIn, n.local = n.local, n.localIn, nil
+					break
+				}
+			}
+		}
+	}
+	j.localNew = compact(j.localNew)
+}
+
+// findMovedMessages gives rows whose message is gone on the server a new
+// message of the same identity: where the file lies now before the row's
+// folder before the rest.
+func (j *joined) findMovedMessages() {
+	byHeader := remotesByHeader(j.remoteNew)
+	if len(byHeader) == 0 {
+		return
+	}
+	fits := []func(t, n *triple) bool{
+		func(t, n *triple) bool { return t.localIn == n.remoteIn },
+		func(t, n *triple) bool { return t.base.Folder == n.remoteIn.Name },
+		func(t, n *triple) bool { return !t.rematch },
+	}
+	for _, fit := range fits {
+		for _, t := range j.triples {
+			if t.remote != nil || t.base.UID == 0 || j.doubtful(t) {
+				continue
+			}
+			for _, n := range byHeader[t.base.Content.Header] {
+				if n.remote != nil && fit(t, n) && sameMessage(t.base.Content, *n.remote) {
+					t.remote, t.remoteIn, n.remote = n.remote, n.remoteIn, nil
+					break
+				}
+			}
+		}
+	}
+	j.remoteNew = compact(j.remoteNew)
+}
+
+// doubtful reports whether the row's message is missing on the server without
+// proof, so that an equal one elsewhere may be a copy.
+func (j *joined) doubtful(t *triple) bool {
+	f := j.byFolder[t.base.Folder]
+	return f != nil && f.Remote.Doubt != "" && !t.rematch
+}
+
+// pairNew makes one message of a local and a remote one that are both new in
+// the same folder and have the same identity.
+func (j *joined) pairNew() {
+	byHeader := remotesByHeader(j.remoteNew)
+	for _, n := range j.localNew {
+		if n.local.Content == nil {
+			continue
+		}
+		for _, r := range byHeader[n.local.Content.Header] {
+			if r.remote != nil && r.remoteIn == n.localIn && sameMessage(*n.local.Content, *r.remote) {
+				j.triples = append(j.triples, &triple{local: n.local, localIn: n.localIn, remote: r.remote, remoteIn: r.remoteIn})
+				n.local, r.remote = nil, nil
+				break
+			}
+		}
+	}
+	j.localNew, j.remoteNew = compact(j.localNew), compact(j.remoteNew)
+}
+
+func remotesByHeader(remotes []*triple) map[mail.Digest][]*triple {
+	m := map[mail.Digest][]*triple{}
+	for _, n := range remotes {
+		if c := n.remote.Content; c != nil {
+			m[c.Header] = append(m[c.Header], n)
+		}
+	}
+	return m
+}
+
+// compact drops the leftovers that found a partner.
+func compact(ts []*triple) []*triple {
+	out := ts[:0]
+	for _, t := range ts {
+		if t.local != nil || t.remote != nil {
+			out = append(out, t)
+		}
+	}
+	return out
+}

@@ -1,0 +1,55 @@
+package plan
+
+import (
+	"sort"
+
+	"imapsync/mail"
+)
+
+// phases is the order law: nothing is taken away before all that creates or
+// keeps has been done.
+var phases = map[Kind]int{
+	CreateLocal: 0, CreateRemote: 0,
+	Pair: 1, MoveLocal: 2, MoveRemote: 2, CopyRemote: 2, Download: 3, Upload: 3,
+	SetFlags:    4,
+	DeleteLocal: 5, DeleteRemote: 5, Forget: 5,
+	RemoveLocal: 6, RemoveRemote: 6, ForgetFolder: 6,
+}
+
+// order sorts operations by phase, folder and message. Folders are created
+// parents first and removed children first.
+func order(ops []*Op) {
+	sort.SliceStable(ops, func(a, b int) bool {
+		x, y := ops[a], ops[b]
+		if p, q := phases[x.Kind], phases[y.Kind]; p != q {
+			return p < q
+		}
+		if x.Folder != y.Folder {
+			return (x.Folder < y.Folder) != (phases[x.Kind] == 6)
+		}
+		if x.uid() != y.uid() {
+			return x.uid() < y.uid()
+		}
+		return x.key() < y.key()
+	})
+}
+
+func (o *Op) uid() mail.UID {
+	switch {
+	case o.Remote != nil:
+		return o.Remote.UID
+	case o.Row != nil:
+		return o.Row.UID
+	}
+	return 0
+}
+
+func (o *Op) key() mail.Key {
+	switch {
+	case o.Local != nil:
+		return o.Local.Key
+	case o.Row != nil:
+		return o.Row.Key
+	}
+	return ""
+}

@@ -1,0 +1,88 @@
+package plan
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+
+	"imapsync/conflict"
+	"imapsync/mail"
+)
+
+// Text writes the plan for a person: one line an operation, grouped as it is
+// carried out, each with its reason.
+func Text(w io.Writer, p *Plan) error {
+	for _, o := range p.Ops {
+		if _, err := fmt.Fprintln(w, o); err != nil {
+			return err
+		}
+	}
+	for _, h := range p.Holds {
+		if _, err := fmt.Fprintf(w, "held: %d deletions (%s) in %q: %s\n", h.Count, h.Side, string(h.Folder), h.Reason); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// String is the operation in one line.
+func (o *Op) String() string {
+	var b strings.Builder
+	if o.Held {
+		b.WriteString("HELD ")
+	}
+	fmt.Fprintf(&b, "%s: %s", o.Folder, o.Kind)
+	if o.To != "" && o.To != o.Folder {
+		fmt.Fprintf(&b, " to %s", o.To)
+	}
+	if u := o.uid(); u != 0 {
+		fmt.Fprintf(&b, " uid %d", u)
+	}
+	if k := o.key(); k != "" {
+		fmt.Fprintf(&b, " file %s", k)
+	}
+	if d := o.flagText(); d != "" {
+		b.WriteString(" " + d)
+	}
+	b.WriteString(": " + o.Reason)
+	if o.Conflict {
+		b.WriteString(" [conflict]")
+	}
+	return b.String()
+}
+
+// flagText says what a SetFlags changes on which side.
+func (o *Op) flagText() string {
+	if o.Kind != SetFlags {
+		return ""
+	}
+	var parts []string
+	if o.OnLocal {
+		parts = append(parts, "local "+conflict.Difference(o.Local.Flags, o.Flags))
+	}
+	if o.OnRemote {
+		parts = append(parts, "remote "+conflict.Difference(o.Remote.Flags, o.Flags))
+	}
+	if parts == nil {
+		return "(both sides agree already)"
+	}
+	return strings.Join(parts, ", ")
+}
+
+// MarshalJSON is the operation for programs; docs/json.md describes it.
+func (o *Op) MarshalJSON() ([]byte, error) {
+	return json.Marshal(struct {
+		Kind     Kind            `json:"kind"`
+		Folder   mail.FolderName `json:"folder"`
+		To       mail.FolderName `json:"to,omitempty"`
+		UID      mail.UID        `json:"uid,omitempty"`
+		Key      mail.Key        `json:"key,omitempty"`
+		Flags    []string        `json:"flags,omitempty"`
+		Change   string          `json:"change,omitempty"`
+		Rule     conflict.Rule   `json:"rule"`
+		Reason   string          `json:"reason"`
+		Conflict bool            `json:"conflict,omitempty"`
+		Held     bool            `json:"held,omitempty"`
+	}{o.Kind, o.Folder, o.To, o.uid(), o.key(), o.Flags.IMAP(), o.flagText(), o.Rule, o.Reason, o.Conflict, o.Held})
+}

@@ -1,0 +1,202 @@
+package syncer
+
+import (
+	"context"
+	"errors"
+	"sort"
+
+	"golang.org/x/sync/errgroup"
+
+	"imapsync/mail"
+	"imapsync/plan"
+)
+
+// step is one kind of work of the plan, done for one folder.
+type step struct {
+	kinds []plan.Kind
+	do    func(a *applier, ctx context.Context, f *folder, ops []*plan.Op) error
+}
+
+// steps are carried out one after the other, each for all folders at once. The
+// order is the order law of package plan.
+var steps = []step{
+	{[]plan.Kind{plan.CreateLocal, plan.CreateRemote}, (*applier).createFolders},
+	{[]plan.Kind{plan.Pair}, (*applier).pair},
+	{[]plan.Kind{plan.MoveLocal}, (*applier).moveLocal},
+	{[]plan.Kind{plan.CopyRemote}, (*applier).copyRemote},
+	{[]plan.Kind{plan.MoveRemote}, (*applier).moveRemote},
+	{[]plan.Kind{plan.Upload}, (*applier).upload},
+	{[]plan.Kind{plan.Download}, (*applier).download},
+	{[]plan.Kind{plan.SetFlags}, (*applier).setFlags},
+	{[]plan.Kind{plan.DeleteLocal}, (*applier).deleteLocal},
+	{[]plan.Kind{plan.DeleteRemote}, (*applier).deleteRemote},
+	{[]plan.Kind{plan.Forget}, (*applier).forget},
+	{[]plan.Kind{plan.RemoveLocal, plan.RemoveRemote, plan.ForgetFolder}, (*applier).removeFolders},
+}
+
+// applier carries out a plan. ctx of its methods is the work context; stop is
+// the caller's, looked at between messages.
+type applier struct {
+	*run
+	stop context.Context
+}
+
+func (r *run) apply(ctx, work context.Context, p *plan.Plan) error {
+	a := &applier{run: r, stop: ctx}
+	for _, s := range steps {
+		if err := a.step(work, s, p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *applier) step(work context.Context, s step, p *plan.Plan) error {
+	if s.kinds[0] == plan.CreateLocal || s.kinds[0] == plan.RemoveLocal {
+		return a.folderStep(work, s, p)
+	}
+	lanes := a.lanes(s, p)
+	names := make([]mail.FolderName, 0, len(lanes))
+	for name := range lanes {
+		names = append(names, name)
+	}
+	sort.Slice(names, func(x, y int) bool { // the largest starts first
+		if n, m := len(lanes[names[x]]), len(lanes[names[y]]); n != m {
+			return n > m
+		}
+		return names[x] < names[y]
+	})
+	g, gctx := errgroup.WithContext(work)
+	g.SetLimit(a.opt.Lanes)
+	for _, name := range names {
+		g.Go(func() error {
+			err := a.lane(gctx, s, a.source(name), lanes[name])
+			if errors.Is(err, errInterrupted) {
+				return nil // the other lanes finish what they have in hand
+			}
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	return a.interrupted()
+}
+
+func (a *applier) interrupted() error {
+	if a.stop.Err() != nil {
+		return errInterrupted
+	}
+	return nil
+}
+
+// source returns the folder operations happen in; a message may be copied out
+// of one that this run did not look into because nothing had changed in it.
+func (a *applier) source(name mail.FolderName) *folder {
+	if f := a.folders[name]; f != nil {
+		return f
+	}
+	f := &folder{}
+	f.Name, f.Remote.Exists = name, true
+	if rec := a.skipped[name]; rec != nil {
+		f.record, f.Known, f.validity = *rec, true, rec.Mark.UIDValidity
+	}
+	return f
+}
+
+// folderStep creates and removes folders one by one in the plan's order:
+// parents before children, or after.
+func (a *applier) folderStep(work context.Context, s step, p *plan.Plan) error {
+	for _, o := range p.Ops {
+		if !s.has(o) {
+			continue
+		}
+		if err := a.lane(work, s, a.folders[o.Folder], []*plan.Op{o}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s step) has(o *plan.Op) bool {
+	for _, k := range s.kinds {
+		if o.Kind == k {
+			return !o.Held
+		}
+	}
+	return false
+}
+
+func (a *applier) lanes(s step, p *plan.Plan) map[mail.FolderName][]*plan.Op {
+	lanes := map[mail.FolderName][]*plan.Op{}
+	for _, o := range p.Ops {
+		if s.has(o) {
+			lanes[o.Folder] = append(lanes[o.Folder], o)
+		}
+	}
+	return lanes
+}
+
+// lane does one step for one folder; an error of folder scope ends what is
+// done in this folder, not the run.
+func (a *applier) lane(ctx context.Context, s step, f *folder, ops []*plan.Op) error {
+	if err := a.interrupted(); err != nil || f.failed {
+		return err
+	}
+	err := s.do(a, ctx, f, ops)
+	if err == nil {
+		return nil
+	}
+	a.failFolder(f)
+	if accountScope(err) || ctx.Err() != nil {
+		return err
+	}
+	a.fail(f.Name, nil, err)
+	return nil
+}
+
+func (a *applier) failFolder(f *folder) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	f.failed, f.trouble = true, true
+}
+
+// ready reports whether the row an operation builds on was recorded; it was
+// not when an earlier step failed for this message.
+func (a *applier) ready(o *plan.Op) bool {
+	if o.Row.ID != 0 && o.Row.UID != 0 && o.Row.Key != "" {
+		return true
+	}
+	a.trouble(o.Folder)
+	return false
+}
+
+// record commits what was done and counts it.
+func (a *applier) record(b mail.Batch, ops ...*plan.Op) error {
+	for _, o := range ops {
+		b.Log = append(b.Log, entry(o))
+	}
+	if err := a.commit(b); err != nil {
+		return err
+	}
+	for _, o := range ops {
+		a.done(o, opBytes(o))
+	}
+	return nil
+}
+
+// known makes sure that the state knows the folder and the UIDVALIDITY its
+// rows' UIDs belong to before the first row or intent is put.
+func (a *applier) known(f *folder) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if f.Known && (f.record.Mark.UIDValidity == f.validity || f.record.Mark.UIDValidity != 0) {
+		return nil
+	}
+	f.record.Folder, f.record.Mark.UIDValidity = f.Name, f.validity
+	if err := a.commit(mail.Batch{Folders: []mail.FolderRecord{f.record}}); err != nil {
+		return err
+	}
+	f.Known = true
+	return nil
+}

@@ -1,0 +1,106 @@
+package syncer
+
+import (
+	"context"
+
+	"imapsync/mail"
+	"imapsync/plan"
+)
+
+func (a *applier) deleteLocal(ctx context.Context, f *folder, ops []*plan.Op) error {
+	var b mail.Batch
+	var done []*plan.Op
+	for _, o := range ops {
+		err := a.Local.Remove(ctx, f.Name, o.Local.Key, o.Local.Flags)
+		if accountScope(err) {
+			return err
+		}
+		if err != nil {
+			a.fail(f.Name, o, err)
+			continue
+		}
+		b.Drop = append(b.Drop, o.Row)
+		done = append(done, o)
+	}
+	if len(done) == 0 {
+		return nil
+	}
+	if err := a.Local.Sync(ctx, f.Name); err != nil {
+		return err
+	}
+	return a.record(b, done...)
+}
+
+// deleteRemote expunges messages whose flags are still those the decision was
+// made on; a message changed in the meantime is left to the next run.
+func (a *applier) deleteRemote(ctx context.Context, f *folder, ops []*plan.Op) error {
+	ops = a.notMoved(ops)
+	if len(ops) == 0 {
+		return nil
+	}
+	mb, err := a.open(ctx, f)
+	if err != nil {
+		return err
+	}
+	defer mb.Close()
+	uids := make([]mail.UID, 0, len(ops))
+	for _, o := range ops {
+		uids = append(uids, o.Remote.UID)
+	}
+	now, err := mb.Flags(ctx, uids)
+	if err != nil {
+		return err
+	}
+	var b mail.Batch
+	var done []*plan.Op
+	expunge := uids[:0]
+	for _, o := range ops {
+		flags, there := now[o.Remote.UID]
+		if there && touched(o.Remote.Flags, flags) {
+			a.fail(f.Name, o, mail.ErrChanged)
+			continue
+		}
+		if there {
+			expunge = append(expunge, o.Remote.UID)
+		}
+		b.Drop = append(b.Drop, o.Row)
+		done = append(done, o)
+	}
+	if len(expunge) > 0 {
+		if err := mb.Expunge(ctx, expunge); err != nil {
+			return err
+		}
+	}
+	if len(done) == 0 {
+		return nil
+	}
+	return a.record(b, done...)
+}
+
+// touched reports whether somebody did to a message what a deletion may have
+// to yield to.
+func touched(seen, now mail.Flags) bool {
+	return !now.Minus(seen).IsEmpty() || (seen.System&^now.System)&mail.Deleted != 0
+}
+
+// notMoved leaves out the second halves of moves and replacements whose first
+// half, the copy that takes over the file, was not recorded.
+func (a *applier) notMoved(ops []*plan.Op) []*plan.Op {
+	var out []*plan.Op
+	for _, o := range ops {
+		if o.Moved && o.Row.Key != "" {
+			a.trouble(o.Folder)
+			continue
+		}
+		out = append(out, o)
+	}
+	return out
+}
+
+func (a *applier) forget(_ context.Context, _ *folder, ops []*plan.Op) error {
+	var b mail.Batch
+	for _, o := range ops {
+		b.Drop = append(b.Drop, o.Row)
+	}
+	return a.record(b, ops...)
+}

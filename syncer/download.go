@@ -1,0 +1,163 @@
+package syncer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"imapsync/mail"
+	"imapsync/plan"
+)
+
+// A batch shares one transaction for its intents and one for its results, and
+// the cost of making its files durable.
+const (
+	downloadMessages = 500
+	downloadBytes    = 64 << 20
+)
+
+// batch tells how many of ops go into one transaction.
+func (a *applier) batch(ops []*plan.Op, messages int, bytes int64) int {
+	if a.opt.Batch > 0 {
+		messages = a.opt.Batch
+	}
+	sum := int64(0)
+	for i, o := range ops {
+		if sum += opBytes(o); i > 0 && (i == messages || sum > bytes) {
+			return i
+		}
+	}
+	return len(ops)
+}
+
+func (a *applier) download(ctx context.Context, f *folder, ops []*plan.Op) error {
+	if err := a.known(f); err != nil {
+		return err
+	}
+	mb, err := a.open(ctx, f)
+	if err != nil {
+		return err
+	}
+	defer mb.Close()
+	for len(ops) > 0 {
+		n := a.batch(ops, downloadMessages, downloadBytes)
+		if err := a.downloadBatch(ctx, mb, f, ops[:n]); err != nil {
+			return err
+		}
+		ops = ops[n:]
+	}
+	return nil
+}
+
+// arrival is one message of a batch on its way to disk.
+type arrival struct {
+	op      *plan.Op
+	intent  *mail.Intent
+	content mail.Content
+	stamp   mail.FileStamp
+	written bool
+	err     error
+}
+
+func (a *applier) downloadBatch(ctx context.Context, mb Mailbox, f *folder, ops []*plan.Op) error {
+	if err := a.interrupted(); err != nil {
+		return err
+	}
+	arrivals, uids, err := a.intendDownloads(f, ops)
+	if err != nil {
+		return err
+	}
+	d, err := a.Local.Deliver(ctx, f.Name)
+	if err != nil {
+		return err
+	}
+	defer d.Discard()
+	fetchErr := mb.Fetch(ctx, uids, func(uid mail.UID, body io.Reader, err error) error {
+		ar := arrivals[uid]
+		if ar == nil {
+			return nil
+		}
+		if err = ar.take(d, body, err); err != nil {
+			return err
+		}
+		return a.interrupted()
+	})
+	failed, err := d.Commit(ctx)
+	if err != nil {
+		return err // what of it lies on disk is found by its key in the next run
+	}
+	if err := a.recordDownloads(f, ops, arrivals, failed, fetchErr); err != nil {
+		return err
+	}
+	return fetchErr
+}
+
+func (a *applier) intendDownloads(f *folder, ops []*plan.Op) (map[mail.UID]*arrival, []mail.UID, error) {
+	arrivals := make(map[mail.UID]*arrival, len(ops))
+	uids := make([]mail.UID, 0, len(ops))
+	var b mail.Batch
+	for _, o := range ops {
+		in := &mail.Intent{Kind: mail.IntentDownload, Folder: f.Name, Key: a.Local.NewKey(), UID: o.Remote.UID,
+			Flags: o.Flags, UIDValidity: f.validity, RemoteSize: o.Remote.Size, Date: o.Remote.Date}
+		arrivals[o.Remote.UID] = &arrival{op: o, intent: in}
+		uids = append(uids, o.Remote.UID)
+		b.AddIntents = append(b.AddIntents, in)
+	}
+	return arrivals, uids, a.commit(b)
+}
+
+// take stores a body. Only what ends the whole batch is returned.
+func (ar *arrival) take(d Delivery, body io.Reader, err error) error {
+	if err == nil {
+		ar.content, ar.stamp, err = d.Write(mail.NewFile{Key: ar.intent.Key, Flags: ar.intent.Flags, Date: ar.intent.Date}, body)
+	}
+	if err == nil {
+		ar.written = true
+		return nil
+	}
+	if accountScope(err) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return err
+	}
+	ar.err = err
+	return nil
+}
+
+// recordDownloads settles the batch: a row for what lies on disk, and no trace
+// of what does not.
+func (a *applier) recordDownloads(f *folder, ops []*plan.Op, arrivals map[mail.UID]*arrival, failed map[mail.Key]error, fetchErr error) error {
+	var b mail.Batch
+	var done []*plan.Op
+	for _, o := range ops {
+		ar := arrivals[o.Remote.UID]
+		b.SettleIntents = append(b.SettleIntents, ar.intent)
+		if ar.written && failed[ar.intent.Key] == nil {
+			ar.fill(o.Row)
+			b.Put = append(b.Put, o.Row)
+			done = append(done, o)
+			continue
+		}
+		if ar.err == nil {
+			ar.err = failed[ar.intent.Key]
+		}
+		switch {
+		case ar.err != nil:
+			a.fail(f.Name, o, ar.err)
+		case fetchErr == nil:
+			a.fail(f.Name, o, &mail.Fault{Scope: mail.ScopeMessage, Folder: f.Name, Message: fmt.Sprint("uid ", o.Remote.UID),
+				Doing: "download", Err: errNoBody, Hint: "it is tried again in the next run"})
+		default:
+			a.trouble(f.Name)
+		}
+	}
+	return a.record(b, done...)
+}
+
+var errNoBody = errors.New("the server gave no content for it")
+
+func (ar *arrival) fill(row *mail.Base) {
+	in := ar.intent
+	place(row, in.Folder, in.UID, in.Key)
+	row.Flags, row.Content, row.File = in.Flags, ar.content, ar.stamp
+	row.RemoteSize, row.Date = in.RemoteSize, in.Date
+}

@@ -1,0 +1,80 @@
+package syncer
+
+import (
+	"context"
+
+	"imapsync/mail"
+	"imapsync/plan"
+)
+
+// setFlags brings files and messages to the merged flags. Both sides are told
+// what to add and what to take away, so that a flag somebody else sets in this
+// moment stays.
+func (a *applier) setFlags(ctx context.Context, f *folder, ops []*plan.Op) error {
+	var settled, remote []*plan.Op
+	local := false
+	for _, o := range ops {
+		if !a.ready(o) {
+			continue
+		}
+		if o.OnLocal {
+			local = true
+			err := a.Local.SetFlags(ctx, f.Name, o.Row.Key, o.Flags.Minus(o.Local.Flags), o.Local.Flags.Minus(o.Flags))
+			if accountScope(err) {
+				return err
+			}
+			if err != nil {
+				a.fail(f.Name, o, err)
+				continue
+			}
+		}
+		settled = append(settled, o)
+		if o.OnRemote {
+			remote = append(remote, o)
+		}
+	}
+	if local {
+		if err := a.Local.Sync(ctx, f.Name); err != nil {
+			return err
+		}
+	}
+	if len(remote) > 0 {
+		if err := a.storeFlags(ctx, f, remote); err != nil {
+			return err
+		}
+	}
+	var b mail.Batch
+	for _, o := range settled {
+		o.Row.Flags = o.Flags
+		b.Put = append(b.Put, o.Row)
+	}
+	if len(settled) == 0 {
+		return nil
+	}
+	return a.record(b, settled...)
+}
+
+// storeFlags sends as few STOREs as there are different changes.
+func (a *applier) storeFlags(ctx context.Context, f *folder, ops []*plan.Op) error {
+	mb, err := a.open(ctx, f)
+	if err != nil {
+		return err
+	}
+	defer mb.Close()
+	type change struct{ add, remove mail.Flags }
+	var order []change
+	sets := map[change][]mail.UID{}
+	for _, o := range ops {
+		c := change{o.Flags.Minus(o.Remote.Flags), o.Remote.Flags.Minus(o.Flags)}
+		if sets[c] == nil {
+			order = append(order, c)
+		}
+		sets[c] = append(sets[c], o.Row.UID)
+	}
+	for _, c := range order {
+		if err := mb.Store(ctx, sets[c], c.add, c.remove); err != nil {
+			return err
+		}
+	}
+	return nil
+}

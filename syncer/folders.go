@@ -1,0 +1,69 @@
+package syncer
+
+import (
+	"context"
+
+	"imapsync/mail"
+	"imapsync/plan"
+)
+
+func (a *applier) createFolders(ctx context.Context, f *folder, ops []*plan.Op) error {
+	for _, o := range ops {
+		create := a.Local.CreateFolder
+		if o.Kind == plan.CreateRemote {
+			create = a.Remote.CreateFolder
+		}
+		if err := create(ctx, f.Name); err != nil {
+			return err
+		}
+		if err := a.learnValidity(ctx, f, o); err != nil {
+			return err
+		}
+		if err := a.known(f); err != nil {
+			return err
+		}
+		if err := a.record(mail.Batch{}, o); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// learnValidity selects a mailbox just created, so that the rows put for it in
+// this run are recorded under its UIDVALIDITY.
+func (a *applier) learnValidity(ctx context.Context, f *folder, o *plan.Op) error {
+	if o.Kind != plan.CreateRemote {
+		return nil
+	}
+	mb, err := a.open(ctx, f)
+	if err != nil {
+		return err
+	}
+	mb.Close()
+	return nil
+}
+
+// removeFolders removes what is empty by now; a folder that got a message
+// meanwhile stays, and the next run decides.
+func (a *applier) removeFolders(ctx context.Context, f *folder, ops []*plan.Op) error {
+	if f.trouble {
+		return nil
+	}
+	for _, o := range ops {
+		var err error
+		switch o.Kind {
+		case plan.RemoveLocal:
+			err = a.Local.RemoveFolder(ctx, f.Name)
+		case plan.RemoveRemote:
+			err = a.Remote.DeleteFolder(ctx, f.Name)
+		}
+		if err != nil {
+			return err
+		}
+		if err := a.record(mail.Batch{DropFolders: []mail.FolderName{f.Name}}, o); err != nil {
+			return err
+		}
+		f.removed = true
+	}
+	return nil
+}

@@ -1,0 +1,140 @@
+package syncer
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"golang.org/x/sync/errgroup"
+
+	"imapsync/mail"
+	"imapsync/plan"
+)
+
+// identify finds out, for new remote messages that could be ones the Maildir
+// or the base knows, which they are: by their header blocks, and by the whole
+// where those do not settle it.
+func (r *run) identify(ctx context.Context) error {
+	in := r.observed()
+	if err := r.learn(ctx, plan.NeedHeaders(in), r.headers); err != nil {
+		return err
+	}
+	return r.learn(ctx, plan.NeedBodies(in), r.bodies)
+}
+
+func (r *run) observed() plan.Input {
+	var in plan.Input
+	for _, f := range r.folders {
+		if !f.failed {
+			in.Folders = append(in.Folders, &f.Folder)
+		}
+	}
+	return in
+}
+
+type learner func(ctx context.Context, mb Mailbox, f *folder, uids []mail.UID) error
+
+// learn asks for the candidates folder by folder. A folder that cannot be
+// asked is left for the next run, for a guess could double its messages.
+func (r *run) learn(ctx context.Context, need []plan.Candidate, how learner) error {
+	byFolder := map[mail.FolderName][]mail.UID{}
+	for _, c := range need {
+		byFolder[c.Folder] = append(byFolder[c.Folder], c.UID)
+	}
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(r.opt.Lanes)
+	for name, uids := range byFolder {
+		f := r.folders[name]
+		g.Go(func() error {
+			err := r.learnFolder(gctx, f, uids, how)
+			if accountScope(err) || gctx.Err() != nil {
+				return err
+			}
+			if err != nil {
+				f.failed = true
+				r.fail(f.Name, nil, err)
+			}
+			return nil
+		})
+	}
+	return g.Wait()
+}
+
+func (r *run) learnFolder(ctx context.Context, f *folder, uids []mail.UID, how learner) error {
+	mb, err := r.open(ctx, f)
+	if err != nil {
+		return err
+	}
+	defer mb.Close()
+	return how(ctx, mb, f, uids)
+}
+
+func (r *run) headers(ctx context.Context, mb Mailbox, f *folder, uids []mail.UID) error {
+	contents, err := mb.Headers(ctx, uids)
+	if err != nil {
+		return err
+	}
+	for _, uid := range uids {
+		if c, ok := contents[uid]; ok {
+			f.setContent(uid, c)
+		} else {
+			r.gone(f, uid)
+		}
+	}
+	return nil
+}
+
+func (r *run) bodies(ctx context.Context, mb Mailbox, f *folder, uids []mail.UID) error {
+	return mb.Fetch(ctx, uids, func(uid mail.UID, body io.Reader, err error) error {
+		if err == nil {
+			h := mail.NewHasher()
+			if _, err = io.Copy(h, body); err == nil {
+				f.setContent(uid, h.Content())
+				return nil
+			}
+		}
+		if !errors.Is(err, mail.ErrChanged) && mail.ScopeOf(err) != mail.ScopeMessage {
+			return err
+		}
+		r.gone(f, uid)
+		if !errors.Is(err, mail.ErrChanged) {
+			r.fail(f.Name, nil, err)
+		}
+		return nil
+	})
+}
+
+// gone takes a new message that vanished, or cannot be read, out of this run.
+func (r *run) gone(f *folder, uid mail.UID) {
+	delete(f.Remote.Messages, uid)
+	r.trouble(f.Name)
+}
+
+func (f *folder) setContent(uid mail.UID, c mail.Content) {
+	m := f.Remote.Messages[uid]
+	m.Content = &c
+	f.Remote.Messages[uid] = m
+}
+
+// open selects the folder and makes sure that its UIDs still mean what they
+// did when the folder was observed.
+func (r *run) open(ctx context.Context, f *folder) (Mailbox, error) {
+	mb, err := r.Remote.Open(ctx, f.Name, r.opt.DryRun)
+	if err != nil {
+		return nil, err
+	}
+	got := mb.Mark().UIDValidity
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if f.validity == 0 || !f.Remote.Exists {
+		f.validity = got
+	}
+	if got != f.validity {
+		mb.Close()
+		return nil, &mail.Fault{Scope: mail.ScopeFolder, Class: mail.ClassFailed, Folder: f.Name, Doing: "select",
+			Err: errRenumbered, Hint: "nothing was done in it; the next run matches it again"}
+	}
+	return mb, nil
+}
+
+var errRenumbered = errors.New("the server renumbered the folder (UIDVALIDITY) during this run")

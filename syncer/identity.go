@@ -1,0 +1,84 @@
+package syncer
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"imapsync/mail"
+)
+
+// checkIdentity makes sure that state, Maildir and server belong together
+// before anything is believed of any of them. A Maildir that is not there
+// looks exactly like one whose mail was all deleted.
+func (r *run) checkIdentity(ctx context.Context) error {
+	id, err := r.State.Account(ctx)
+	if err != nil {
+		return err
+	}
+	marker, exists, err := r.Local.Marker(ctx)
+	if err != nil {
+		return err
+	}
+	records, err := r.State.Folders(ctx)
+	if err != nil {
+		return err
+	}
+	rows := 0
+	for _, rec := range records {
+		rows += rec.Rows
+	}
+	if fault := r.checkMarker(id, marker, exists, rows); fault != nil {
+		return fault
+	}
+	r.moved = id.Server != "" && (id.Server != r.Identity.Server || id.User != r.Identity.User)
+	if r.moved {
+		r.note("", fmt.Sprintf("the account is now %s on %s, it was %s on %s: messages are matched again by their content, nothing is deleted",
+			r.Identity.User, r.Identity.Server, id.User, id.Server))
+	}
+	r.identity = mail.Identity{Marker: r.newMarker(id.Marker, marker), Server: r.Identity.Server, User: r.Identity.User}
+	r.hadMarker = marker == r.identity.Marker
+	return nil
+}
+
+// newMarker is what .imapsync-id is to say: an identifier of this Maildir for
+// ever, and the account it is synchronised with.
+func (r *run) newMarker(recorded, found string) string {
+	id := markerID(found)
+	if id == "" {
+		id = markerID(recorded)
+	}
+	if id == "" {
+		id = string(r.Local.NewKey())
+	}
+	return id + " " + r.Identity.User + "@" + r.Identity.Server
+}
+
+func (r *run) checkMarker(id mail.Identity, marker string, exists bool, rows int) error {
+	held := func(err error, hint string) error {
+		return &mail.Fault{Scope: mail.ScopeAccount, Class: mail.ClassHeld, Doing: "check the Maildir", Err: err, Hint: hint}
+	}
+	const mount = "is it mounted, and is `maildir` right? Nothing was deleted. To start afresh from what is there, remove the state file; nothing is deleted then either"
+	switch {
+	case rows > 0 && !exists:
+		return held(fmt.Errorf("the Maildir is missing or empty, but %d messages of it are known", rows), mount)
+	case rows > 0 && marker == "":
+		return held(fmt.Errorf("the Maildir has no .imapsync-id, but %d messages of it are known", rows), mount)
+	case id.Marker != "" && marker != "" && markerID(id.Marker) != markerID(marker):
+		return held(fmt.Errorf("the Maildir belongs to another account (%s)", markerOwner(marker)), mount)
+	case id.Marker == "" && marker != "" && markerOwner(marker) != r.Identity.User+"@"+r.Identity.Server:
+		return held(fmt.Errorf("the Maildir belongs to %s, not to %s@%s", markerOwner(marker), r.Identity.User, r.Identity.Server),
+			"if it is to be this account's from now on, remove its .imapsync-id")
+	}
+	return nil
+}
+
+func markerID(marker string) string {
+	id, _, _ := strings.Cut(marker, " ")
+	return id
+}
+
+func markerOwner(marker string) string {
+	_, owner, _ := strings.Cut(strings.TrimSpace(marker), " ")
+	return owner
+}

@@ -1,0 +1,155 @@
+package syncer
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"imapsync/mail"
+	"imapsync/plan"
+)
+
+// commit makes one transaction. It is never interrupted: what was done must be
+// recorded, whoever is waiting.
+func (r *run) commit(b mail.Batch) error {
+	for i := range b.Log {
+		b.Log[i].Run = r.record.ID
+		b.Log[i].Time = r.Now()
+	}
+	return r.State.Commit(context.Background(), b)
+}
+
+// entry is the history line of an operation.
+func entry(o *plan.Op) mail.Entry {
+	e := mail.Entry{Folder: o.Folder, Action: string(o.Kind), Rule: string(o.Rule), Reason: o.Reason, Conflict: o.Conflict}
+	if o.To != "" {
+		e.Folder = o.To
+	}
+	if o.Row != nil {
+		e.Key, e.UID = o.Row.Key, o.Row.UID
+	}
+	return e
+}
+
+// begin opens the run in the log and marks the Maildir as this account's
+// before anything is recorded of it.
+func (r *run) begin() error {
+	if r.opt.DryRun {
+		return nil
+	}
+	if !r.hadMarker {
+		if err := r.Local.SetMarker(context.Background(), r.identity.Marker); err != nil {
+			return err
+		}
+	}
+	r.record = mail.RunRecord{Started: r.report.Started}
+	b := mail.Batch{Run: &r.record}
+	if !r.moved {
+		b.Identity = &r.identity
+	}
+	return r.commit(b)
+}
+
+// recordFolders advances the watermarks of the folders in which everything was
+// carried out, and keeps the holds.
+func (r *run) recordFolders(p *plan.Plan) error {
+	var b mail.Batch
+	if r.opt.Folders == nil {
+		b.Holds = &p.Holds
+	}
+	for _, o := range p.Ops {
+		if !r.completed[o] {
+			r.trouble(o.Folder)
+			r.trouble(o.To)
+		}
+	}
+	allDone := true
+	for _, f := range r.folders {
+		if f.trouble || f.failed {
+			allDone = false
+			continue
+		}
+		if f.removed {
+			continue
+		}
+		if rec := f.settled(r.Now()); rec != f.record {
+			b.Folders = append(b.Folders, rec)
+		}
+	}
+	if r.moved && allDone {
+		b.Identity = &r.identity
+	}
+	return r.commit(b)
+}
+
+// settled is the folder's record with the watermarks of this run. A folder
+// that one side only got in this run has none yet; the next run takes them.
+func (f *folder) settled(now time.Time) mail.FolderRecord {
+	rec := f.record
+	rec.Folder = f.Name
+	if !f.Local.Exists || !f.Remote.Exists {
+		rec.Mark = mail.Mark{UIDValidity: f.validity}
+		rec.Stamp, rec.Settled = mail.DirStamp{}, false
+		return rec
+	}
+	rec.Mark, rec.Stamp, rec.Settled = f.Remote.Mark, f.stamp, true
+	if f.full {
+		rec.FullCheck = now
+	}
+	return rec
+}
+
+// finish closes the run in the log and reports.
+func (r *run) finish(err error) error {
+	r.report.Finished = r.Now()
+	r.report.Folders = len(r.folders) + len(r.skipped)
+	if !r.opt.DryRun && r.record.ID != 0 {
+		if cerr := r.closeRun(err); cerr != nil && err == nil {
+			err = cerr
+		}
+	}
+	r.emit(Event{Kind: EventFinished, Report: r.report, Err: err})
+	return err
+}
+
+func (r *run) closeRun(err error) error {
+	r.record.Finished = r.report.Finished
+	r.record.Counts = map[string]int{}
+	for kind, n := range r.report.Counts {
+		r.record.Counts[string(kind)] = n
+	}
+	r.record.Outcome = r.outcome(err)
+	switch {
+	case err != nil:
+		r.record.Error = err.Error()
+	case len(r.report.Failures) > 0:
+		r.record.Error = r.report.Failures[0].Error()
+	}
+	if cerr := r.commit(mail.Batch{Run: &r.record}); cerr != nil {
+		return cerr
+	}
+	records, rerr := r.State.Folders(context.Background())
+	for _, rec := range records {
+		r.report.Messages += rec.Rows
+	}
+	return rerr
+}
+
+func (r *run) outcome(err error) string {
+	switch {
+	case r.report.Interrupted:
+		return "interrupted"
+	case err != nil && mail.ClassOf(err) == mail.ClassHeld:
+		return "held"
+	case err != nil || len(r.report.Failures) > 0:
+		return "failed"
+	case len(r.report.Held) > 0:
+		return "held"
+	}
+	return "done"
+}
+
+// accountScope tells the errors that end the run from those that cost a folder.
+func accountScope(err error) bool {
+	return err != nil && (mail.ScopeOf(err) == mail.ScopeAccount || errors.Is(err, errInterrupted))
+}

@@ -1,0 +1,281 @@
+package syncer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"imapsync/mail"
+)
+
+// recover settles the intents an earlier run left: a copy that was made is
+// adopted, one that was not is forgotten.
+func (r *run) recover(ctx context.Context) error {
+	intents, err := r.State.Intents(ctx)
+	if err != nil || len(intents) == 0 {
+		return err
+	}
+	if r.opt.DryRun {
+		r.note("", fmt.Sprintf("an earlier run was cut short in the middle of %d copies; the next run settles them first", len(intents)))
+		return nil
+	}
+	records, err := r.State.Folders(ctx)
+	if err != nil {
+		return err
+	}
+	validity := map[mail.FolderName]uint32{}
+	for _, rec := range records {
+		validity[rec.Folder] = rec.Mark.UIDValidity
+	}
+	downloads, uploads := map[mail.FolderName][]*mail.Intent{}, map[mail.FolderName][]*mail.Intent{}
+	for _, in := range intents {
+		switch {
+		case r.moved || in.UIDValidity != validity[in.Folder]:
+			// The UIDs mean nothing any more; both copies are new and are
+			// matched by identity.
+			if err := r.commit(mail.Batch{SettleIntents: []*mail.Intent{in}}); err != nil {
+				return err
+			}
+		case in.Kind == mail.IntentDownload:
+			downloads[in.Folder] = append(downloads[in.Folder], in)
+		default:
+			uploads[in.Folder] = append(uploads[in.Folder], in)
+		}
+	}
+	if err := r.recoverDownloads(ctx, downloads); err != nil {
+		return err
+	}
+	return r.recoverUploads(ctx, uploads)
+}
+
+// recoverDownloads looks for files by the keys the intents chose, wherever
+// they were moved since.
+func (r *run) recoverDownloads(ctx context.Context, byFolder map[mail.FolderName][]*mail.Intent) error {
+	if len(byFolder) == 0 {
+		return nil
+	}
+	places, err := r.placesOf(ctx, byFolder)
+	if err != nil {
+		return err
+	}
+	for name, intents := range byFolder {
+		rows, err := r.State.Rows(ctx, name)
+		if err != nil {
+			return err
+		}
+		byUID := map[mail.UID]*mail.Base{}
+		for _, row := range rows {
+			byUID[row.UID] = row
+		}
+		b := mail.Batch{SettleIntents: intents}
+		for _, in := range intents {
+			row, err := r.adoptDownload(ctx, in, places[in.Key], byUID[in.UID])
+			if err != nil {
+				return err
+			}
+			if row != nil {
+				b.Put = append(b.Put, row)
+			}
+		}
+		if err := r.commit(b); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// placesOf tells in which folder each intended file lies.
+func (r *run) placesOf(ctx context.Context, byFolder map[mail.FolderName][]*mail.Intent) (map[mail.Key]mail.FolderName, error) {
+	wanted := map[mail.Key]bool{}
+	for _, intents := range byFolder {
+		for _, in := range intents {
+			wanted[in.Key] = true
+		}
+	}
+	folders, err := r.Local.Folders(ctx)
+	if err != nil {
+		return nil, err
+	}
+	places := map[mail.Key]mail.FolderName{}
+	for _, f := range folders {
+		s, err := r.Local.Scan(ctx, f.Name, false)
+		if err != nil {
+			return nil, err
+		}
+		for key := range s.Messages {
+			if wanted[key] {
+				places[key] = f.Name
+			}
+		}
+	}
+	return places, nil
+}
+
+// adoptDownload makes the row of a file that was delivered, or cleans up after
+// one that was not.
+func (r *run) adoptDownload(ctx context.Context, in *mail.Intent, place mail.FolderName, row *mail.Base) (*mail.Base, error) {
+	if place == "" {
+		return nil, r.Local.CleanTmp(ctx, in.Folder, in.Key)
+	}
+	content, stamp, _, err := r.Local.Read(ctx, place, in.Key)
+	if errors.Is(err, mail.ErrChanged) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if row == nil {
+		row = &mail.Base{}
+	}
+	ar := arrival{intent: in, content: content, stamp: stamp}
+	ar.fill(row)
+	return row, nil
+}
+
+// recoverUploads looks for messages on the server, from the UIDNEXT the
+// intents were made at, and compares whole contents before adopting one.
+func (r *run) recoverUploads(ctx context.Context, byFolder map[mail.FolderName][]*mail.Intent) error {
+	for name, intents := range byFolder {
+		err := r.recoverFolder(ctx, name, intents)
+		if accountScope(err) || ctx.Err() != nil {
+			return err
+		}
+		if err != nil { // kept: they are settled when the folder can be opened
+			r.fail(name, nil, err)
+		}
+	}
+	return nil
+}
+
+func (r *run) recoverFolder(ctx context.Context, name mail.FolderName, intents []*mail.Intent) error {
+	gone, err := r.Remote.Missing(ctx, name)
+	if err != nil {
+		return err
+	}
+	if gone {
+		return r.commit(mail.Batch{SettleIntents: intents})
+	}
+	mb, err := r.Remote.Open(ctx, name, false)
+	if err != nil {
+		return err
+	}
+	defer mb.Close()
+	rows, err := r.State.Rows(ctx, name)
+	if err != nil {
+		return err
+	}
+	if mb.Mark().UIDValidity != intents[0].UIDValidity {
+		return r.commit(mail.Batch{SettleIntents: intents})
+	}
+	found, err := findCopies(ctx, mb, rows, intents)
+	if err != nil {
+		return err
+	}
+	b := mail.Batch{SettleIntents: intents}
+	for _, in := range intents {
+		if f := found[in]; f.UID != 0 {
+			b.Put = append(b.Put, adoptUpload(in, f, rows)...)
+		}
+	}
+	return r.commit(b)
+}
+
+// adoptUpload makes the row of a copy that arrived, and takes the file away
+// from the row that had it, as the run would have done.
+func adoptUpload(in *mail.Intent, found mail.Remote, rows []*mail.Base) []*mail.Base {
+	var put []*mail.Base
+	for _, row := range rows {
+		if row.Key == in.Key {
+			row.Key = ""
+			put = append(put, row)
+		}
+	}
+	return append(put, &mail.Base{Folder: in.Folder, UID: found.UID, Key: in.Key, Flags: in.Flags,
+		Content: in.Content, RemoteSize: found.Size, Date: in.Date})
+}
+
+// findCopies finds the messages that intents have created, each message for
+// one intent. Rows' messages are not candidates.
+func findCopies(ctx context.Context, mb Mailbox, rows []*mail.Base, intents []*mail.Intent) (map[*mail.Intent]mail.Remote, error) {
+	s, err := mb.Snapshot(ctx, mail.Known{}, true)
+	if err != nil {
+		return nil, err
+	}
+	first := intents[0].UIDNext
+	headers := map[mail.Digest]bool{}
+	for _, in := range intents {
+		first = min(first, in.UIDNext)
+		headers[in.Content.Header] = true
+	}
+	for _, row := range rows {
+		delete(s.Messages, row.UID)
+	}
+	var uids []mail.UID
+	for _, uid := range sortedUIDs(s.Messages) {
+		if uid >= first {
+			uids = append(uids, uid)
+		}
+	}
+	contents, err := wholeContents(ctx, mb, uids, headers)
+	if err != nil {
+		return nil, err
+	}
+	found := map[*mail.Intent]mail.Remote{}
+	taken := map[mail.UID]bool{}
+	for _, in := range intents {
+		for _, uid := range uids {
+			if c, ok := contents[uid]; ok && !taken[uid] && uid >= in.UIDNext && c.SameMessage(in.Content) {
+				found[in], taken[uid] = s.Messages[uid], true
+				break
+			}
+		}
+	}
+	return found, nil
+}
+
+// wholeContents fetches those messages whose header block is wanted.
+func wholeContents(ctx context.Context, mb Mailbox, uids []mail.UID, headers map[mail.Digest]bool) (map[mail.UID]mail.Content, error) {
+	contents := map[mail.UID]mail.Content{}
+	if len(uids) == 0 {
+		return contents, nil
+	}
+	blocks, err := mb.Headers(ctx, uids)
+	if err != nil {
+		return nil, err
+	}
+	var fetch []mail.UID
+	for _, uid := range uids {
+		if c, ok := blocks[uid]; ok && headers[c.Header] {
+			fetch = append(fetch, uid)
+		}
+	}
+	if len(fetch) == 0 {
+		return contents, nil
+	}
+	err = mb.Fetch(ctx, fetch, func(uid mail.UID, body io.Reader, err error) error {
+		if err != nil {
+			if errors.Is(err, mail.ErrChanged) {
+				return nil
+			}
+			return err
+		}
+		h := mail.NewHasher()
+		if _, err := io.Copy(h, body); err != nil {
+			return err
+		}
+		contents[uid] = h.Content()
+		return nil
+	})
+	return contents, err
+}
+
+func sortedUIDs(m map[mail.UID]mail.Remote) []mail.UID {
+	uids := make([]mail.UID, 0, len(m))
+	for uid := range m {
+		uids = append(uids, uid)
+	}
+	slices.Sort(uids)
+	return uids
+}

@@ -1,0 +1,231 @@
+package syncer
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"imapsync/conflict"
+	"imapsync/mail"
+	"imapsync/plan"
+)
+
+// Account is what a run works on.
+type Account struct {
+	Name     string
+	Identity mail.Identity // Server and User as configured; Marker is the syncer's to choose
+	Local    Local
+	Remote   Remote
+	State    State
+
+	Select    func(mail.FolderName) bool            // the configured folders; nil is all
+	Policy    func(mail.FolderName) conflict.Policy // nil is the default everywhere
+	Limits    plan.Limits
+	FullCheck time.Duration    // a folder is compared in full this often; 0 never
+	Now       func() time.Time // nil is time.Now
+}
+
+// grace is how long a cancelled run may take to finish the message in hand
+// before its connections are cut.
+const grace = 10 * time.Second
+
+// run is one run in progress.
+type run struct {
+	Account
+	opt    Options
+	events func(Event)
+	report *Report
+	record mail.RunRecord
+
+	identity  mail.Identity // as the state will say at the end
+	moved     bool          // the config points to another server than the state
+	hadMarker bool          // the Maildir says so already
+	folders   map[mail.FolderName]*folder
+	skipped   map[mail.FolderName]*mail.FolderRecord // unchanged, not looked into
+
+	completed map[*plan.Op]bool // carried out and recorded
+
+	mu sync.Mutex // guards report, events, completed and what lanes share of folders
+}
+
+// folder is what the run knows of one folder it looks into.
+type folder struct {
+	plan.Folder
+	record    mail.FolderRecord
+	remote    *mail.RemoteFolder // as LIST told; nil when it did not
+	validity  uint32             // UIDVALIDITY its UIDs are taken under; 0 not known yet
+	stamp     mail.DirStamp      // of the listing
+	full      bool               // compared in full
+	trouble   bool               // something was not carried out: watermarks stay
+	failed    bool               // a folder-scope error: nothing more is done here in this run
+	unchanged bool               // neither side was touched since the last run
+	removed   bool               // gone from both sides
+}
+
+// Run synchronises one account once. Cancelling ctx ends the run in good
+// order: what is in hand is finished and recorded. The error is of account
+// scope; everything smaller is in the report's Failures, and both the report
+// and the error may be given.
+func Run(ctx context.Context, acc Account, opt Options, events func(Event)) (*Report, error) {
+	if acc.Now == nil {
+		acc.Now = time.Now
+	}
+	if opt.Lanes < 1 {
+		opt.Lanes = 1
+	}
+	if events == nil {
+		events = func(Event) {}
+	}
+	r := &run{Account: acc, opt: opt, events: events,
+		report:    &Report{Account: acc.Name, Counts: map[plan.Kind]int{}, Started: acc.Now()},
+		completed: map[*plan.Op]bool{},
+		folders:   map[mail.FolderName]*folder{}, skipped: map[mail.FolderName]*mail.FolderRecord{}}
+	r.emit(Event{Kind: EventStarted})
+	err := r.sync(ctx)
+	if errors.Is(err, errInterrupted) || ctx.Err() != nil {
+		r.report.Interrupted = true
+		err = nil
+	}
+	if ferr := r.finish(err); err == nil {
+		err = ferr
+	}
+	return r.report, err
+}
+
+var errInterrupted = errors.New("interrupted")
+
+func (r *run) sync(ctx context.Context) error {
+	if err := r.checkIdentity(ctx); err != nil {
+		return err
+	}
+	if err := r.begin(); err != nil {
+		return err
+	}
+	if err := r.recover(ctx); err != nil {
+		return err
+	}
+	if err := r.observe(ctx); err != nil {
+		return err
+	}
+	if err := r.identify(ctx); err != nil {
+		return err
+	}
+	p, err := r.decide(ctx)
+	if err != nil {
+		return err
+	}
+	r.announce(p)
+	if r.opt.DryRun {
+		return nil
+	}
+	work, done := workContext(ctx)
+	defer done()
+	err = r.apply(ctx, work, p)
+	if rerr := r.recordFolders(p); err == nil {
+		err = rerr
+	}
+	return err
+}
+
+// workContext outlives ctx by the grace, for what is in hand when ctx ends.
+func workContext(ctx context.Context) (context.Context, func()) {
+	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		t := time.AfterFunc(grace, cancel)
+		context.AfterFunc(work, func() { t.Stop() })
+	})
+	return work, func() { stop(); cancel() }
+}
+
+// decide makes the plan from everything observed.
+func (r *run) decide(ctx context.Context) (*plan.Plan, error) {
+	in, err := r.input(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return plan.Make(in), nil
+}
+
+// announce reports the plan before anything of it is done.
+func (r *run) announce(p *plan.Plan) {
+	var bytes int64
+	total := 0
+	for _, o := range p.Ops {
+		if o.Held {
+			r.trouble(o.Folder)
+			continue
+		}
+		total++
+		bytes += opBytes(o)
+	}
+	now := r.Now()
+	for i := range p.Holds {
+		p.Holds[i].Since = now
+	}
+	r.report.Plan, r.report.Held = p, p.Holds
+	r.emit(Event{Kind: EventObserved, Total: total, Bytes: bytes})
+	for name, doubt := range p.Unproven {
+		r.trouble(name)
+		r.note(name, "messages missing on the server are not taken for deleted: "+doubt)
+	}
+	for i := range p.Holds {
+		r.emit(Event{Kind: EventHeld, Folder: p.Holds[i].Folder, Hold: &p.Holds[i]})
+	}
+}
+
+func opBytes(o *plan.Op) int64 {
+	switch {
+	case o.Kind == plan.Download && o.Remote != nil:
+		return o.Remote.Size
+	case o.Kind == plan.Upload:
+		return o.Row.Content.Wire
+	}
+	return 0
+}
+
+func (r *run) emit(e Event) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	e.Time = r.Now()
+	r.events(e)
+}
+
+func (r *run) note(folder mail.FolderName, text string) {
+	r.emit(Event{Kind: EventNote, Folder: folder, Text: text})
+}
+
+// trouble keeps the folder's watermarks where they are.
+func (r *run) trouble(name mail.FolderName) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if f := r.folders[name]; f != nil {
+		f.trouble = true
+	}
+}
+
+// fail counts a failure that costs a message or a folder. What changed
+// meanwhile is no failure: the next run looks again.
+func (r *run) fail(name mail.FolderName, op *plan.Op, err error) {
+	r.trouble(name)
+	if errors.Is(err, mail.ErrChanged) || errors.Is(err, errInterrupted) {
+		return
+	}
+	r.mu.Lock()
+	r.report.Failures = append(r.report.Failures, err)
+	r.mu.Unlock()
+	r.emit(Event{Kind: EventFailed, Folder: name, Op: op, Err: err})
+}
+
+// done counts an operation that was carried out and recorded.
+func (r *run) done(o *plan.Op, bytes int64) {
+	r.mu.Lock()
+	r.completed[o] = true
+	r.report.Counts[o.Kind]++
+	r.report.Bytes += bytes
+	r.mu.Unlock()
+	r.emit(Event{Kind: EventDone, Folder: o.Folder, Op: o, Bytes: bytes})
+	if o.Conflict {
+		r.emit(Event{Kind: EventConflict, Folder: o.Folder, Op: o})
+	}
+}

@@ -1,0 +1,273 @@
+package syncer
+
+import (
+	"context"
+	"io"
+
+	"imapsync/mail"
+	"imapsync/plan"
+)
+
+const (
+	uploadMessages = 50
+	uploadBytes    = 32 << 20
+)
+
+func (a *applier) upload(ctx context.Context, f *folder, ops []*plan.Op) error {
+	mb, err := a.open(ctx, f)
+	if err != nil {
+		return err
+	}
+	defer mb.Close()
+	if err := a.known(f); err != nil {
+		return err
+	}
+	for len(ops) > 0 {
+		n := a.batch(ops, uploadMessages, uploadBytes)
+		if err := a.uploadBatch(ctx, mb, f, ops[:n]); err != nil {
+			return err
+		}
+		ops = ops[n:]
+	}
+	return nil
+}
+
+// departure is one message of a batch on its way to the server, by APPEND or
+// COPY.
+type departure struct {
+	op     *plan.Op
+	intent *mail.Intent
+	sent   *mail.Hasher // what really went out; nil for a COPY
+	uid    mail.UID
+	over   bool // the server's answer is known
+	err    error
+}
+
+func (a *applier) uploadBatch(ctx context.Context, mb Mailbox, f *folder, ops []*plan.Op) error {
+	if err := a.interrupted(); err != nil {
+		return err
+	}
+	deps, err := a.intendUploads(f, mb.Mark().UIDNext, ops)
+	if err != nil {
+		return err
+	}
+	out := make([]mail.Outgoing, len(deps))
+	for i, d := range deps {
+		out[i] = mail.Outgoing{Flags: d.op.Flags, Date: d.op.Row.Date, Size: d.op.Local.Content.Wire, Open: func() (io.ReadCloser, error) {
+			body, err := a.Local.Open(ctx, d.op.Folder, d.op.Local.Key)
+			if err != nil {
+				return nil, err
+			}
+			d.sent = mail.NewHasher()
+			return hashing{body, d.sent}, nil
+		}}
+	}
+	appendErr := mb.Append(ctx, out, func(i int, uid mail.UID, err error) {
+		deps[i].uid, deps[i].err, deps[i].over = uid, err, true
+	})
+	if err := a.recordUploads(ctx, mb, f, deps); err != nil {
+		return err
+	}
+	return appendErr
+}
+
+// hashing hashes a body while it is sent, for the file may have been rewritten
+// since it was read.
+type hashing struct {
+	io.ReadCloser
+	h *mail.Hasher
+}
+
+func (r hashing) Read(p []byte) (int, error) {
+	n, err := r.ReadCloser.Read(p)
+	r.h.Write(p[:n])
+	return n, err
+}
+
+func (a *applier) intendUploads(to *folder, next mail.UID, ops []*plan.Op) ([]*departure, error) {
+	deps := make([]*departure, 0, len(ops))
+	var b mail.Batch
+	for _, o := range ops {
+		in := &mail.Intent{Kind: mail.IntentUpload, Folder: to.Name, Key: o.Local.Key, Flags: o.Flags,
+			Content: o.Row.Content, UIDValidity: to.validity, UIDNext: next, Date: o.Row.Date}
+		if o.Kind == plan.Upload {
+			in.Content = *a.contentOf(o)
+		}
+		deps = append(deps, &departure{op: o, intent: in})
+		b.AddIntents = append(b.AddIntents, in)
+	}
+	return deps, a.commit(b)
+}
+
+// contentOf is the content the file had when it was read; a message uploaded
+// again because the server lost it was not read in this run.
+func (a *applier) contentOf(o *plan.Op) *mail.Content {
+	if o.Local.Content == nil {
+		o.Local.Content = &o.Row.Content
+	}
+	return o.Local.Content
+}
+
+// recordUploads settles what is known of the batch. A copy of which the server
+// told no UID is looked for; one that may or may not have arrived keeps its
+// intent for the next run.
+func (a *applier) recordUploads(ctx context.Context, mb Mailbox, f *folder, deps []*departure) error {
+	var b mail.Batch
+	var done []*plan.Op
+	var silent []*departure
+	for _, d := range deps {
+		switch {
+		case !d.over:
+			a.trouble(f.Name)
+			a.trouble(d.op.Folder)
+		case d.err != nil:
+			b.SettleIntents = append(b.SettleIntents, d.intent)
+			a.trouble(f.Name)
+			a.fail(d.op.Folder, d.op, d.err)
+		case d.uid == 0:
+			silent = append(silent, d)
+		default:
+			d.settle(&b)
+			done = append(done, d.op)
+		}
+	}
+	if err := a.record(b, done...); err != nil {
+		return err
+	}
+	if len(silent) == 0 {
+		return nil
+	}
+	return a.findSilent(ctx, mb, f, silent)
+}
+
+// settle puts the row of a copy whose UID is known, takes the file away from
+// the row that had it before, and removes the intent.
+func (d *departure) settle(b *mail.Batch) {
+	row, in := d.op.Row, d.intent
+	if old := d.op.Old; old != nil {
+		old.Key = ""
+		b.Put = append(b.Put, old)
+	}
+	place(row, in.Folder, d.uid, in.Key)
+	if d.op.Kind == plan.Upload {
+		row.Flags, row.Content = in.Flags, in.Content
+		row.RemoteSize = 0
+		if d.sent != nil {
+			row.Content = d.sent.Content()
+		}
+		if d.op.Local.Stamp != nil {
+			row.File = *d.op.Local.Stamp
+		}
+	}
+	b.Put = append(b.Put, row)
+	b.SettleIntents = append(b.SettleIntents, in)
+}
+
+// findSilent finds copies by identity on a server without UIDPLUS.
+func (a *applier) findSilent(ctx context.Context, mb Mailbox, f *folder, silent []*departure) error {
+	intents := make([]*mail.Intent, len(silent))
+	for i, d := range silent {
+		intents[i] = d.intent
+	}
+	rows, err := a.State.Rows(ctx, f.Name)
+	if err != nil {
+		return err
+	}
+	found, err := findCopies(ctx, mb, rows, intents)
+	if err != nil {
+		return err
+	}
+	var b mail.Batch
+	var done []*plan.Op
+	for i, d := range silent {
+		if d.uid = found[intents[i]].UID; d.uid == 0 {
+			a.trouble(f.Name)
+			a.trouble(d.op.Folder)
+			continue
+		}
+		d.settle(&b)
+		done = append(done, d.op)
+	}
+	return a.record(b, done...)
+}
+
+// copyRemote has the server copy messages it holds to the folders in which the
+// Maildir has them too.
+func (a *applier) copyRemote(ctx context.Context, f *folder, ops []*plan.Op) error {
+	targets, groups := byTarget(ops)
+	for _, name := range targets {
+		to := a.target(name)
+		if to == nil {
+			a.trouble(f.Name)
+			continue
+		}
+		if err := a.known(to); err != nil {
+			return err
+		}
+		for _, group := range distinct(groups[name]) {
+			if err := a.interrupted(); err != nil {
+				return err
+			}
+			if err := a.copyGroup(ctx, f, to, group); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// distinct splits operations so that no group names a UID twice: a UID set
+// cannot say that a message is to be copied twice.
+func distinct(ops []*plan.Op) [][]*plan.Op {
+	var groups [][]*plan.Op
+	times := map[mail.UID]int{}
+	for _, o := range ops {
+		n := times[o.Remote.UID]
+		times[o.Remote.UID]++
+		if n == len(groups) {
+			groups = append(groups, nil)
+		}
+		groups[n] = append(groups[n], o)
+	}
+	return groups
+}
+
+func (a *applier) copyGroup(ctx context.Context, f, to *folder, ops []*plan.Op) error {
+	deps, err := a.intendUploads(to, to.Remote.Mark.UIDNext, ops)
+	if err != nil {
+		return err
+	}
+	copied, err := a.copyUIDs(ctx, f, to.Name, ops)
+	for _, d := range deps {
+		d.uid, d.over = copied[d.op.Remote.UID], err == nil || copied[d.op.Remote.UID] != 0
+	}
+	if err != nil {
+		return firstOf(err, a.recordUploads(ctx, nil, to, deps))
+	}
+	mb, err := a.open(ctx, to)
+	if err != nil {
+		return err
+	}
+	defer mb.Close()
+	return a.recordUploads(ctx, mb, to, deps)
+}
+
+func firstOf(err, other error) error {
+	if accountScope(other) {
+		return other
+	}
+	return err
+}
+
+func (a *applier) copyUIDs(ctx context.Context, f *folder, to mail.FolderName, ops []*plan.Op) (map[mail.UID]mail.UID, error) {
+	mb, err := a.open(ctx, f)
+	if err != nil {
+		return nil, err
+	}
+	defer mb.Close()
+	uids := make([]mail.UID, 0, len(ops))
+	for _, o := range ops {
+		uids = append(uids, o.Remote.UID)
+	}
+	return mb.Copy(ctx, uids, to)
+}
