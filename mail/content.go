@@ -153,7 +153,7 @@ func (h *Hasher) put(p []byte) {
 func (h *Hasher) decide() {
 	h.decided = true
 	if continued := h.line[0] == ' ' || h.line[0] == '\t'; !continued {
-		name, _, isField := bytes.Cut(h.line, []byte{':'})
+		name, _, isField := bytes.Cut(h.line[:min(len(h.line), maxHeaderLine)], []byte{':'})
 		h.leaving = isField && isToolField(string(name))
 		if isField && !h.leaving {
 			h.content.Fields++
@@ -197,6 +197,9 @@ func (h *Hasher) HeaderOnly() Content {
 	}
 	if !h.inBody && h.lineBytes > 0 { // servers end the last line of a header block themselves
 		h.field([]byte{'\n'})
+		if h.leaving {
+			h.content.Net -= h.lineBytes
+		}
 	}
 	c := h.content
 	h.header.Sum(c.Header[:0])

@@ -31,6 +31,10 @@ func (d *decider) decide(t *triple) {
 	if t.base != nil && t.remote == nil && d.unproven(t) {
 		return
 	}
+	if t.base != nil && t.base.Key == "" {
+		d.finishMove(t)
+		return
+	}
 	if t.rematch && (t.local == nil || t.remote == nil) {
 		d.rematchHalf(t)
 		return
@@ -56,6 +60,18 @@ func (d *decider) decide(t *triple) {
 	case conflict.KeepBoth:
 		d.keepBoth(t, out)
 	}
+}
+
+// finishMove settles a row that gave its file to a copy: the first half of a
+// move or replacement was done, so the original goes, whatever happened to it,
+// for the copy took that along.
+func (d *decider) finishMove(t *triple) {
+	why := conflict.Outcome{Rule: conflict.RuleMoved, Reason: "its copy took its place"}
+	if t.remote == nil {
+		d.add(&Op{Kind: Forget, Folder: t.base.Folder, Row: t.base}, why)
+		return
+	}
+	d.add(&Op{Kind: DeleteRemote, Folder: t.remoteIn.Name, Row: t.base, Remote: t.remote, Moved: true}, why)
 }
 
 // unproven notes a message missing on the server without proof and keeps it.
@@ -210,17 +226,19 @@ func newRow(t *triple) *mail.Base {
 // deletes the old, whose row has given its file away.
 func (d *decider) replace(t *triple, out conflict.Outcome) {
 	d.kept[out.Folder] = true
-	d.add(&Op{Kind: Upload, Folder: out.Folder, Row: newRow(t), Old: t.base, Local: t.local, Flags: out.Flags}, out)
+	d.add(&Op{Kind: Upload, Folder: out.Folder, Row: newRow(t), Old: t.base, Local: t.local, Remote: t.remote, Flags: out.Flags}, out)
 	d.add(&Op{Kind: DeleteRemote, Folder: t.remoteIn.Name, Row: t.base, Remote: t.remote, Moved: true}, out)
 }
 
 // keepBoth makes the edited file a message of its own and brings the server's
-// version back as another file.
+// version back as another file. The old row is dropped with the upload, so that
+// the server's version is a new message from then on.
 func (d *decider) keepBoth(t *triple, out conflict.Outcome) {
 	d.kept[out.Folder], d.kept[t.remoteIn.Name] = true, true
-	d.add(&Op{Kind: Upload, Folder: out.Folder, Row: newRow(t), Old: t.base, Local: t.local, Flags: out.Flags}, out)
+	d.add(&Op{Kind: Upload, Folder: out.Folder, Row: newRow(t), Old: t.base, DropOld: true, Local: t.local, Remote: t.remote, Flags: out.Flags}, out)
 	out.Conflict = false
-	d.add(&Op{Kind: Download, Folder: t.remoteIn.Name, Row: t.base, Remote: t.remote, Flags: t.remote.Flags}, out)
+	row := &mail.Base{Folder: t.remoteIn.Name, UID: t.remote.UID, RemoteSize: t.base.RemoteSize, Date: t.base.Date}
+	d.add(&Op{Kind: Download, Folder: t.remoteIn.Name, Row: row, Remote: t.remote, Flags: t.remote.Flags}, out)
 }
 
 // newLocal settles a file that nothing on the server or in the base is: the

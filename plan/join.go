@@ -117,21 +117,27 @@ func (j *joined) findMovedFiles() {
 }
 
 // findMovedMessages gives rows whose message is gone on the server a new
-// message of the same identity: where the file lies now before the row's
-// folder before the rest.
+// message of the same identity: in a re-match that was cut short the one of the
+// row's own number, then where the file was moved to, before the folder both were in
+// before the rest.
 func (j *joined) findMovedMessages() {
 	byHeader := remotesByHeader(j.remoteNew)
 	if len(byHeader) == 0 {
 		return
 	}
 	fits := []func(t, n *triple) bool{
+		func(t, n *triple) bool { return t.base.UID == n.remote.UID && t.base.Folder == n.remoteIn.Name },
+		func(t, n *triple) bool { return t.localIn == n.remoteIn && t.base.Folder != n.remoteIn.Name },
 		func(t, n *triple) bool { return t.localIn == n.remoteIn },
 		func(t, n *triple) bool { return t.base.Folder == n.remoteIn.Name },
 		func(t, n *triple) bool { return !t.rematch },
 	}
-	for _, fit := range fits {
+	for i, fit := range fits {
 		for _, t := range j.triples {
 			if t.remote != nil || t.base.UID == 0 || j.doubtful(t) {
+				continue
+			}
+			if i > 0 && t.base.Key == "" { // an original to be deleted is never guessed
 				continue
 			}
 			for _, n := range byHeader[t.base.Content.Header] {

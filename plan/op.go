@@ -43,10 +43,11 @@ type Op struct {
 	Folder mail.FolderName // where it happens; of moves and copies the source
 	To     mail.FolderName // of moves and copies: the target
 
-	Row    *mail.Base   // the base row the message has when the operation is done
-	Old    *mail.Base   // Upload, CopyRemote: the row that gives its file to Row and keeps its UID alone
-	Local  *mail.Local  // the file as it was seen
-	Remote *mail.Remote // the message as it was seen
+	Row     *mail.Base   // the base row the message has when the operation is done
+	Old     *mail.Base   // Upload, CopyRemote: the row that gives its file to Row and keeps its UID alone
+	DropOld bool         // Old is of no use then: its message is a new one
+	Local   *mail.Local  // the file as it was seen
+	Remote  *mail.Remote // the message as it was seen
 
 	Flags    mail.Flags // what the message has afterwards
 	OnLocal  bool       // SetFlags: the file must change

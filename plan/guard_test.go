@@ -1,0 +1,186 @@
+package plan
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"imapsync/conflict"
+	"imapsync/mail"
+)
+
+// deletedLocally is a world in which the files of the first gone of n messages
+// of a folder, and of another folder's others, have been deleted.
+func deletedLocally(n, gone, others int) *model {
+	m := newModel("INBOX", "Other")
+	for i := range n {
+		k, _ := m.agree("INBOX", fmt.Sprint("m", i), "S")
+		if i < gone {
+			delete(m.local["INBOX"], k)
+		}
+	}
+	for i := range others {
+		m.agree("Other", fmt.Sprint("o", i), "")
+	}
+	return m
+}
+
+func TestGuard(t *testing.T) {
+	accept := func(names ...mail.FolderName) func(mail.FolderName) bool {
+		return func(n mail.FolderName) bool {
+			for _, a := range names {
+				if a == n {
+					return true
+				}
+			}
+			return false
+		}
+	}
+	for _, c := range []struct {
+		name     string
+		m        *model
+		limits   Limits
+		accepted func(mail.FolderName) bool
+		held     int
+	}{
+		{"few of many", deletedLocally(400, 100, 0), Limits{}, nil, 0},
+		{"many, but a small part", deletedLocally(404, 101, 0), Limits{}, nil, 0},
+		{"many, and a large part", deletedLocally(403, 101, 0), Limits{}, nil, 101},
+		{"a large part of the folder, not of the account", deletedLocally(300, 150, 600), Limits{}, nil, 0},
+		{"limits of one's own", deletedLocally(10, 5, 0), Limits{Count: 4, Percent: 40}, nil, 5},
+		{"all of a small folder", deletedLocally(20, 20, 100), Limits{}, nil, 0},
+		{"all of a folder of more than twenty", deletedLocally(21, 21, 1000), Limits{}, nil, 21},
+		{"accepted", deletedLocally(403, 101, 0), Limits{}, accept("INBOX"), 0},
+		{"another folder accepted", deletedLocally(403, 101, 0), Limits{}, accept("Other"), 101},
+	} {
+		in := c.m.observe(conflict.Policy{})
+		in.Guard.Limits, in.Guard.Accepted = c.limits, c.accepted
+		p := Make(in)
+		held := 0
+		for _, o := range p.Ops {
+			if o.Held {
+				held++
+			}
+		}
+		counted := 0
+		for _, h := range p.Holds {
+			counted += h.Count
+			if h.Side != "remote" || h.Folder != "INBOX" || h.Reason == "" {
+				t.Errorf("%s: %+v", c.name, h)
+			}
+		}
+		if held != c.held || counted != c.held {
+			t.Errorf("%s: %d operations held, %d in holds, want %d", c.name, held, counted, c.held)
+		}
+	}
+}
+
+// TestGuardMirrored: what the Maildir would lose is guarded like what the
+// server would.
+func TestGuardMirrored(t *testing.T) {
+	m := newModel("INBOX")
+	for i := range 30 {
+		_, u := m.agree("INBOX", fmt.Sprint("m", i), "S")
+		delete(m.remote["INBOX"], u)
+	}
+	p := Make(m.observe(conflict.Policy{}))
+	if len(p.Holds) != 1 || p.Holds[0].Side != "local" || p.Holds[0].Count != 30 {
+		t.Errorf("%+v", p.Holds)
+	}
+}
+
+// TestGuardLetsMovesPass: a renamed folder is no deletion, on a server with
+// MOVE and on one without.
+func TestGuardLetsMovesPass(t *testing.T) {
+	for _, move := range []bool{true, false} {
+		m := newModel("INBOX", "Old")
+		m.move = move
+		for i := range 200 {
+			m.agree("Old", fmt.Sprint("m", i), "S")
+		}
+		m.local["New"] = m.local["Old"]
+		delete(m.local, "Old")
+		p := Make(m.observe(conflict.Policy{}))
+		if len(p.Holds) != 0 {
+			t.Fatalf("MOVE %v: %+v", move, p.Holds)
+		}
+		if err := m.run(conflict.Policy{}); err != nil {
+			t.Fatal(err)
+		}
+		if _, left := m.remote["Old"]; left || len(m.remote["New"]) != 200 {
+			t.Errorf("MOVE %v: the old folder is left %v, the new has %d", move, left, len(m.remote["New"]))
+		}
+	}
+}
+
+// TestHeldFolderStays: a folder whose deletions are held is not removed.
+func TestHeldFolderStays(t *testing.T) {
+	m := newModel("INBOX", "A")
+	for i := range 25 {
+		m.agree("A", fmt.Sprint("m", i), "S")
+	}
+	delete(m.local, "A")
+	p := Make(m.observe(conflict.Policy{}))
+	for _, o := range p.Ops {
+		if !o.Held {
+			t.Errorf("not held: %v", o)
+		}
+	}
+	if len(p.Ops) != 26 {
+		t.Errorf("%d operations", len(p.Ops))
+	}
+}
+
+func TestDoubtDeletesNothing(t *testing.T) {
+	m := newModel("INBOX")
+	_, gone := m.agree("INBOX", "one", "S")
+	m.agree("INBOX", "two", "")
+	delete(m.remote["INBOX"], gone)
+	in := m.observe(conflict.Policy{})
+	in.Folders[0].Remote.Doubt = "2 messages announced, 1 listed"
+	p := Make(in)
+	if len(p.Ops) != 0 || p.Unproven["INBOX"] == "" {
+		t.Errorf("%v, unproven %v", p.Ops, p.Unproven)
+	}
+}
+
+// TestUnstorableFlagsStay: a keyword that one side has no room for is neither
+// removed from the other nor set again and again.
+func TestUnstorableFlagsStay(t *testing.T) {
+	m := newModel("INBOX")
+	k, u := m.agree("INBOX", "one", "")
+	m.base[0].Flags = mail.NewFlags(0, "todo")
+	m.remote["INBOX"][u] = file{"one", mail.NewFlags(0, "todo")}
+	m.local["INBOX"][k] = file{"one", mail.NewFlags(mail.Seen)}
+	in := m.observe(conflict.Policy{})
+	in.Folders[0].Local.Space = mail.FlagSpace{System: mail.AllSystem}
+	p := Make(in)
+	if len(p.Ops) != 1 || p.Ops[0].OnLocal || !p.Ops[0].OnRemote || !p.Ops[0].Flags.Equal(mail.NewFlags(mail.Seen, "todo")) {
+		t.Fatalf("%v", p.Ops)
+	}
+	m.do(p.Ops[0], true)
+	in = m.observe(conflict.Policy{})
+	in.Folders[0].Local.Space = mail.FlagSpace{System: mail.AllSystem}
+	if p := Make(in); len(p.Ops) != 0 {
+		t.Errorf("again: %v", p.Ops)
+	}
+}
+
+func TestText(t *testing.T) {
+	m := deletedLocally(30, 30, 0)
+	var b strings.Builder
+	if err := Text(&b, Make(m.observe(conflict.Policy{}))); err != nil {
+		t.Fatal(err)
+	}
+	first, rest, _ := strings.Cut(b.String(), "\n")
+	if want := `HELD INBOX: delete remote uid 3 file k002: deleted in the Maildir`; first != want {
+		t.Errorf("got  %s\nwant %s", first, want)
+	}
+	if !strings.Contains(rest, `held: 30 deletions (remote) in "INBOX": all 30 messages of the folder would go`) {
+		t.Errorf("no hold in\n%s", rest)
+	}
+	js, err := Make(m.observe(conflict.Policy{})).Ops[0].MarshalJSON()
+	if want := `{"kind":"delete remote","folder":"INBOX","uid":3,"key":"k002","rule":"deleted","reason":"deleted in the Maildir","held":true}`; err != nil || string(js) != want {
+		t.Errorf("got %s, %v", js, err)
+	}
+}

@@ -1,0 +1,110 @@
+package plan
+
+import (
+	"testing"
+
+	"imapsync/conflict"
+	"imapsync/mail"
+)
+
+// strangers is a folder that both sides have and the base does not know: n
+// files and messages, of which header and size tell what tweak says.
+func strangers(n int, tweak func(i int, l *mail.Content, r *mail.Remote)) Input {
+	f := &Folder{Name: "INBOX"}
+	f.Local = mail.LocalSnapshot{Exists: true, Space: mail.FullSpace(), Messages: map[mail.Key]mail.Local{}}
+	f.Remote = mail.RemoteSnapshot{Exists: true, Space: mail.FullSpace(), Messages: map[mail.UID]mail.Remote{}}
+	for i := range n {
+		l := contentOfText(string(rune('a' + i)))
+		r := mail.Remote{UID: mail.UID(i + 1), Size: l.Wire, Content: &mail.Content{Header: l.Header, Fields: l.Fields}}
+		tweak(i, &l, &r)
+		k := mail.Key(rune('a' + i))
+		f.Local.Messages[k] = mail.Local{Key: k, Content: &l}
+		f.Remote.Messages[r.UID] = r
+	}
+	return Input{Folders: []*Folder{f}}
+}
+
+func count(in Input) map[Kind]int {
+	n := map[Kind]int{}
+	for _, o := range Make(in).Ops {
+		n[o.Kind]++
+	}
+	return n
+}
+
+func TestHeaderAndSizeArePairing(t *testing.T) {
+	in := strangers(3, func(int, *mail.Content, *mail.Remote) {})
+	if need := NeedBodies(in); len(need) != 0 {
+		t.Errorf("bodies wanted: %v", need)
+	}
+	if n := count(in); n[Pair] != 3 || n[Download] != 0 || n[Upload] != 0 {
+		t.Errorf("%v", n)
+	}
+}
+
+func TestHeadersAreWantedOfWhatCouldMatch(t *testing.T) {
+	in := strangers(2, func(_ int, _ *mail.Content, r *mail.Remote) { r.Content = nil })
+	if need := NeedHeaders(in); len(need) != 2 {
+		t.Errorf("headers wanted: %v", need)
+	}
+	in.Folders[0].Local.Messages = map[mail.Key]mail.Local{}
+	if need := NeedHeaders(in); len(need) != 0 {
+		t.Errorf("headers wanted although no file is new: %v", need)
+	}
+}
+
+// TestBodiesAreWanted covers the cases in which the header block is no
+// identity.
+func TestBodiesAreWanted(t *testing.T) {
+	same := contentOfText("same")
+	for name, c := range map[string]struct {
+		tweak func(i int, l *mail.Content, r *mail.Remote)
+		need  int
+	}{
+		"sizes differ":       {func(_ int, _ *mail.Content, r *mail.Remote) { r.Size++ }, 2},
+		"no header":          {func(_ int, _ *mail.Content, r *mail.Remote) { r.Content.Fields = 0 }, 2},
+		"header shared":      {func(_ int, l *mail.Content, r *mail.Remote) { l.Header = same.Header; r.Content.Header = same.Header }, 2},
+		"nothing in common":  {func(_ int, _ *mail.Content, r *mail.Remote) { r.Content.Header = same.Header }, 0},
+		"fields left out":    {func(_ int, l *mail.Content, _ *mail.Remote) { l.Wire += 20 }, 0},
+		"left out on server": {func(_ int, _ *mail.Content, r *mail.Remote) { r.Size += 20; r.Content.Wire = 20 }, 0},
+	} {
+		if need := NeedBodies(strangers(2, c.tweak)); len(need) != c.need {
+			t.Errorf("%s: bodies wanted of %v", name, need)
+		}
+	}
+}
+
+// TestBodiesDecide: once fetched, equal contents pair whatever was announced,
+// and others do not, though header and size are equal.
+func TestBodiesDecide(t *testing.T) {
+	in := strangers(2, func(i int, l *mail.Content, r *mail.Remote) {
+		whole := *l
+		r.Content, r.Size = &whole, r.Size+7
+		if i == 1 {
+			whole.Body, whole.Digest = mail.Digest{1}, mail.Digest{2}
+			r.Size = l.Wire
+		}
+	})
+	if n := count(in); n[Pair] != 1 || n[Download] != 1 || n[Upload] != 1 {
+		t.Errorf("%v", n)
+	}
+}
+
+// TestEqualMessagesPairOneToOne: two on one side and one on the other leave
+// one to copy.
+func TestEqualMessagesPairOneToOne(t *testing.T) {
+	m := newModel("INBOX")
+	m.base, m.known = nil, map[mail.FolderName]bool{}
+	m.putLocal("INBOX", "twin", "S")
+	m.putLocal("INBOX", "twin", "")
+	m.putRemote("INBOX", "twin", "F")
+	in := m.observe(conflict.Policy{})
+	for uid, r := range in.Folders[0].Remote.Messages {
+		whole := contentOfText("twin")
+		r.Content = &whole
+		in.Folders[0].Remote.Messages[uid] = r
+	}
+	if n := count(in); n[Pair] != 1 || n[Upload]+n[CopyRemote] != 1 || n[Download] != 0 {
+		t.Errorf("%v", n)
+	}
+}
