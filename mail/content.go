@@ -140,7 +140,7 @@ func (h *Hasher) put(p []byte) {
 		return
 	default:
 		h.line = append(h.line, p...)
-		if len(h.line) >= maxHeaderLine || bytes.IndexAny(h.line, ":\n") >= 0 {
+		if len(h.line) >= maxHeaderLine || bytes.ContainsAny(h.line, ":\n") {
 			h.decide()
 		}
 	}

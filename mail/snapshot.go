@@ -4,6 +4,11 @@ import "time"
 
 // Base is what both sides last agreed on about one message: a row of the state.
 // The state gives a row its ID when it first stores it.
+//
+// A row without a UID is one whose message on the server must be found again by
+// identity, for the server has renumbered the folder. A row without a key has
+// given its file to a copy; only its message on the server is left, to be
+// deleted.
 type Base struct {
 	ID         int64
 	Folder     FolderName
@@ -151,4 +156,10 @@ type Intent struct {
 	UIDNext     UID // upload: the copy has this UID or a higher one
 	RemoteSize  int64
 	Date        time.Time
+
+	// An upload may take its file over from another row.
+	Replaces     int64      // that row's ID; 0 for none
+	ReplacesIn   FolderName // that row's folder
+	ReplacesUID  UID        // that row's message on the server, to be deleted
+	DropReplaced bool       // the row is dropped, and its message is a new one
 }

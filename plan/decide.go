@@ -14,9 +14,10 @@ type decider struct {
 	kept map[mail.FolderName]bool // folders that hold a message when the plan is done
 }
 
-func (d *decider) add(o *Op, why conflict.Outcome) {
+func (d *decider) add(o *Op, why conflict.Outcome) *Op {
 	o.Rule, o.Reason, o.Conflict = why.Rule, why.Reason, why.Conflict
 	d.plan.Ops = append(d.plan.Ops, o)
+	return o
 }
 
 func (d *decider) policy(folder mail.FolderName) conflict.Policy {
@@ -77,7 +78,7 @@ func (d *decider) finishMove(t *triple) {
 // unproven notes a message missing on the server without proof and keeps it.
 func (d *decider) unproven(t *triple) bool {
 	for _, f := range d.in.Folders {
-		if f.Name == t.base.Folder && f.Remote.Doubt != "" && !f.Rematch {
+		if f.Name == t.base.Folder && f.Remote.Doubt != "" && !t.rematch {
 			d.plan.Unproven[f.Name] = f.Remote.Doubt
 			d.kept[f.Name] = true
 			if t.localIn != nil {
@@ -122,10 +123,7 @@ func (d *decider) settle(t *triple, out conflict.Outcome, local, remote *conflic
 	row := t.base
 	if row == nil {
 		row = &mail.Base{Folder: out.Folder, UID: t.remote.UID, Key: t.local.Key, Content: *t.local.Content,
-			Flags: local.Flags.Intersect(remote.Flags), RemoteSize: t.remote.Size, Date: t.remote.Date}
-		if t.local.Stamp != nil {
-			row.File = *t.local.Stamp
-		}
+			Flags: local.Flags.Intersect(remote.Flags), RemoteSize: t.remote.Size, Date: t.remote.Date, File: fileOf(t.local)}
 	}
 	before := len(d.plan.Ops)
 	row = d.bringTogether(t, row, out)
@@ -172,10 +170,10 @@ func (d *decider) bringTogether(t *triple, row *mail.Base, out conflict.Outcome)
 func (d *decider) moveByCopy(t *triple, out conflict.Outcome) *mail.Base {
 	row := *t.base
 	row.ID, row.Folder, row.UID, row.Key = 0, out.Folder, 0, t.local.Key
-	d.add(&Op{Kind: CopyRemote, Folder: t.remoteIn.Name, To: out.Folder, Row: &row, Old: t.base,
+	first := d.add(&Op{Kind: CopyRemote, Folder: t.remoteIn.Name, To: out.Folder, Row: &row, Old: t.base,
 		Local: t.local, Remote: t.remote, Flags: t.remote.Flags}, out)
 	out.Conflict = false
-	d.add(&Op{Kind: DeleteRemote, Folder: t.remoteIn.Name, Row: t.base, Remote: t.remote, Moved: true}, out)
+	d.add(&Op{Kind: DeleteRemote, Folder: t.remoteIn.Name, Row: t.base, Remote: t.remote, Moved: true, After: first}, out)
 	return &row
 }
 
@@ -215,19 +213,26 @@ func (d *decider) upload(t *triple, out conflict.Outcome) {
 }
 
 func newRow(t *triple) *mail.Base {
-	row := &mail.Base{Folder: t.localIn.Name, Key: t.local.Key, Date: t.local.Date}
+	row := &mail.Base{Folder: t.localIn.Name, Key: t.local.Key, Date: t.local.Date, File: fileOf(t.local)}
 	if t.local.Content != nil {
 		row.Content = *t.local.Content
 	}
 	return row
 }
 
+func fileOf(l *mail.Local) mail.FileStamp {
+	if l.Stamp == nil {
+		return mail.FileStamp{}
+	}
+	return *l.Stamp
+}
+
 // replace uploads the new content of an edited message as a row of its own and
 // deletes the old, whose row has given its file away.
 func (d *decider) replace(t *triple, out conflict.Outcome) {
 	d.kept[out.Folder] = true
-	d.add(&Op{Kind: Upload, Folder: out.Folder, Row: newRow(t), Old: t.base, Local: t.local, Remote: t.remote, Flags: out.Flags}, out)
-	d.add(&Op{Kind: DeleteRemote, Folder: t.remoteIn.Name, Row: t.base, Remote: t.remote, Moved: true}, out)
+	first := d.add(&Op{Kind: Upload, Folder: out.Folder, Row: newRow(t), Old: t.base, Local: t.local, Remote: t.remote, Flags: out.Flags}, out)
+	d.add(&Op{Kind: DeleteRemote, Folder: t.remoteIn.Name, Row: t.base, Remote: t.remote, Moved: true, After: first}, out)
 }
 
 // keepBoth makes the edited file a message of its own and brings the server's
@@ -235,10 +240,10 @@ func (d *decider) replace(t *triple, out conflict.Outcome) {
 // the server's version is a new message from then on.
 func (d *decider) keepBoth(t *triple, out conflict.Outcome) {
 	d.kept[out.Folder], d.kept[t.remoteIn.Name] = true, true
-	d.add(&Op{Kind: Upload, Folder: out.Folder, Row: newRow(t), Old: t.base, DropOld: true, Local: t.local, Remote: t.remote, Flags: out.Flags}, out)
+	first := d.add(&Op{Kind: Upload, Folder: out.Folder, Row: newRow(t), Old: t.base, DropOld: true, Local: t.local, Remote: t.remote, Flags: out.Flags}, out)
 	out.Conflict = false
 	row := &mail.Base{Folder: t.remoteIn.Name, UID: t.remote.UID, RemoteSize: t.base.RemoteSize, Date: t.base.Date}
-	d.add(&Op{Kind: Download, Folder: t.remoteIn.Name, Row: row, Remote: t.remote, Flags: t.remote.Flags}, out)
+	d.add(&Op{Kind: Download, Folder: t.remoteIn.Name, Row: row, Remote: t.remote, Flags: t.remote.Flags, After: first}, out)
 }
 
 // newLocal settles a file that nothing on the server or in the base is: the

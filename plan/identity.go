@@ -40,8 +40,8 @@ func NeedHeaders(in Input) []Candidate {
 		if t.remote != nil || t.base == nil {
 			continue
 		}
-		if f := j.byFolder[t.base.Folder]; f != nil && f.Rematch {
-			pairing[f] = true
+		if t.rematch {
+			pairing[j.byFolder[t.base.Folder]] = true
 			continue
 		}
 		sizes[t.base.RemoteSize] = true
@@ -105,7 +105,7 @@ func (j *joined) couldBe(t, n *triple) bool {
 	if t.base == nil || t.rematch {
 		return t.localIn == n.remoteIn || t.base != nil && t.base.Folder == n.remoteIn.Name
 	}
-	return t.base.UID != 0 && !j.doubtful(t)
+	return t.base.Key != ""
 }
 
 func contentOf(t *triple) mail.Content {

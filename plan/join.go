@@ -21,8 +21,9 @@ type triple struct {
 // with both sides, and what is left over on one side.
 type joined struct {
 	triples   []*triple
-	localNew  []*triple // only local
-	remoteNew []*triple // only remote
+	localNew  []*triple         // only local
+	remoteNew []*triple         // only remote
+	postponed []mail.FolderName // folders with messages left for a later run
 	byFolder  map[mail.FolderName]*Folder
 }
 
@@ -49,12 +50,12 @@ func (j *joined) joinRows(f *Folder) {
 	keys := make(map[mail.Key]bool, len(f.Base))
 	uids := make(map[mail.UID]bool, len(f.Base))
 	for _, row := range f.Base {
-		t := &triple{base: row, rematch: f.Rematch}
+		t := &triple{base: row, rematch: row.UID == 0}
 		if l, ok := f.Local.Messages[row.Key]; ok && row.Key != "" {
 			t.local, t.localIn = &l, f
 			keys[row.Key] = true
 		}
-		if r, ok := f.Remote.Messages[row.UID]; ok && row.UID != 0 && !f.Rematch {
+		if r, ok := f.Remote.Messages[row.UID]; ok && row.UID != 0 {
 			t.remote, t.remoteIn = &r, f
 			uids[row.UID] = true
 		}
@@ -117,27 +118,22 @@ func (j *joined) findMovedFiles() {
 }
 
 // findMovedMessages gives rows whose message is gone on the server a new
-// message of the same identity: in a re-match that was cut short the one of the
-// row's own number, then where the file was moved to, before the folder both were in
-// before the rest.
+// message of the same identity: where the file was moved to, before the folder
+// both were in, before the rest.
 func (j *joined) findMovedMessages() {
 	byHeader := remotesByHeader(j.remoteNew)
 	if len(byHeader) == 0 {
 		return
 	}
 	fits := []func(t, n *triple) bool{
-		func(t, n *triple) bool { return t.base.UID == n.remote.UID && t.base.Folder == n.remoteIn.Name },
 		func(t, n *triple) bool { return t.localIn == n.remoteIn && t.base.Folder != n.remoteIn.Name },
 		func(t, n *triple) bool { return t.localIn == n.remoteIn },
 		func(t, n *triple) bool { return t.base.Folder == n.remoteIn.Name },
 		func(t, n *triple) bool { return !t.rematch },
 	}
-	for i, fit := range fits {
+	for _, fit := range fits {
 		for _, t := range j.triples {
-			if t.remote != nil || t.base.UID == 0 || j.doubtful(t) {
-				continue
-			}
-			if i > 0 && t.base.Key == "" { // an original to be deleted is never guessed
+			if t.remote != nil || t.base.Key == "" || j.doubtful(t) { // an original to be deleted is never guessed
 				continue
 			}
 			for _, n := range byHeader[t.base.Content.Header] {
@@ -148,7 +144,23 @@ func (j *joined) findMovedMessages() {
 			}
 		}
 	}
+	j.postpone(byHeader)
 	j.remoteNew = compact(j.remoteNew)
+}
+
+// postpone leaves new messages alone that may be ones missing without proof.
+func (j *joined) postpone(byHeader map[mail.Digest][]*triple) {
+	for _, t := range j.triples {
+		if t.remote != nil || !j.doubtful(t) {
+			continue
+		}
+		for _, n := range byHeader[t.base.Content.Header] {
+			if n.remote != nil && sameMessage(t.base.Content, *n.remote) {
+				j.postponed = append(j.postponed, n.remoteIn.Name)
+				n.remote = nil
+			}
+		}
+	}
 }
 
 // doubtful reports whether the row's message is missing on the server without

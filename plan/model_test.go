@@ -13,13 +13,12 @@ import (
 // model is two sides and a base without any I/O, on which plans are carried
 // out to see where they lead.
 type model struct {
-	base    []*mail.Base
-	known   map[mail.FolderName]bool
-	local   map[mail.FolderName]map[mail.Key]file
-	remote  map[mail.FolderName]map[mail.UID]file
-	move    bool // the server has MOVE
-	next    int
-	rematch bool
+	base   []*mail.Base
+	known  map[mail.FolderName]bool
+	local  map[mail.FolderName]map[mail.Key]file
+	remote map[mail.FolderName]map[mail.UID]file
+	move   bool // the server has MOVE
+	next   int
 }
 
 // file is a message on either side.
@@ -67,7 +66,7 @@ func (m *model) agree(folder mail.FolderName, text, letters string) (mail.Key, m
 
 func (m *model) clone() *model {
 	c := newModel()
-	c.move, c.next, c.rematch = m.move, m.next, m.rematch
+	c.move, c.next = m.move, m.next
 	for _, row := range m.base {
 		r := *row
 		c.base = append(c.base, &r)
@@ -113,7 +112,7 @@ func (m *model) observe(policy conflict.Policy) Input {
 }
 
 func (m *model) observeFolder(name mail.FolderName) *Folder {
-	f := &Folder{Name: name, Known: m.known[name], Rematch: m.rematch}
+	f := &Folder{Name: name, Known: m.known[name]}
 	rows := map[mail.UID]bool{}
 	for _, row := range m.base {
 		if row.Folder == name {
@@ -135,6 +134,13 @@ func (m *model) observeFolder(name mail.FolderName) *Folder {
 		f.Remote.Messages[u] = mail.Remote{UID: u, Flags: v.flags, Size: int64(len(v.text)), Content: &c}
 	}
 	return f
+}
+
+// renumber is what a run does when the server has renumbered its folders.
+func (m *model) renumber() {
+	for _, row := range m.base {
+		row.UID = 0
+	}
 }
 
 // row returns the model's own row for one of the plan.
@@ -275,7 +281,6 @@ func (m *model) run(policy conflict.Policy) error {
 				m.do(o, true)
 			}
 		}
-		m.rematch = false
 	}
 	if p := Make(m.observe(policy)); len(p.Ops) > 0 {
 		return fmt.Errorf("still to do after three runs: %v", p.Ops)

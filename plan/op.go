@@ -46,6 +46,7 @@ type Op struct {
 	Row     *mail.Base   // the base row the message has when the operation is done
 	Old     *mail.Base   // Upload, CopyRemote: the row that gives its file to Row and keeps its UID alone
 	DropOld bool         // Old is of no use then: its message is a new one
+	After   *Op          // the operation that must have been done before this one
 	Local   *mail.Local  // the file as it was seen
 	Remote  *mail.Remote // the message as it was seen
 

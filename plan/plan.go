@@ -22,9 +22,6 @@ type Folder struct {
 	Base   []*mail.Base
 	Local  mail.LocalSnapshot
 	Remote mail.RemoteSnapshot
-	// Rematch says that the rows' UIDs mean nothing any more (UIDVALIDITY
-	// changed): rows are found again by identity, and nothing is deleted.
-	Rematch bool
 }
 
 // Input is everything a decision rests on.
@@ -49,6 +46,10 @@ func Make(in Input) *Plan {
 	}
 	for _, r := range j.remoteNew {
 		d.newRemote(r)
+	}
+	for _, name := range j.postponed {
+		d.plan.Unproven[name] = "new messages there may be those missing elsewhere without proof"
+		d.kept[name] = true
 	}
 	in.Guard.hold(d.plan)
 	d.folders()

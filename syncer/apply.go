@@ -39,10 +39,14 @@ var steps = []step{
 type applier struct {
 	*run
 	stop context.Context
+	plan *plan.Plan
 }
 
 func (r *run) apply(ctx, work context.Context, p *plan.Plan) error {
-	a := &applier{run: r, stop: ctx}
+	a := &applier{run: r, stop: ctx, plan: p}
+	if err := a.prepare(p); err != nil {
+		return err
+	}
 	for _, s := range steps {
 		if err := a.step(work, s, p); err != nil {
 			return err
@@ -130,7 +134,7 @@ func (s step) has(o *plan.Op) bool {
 func (a *applier) lanes(s step, p *plan.Plan) map[mail.FolderName][]*plan.Op {
 	lanes := map[mail.FolderName][]*plan.Op{}
 	for _, o := range p.Ops {
-		if s.has(o) {
+		if s.has(o) && !a.completed[o] && (o.After == nil || a.completed[o.After]) {
 			lanes[o.Folder] = append(lanes[o.Folder], o)
 		}
 	}
@@ -161,10 +165,10 @@ func (a *applier) failFolder(f *folder) {
 	f.failed, f.trouble = true, true
 }
 
-// ready reports whether the row an operation builds on was recorded; it was
-// not when an earlier step failed for this message.
+// ready reports whether the row an operation builds on was recorded where the
+// plan has it; it was not when an earlier step failed for this message.
 func (a *applier) ready(o *plan.Op) bool {
-	if o.Row.ID != 0 && o.Row.UID != 0 && o.Row.Key != "" {
+	if o.Row.ID != 0 && o.Row.UID != 0 && o.Row.Key != "" && o.Row.Folder == o.Folder {
 		return true
 	}
 	a.trouble(o.Folder)
@@ -185,18 +189,51 @@ func (a *applier) record(b mail.Batch, ops ...*plan.Op) error {
 	return nil
 }
 
-// known makes sure that the state knows the folder and the UIDVALIDITY its
-// rows' UIDs belong to before the first row or intent is put.
+// prepare makes sure that the state knows each folder of the plan, and the
+// UIDVALIDITY its rows' UIDs belong to, before the first row or intent is put.
+func (a *applier) prepare(p *plan.Plan) error {
+	var b mail.Batch
+	for _, f := range a.sorted() {
+		b.Put = append(b.Put, f.restamped...)
+	}
+	if len(b.Put) > 0 {
+		if err := a.commit(b); err != nil {
+			return err
+		}
+	}
+	touched := map[mail.FolderName]bool{}
+	for _, o := range p.Ops {
+		touched[o.Folder], touched[o.To] = true, true
+	}
+	for _, f := range a.sorted() {
+		if touched[f.Name] && f.Local.Exists && f.Remote.Exists && !f.failed { // others are known once created
+			if err := a.known(f); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// known commits the folder's record where it is missing or the server has
+// renumbered the folder. Rows of a renumbered folder lose their UIDs in the
+// same transaction: another message may have them by now.
 func (a *applier) known(f *folder) error {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if f.Known && (f.record.Mark.UIDValidity == f.validity || f.record.Mark.UIDValidity != 0) {
+	if f.Known && f.record.Mark.UIDValidity == f.validity && !a.moved {
 		return nil
 	}
-	f.record.Folder, f.record.Mark.UIDValidity = f.Name, f.validity
-	if err := a.commit(mail.Batch{Folders: []mail.FolderRecord{f.record}}); err != nil {
-		return err
+	var b mail.Batch
+	if f.Known {
+		for _, row := range f.Base {
+			if row.UID = 0; row.Key == "" {
+				b.Drop = append(b.Drop, row)
+			} else {
+				b.Put = append(b.Put, row)
+			}
+		}
 	}
+	f.record = mail.FolderRecord{Folder: f.Name, Mark: mail.Mark{UIDValidity: f.validity}}
+	b.Folders = []mail.FolderRecord{f.record}
 	f.Known = true
-	return nil
+	return a.commit(b)
 }

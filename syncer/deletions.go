@@ -11,7 +11,7 @@ func (a *applier) deleteLocal(ctx context.Context, f *folder, ops []*plan.Op) er
 	var b mail.Batch
 	var done []*plan.Op
 	for _, o := range ops {
-		err := a.Local.Remove(ctx, f.Name, o.Local.Key, o.Local.Flags)
+		err := a.remove(ctx, f, o)
 		if accountScope(err) {
 			return err
 		}
@@ -31,13 +31,22 @@ func (a *applier) deleteLocal(ctx context.Context, f *folder, ops []*plan.Op) er
 	return a.record(b, done...)
 }
 
+// remove takes the file away unless it was rewritten in place since its content
+// was last read: then nobody deleted what is in it now.
+func (a *applier) remove(ctx context.Context, f *folder, o *plan.Op) error {
+	stamp, err := a.Local.Stat(ctx, f.Name, o.Local.Key)
+	if err != nil {
+		return err
+	}
+	if stamp != o.Row.File {
+		return mail.ErrChanged
+	}
+	return a.Local.Remove(ctx, f.Name, o.Local.Key, o.Local.Flags)
+}
+
 // deleteRemote expunges messages whose flags are still those the decision was
 // made on; a message changed in the meantime is left to the next run.
 func (a *applier) deleteRemote(ctx context.Context, f *folder, ops []*plan.Op) error {
-	ops = a.notMoved(ops)
-	if len(ops) == 0 {
-		return nil
-	}
 	mb, err := a.open(ctx, f)
 	if err != nil {
 		return err
@@ -81,20 +90,6 @@ func (a *applier) deleteRemote(ctx context.Context, f *folder, ops []*plan.Op) e
 // to yield to.
 func touched(seen, now mail.Flags) bool {
 	return !now.Minus(seen).IsEmpty() || (seen.System&^now.System)&mail.Deleted != 0
-}
-
-// notMoved leaves out the second halves of moves and replacements whose first
-// half, the copy that takes over the file, was not recorded.
-func (a *applier) notMoved(ops []*plan.Op) []*plan.Op {
-	var out []*plan.Op
-	for _, o := range ops {
-		if o.Moved && o.Row.Key != "" {
-			a.trouble(o.Folder)
-			continue
-		}
-		out = append(out, o)
-	}
-	return out
 }
 
 func (a *applier) forget(_ context.Context, _ *folder, ops []*plan.Op) error {

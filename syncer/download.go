@@ -32,9 +32,6 @@ func (a *applier) batch(ops []*plan.Op, messages int, bytes int64) int {
 }
 
 func (a *applier) download(ctx context.Context, f *folder, ops []*plan.Op) error {
-	if err := a.known(f); err != nil {
-		return err
-	}
 	mb, err := a.open(ctx, f)
 	if err != nil {
 		return err

@@ -2,6 +2,7 @@ package syncer
 
 import (
 	"context"
+	"slices"
 
 	"imapsync/mail"
 	"imapsync/plan"
@@ -12,6 +13,11 @@ func (a *applier) createFolders(ctx context.Context, f *folder, ops []*plan.Op) 
 		create := a.Local.CreateFolder
 		if o.Kind == plan.CreateRemote {
 			create = a.Remote.CreateFolder
+		}
+		if o.Kind == plan.CreateRemote {
+			if err := a.clearGone(ctx, f); err != nil {
+				return err
+			}
 		}
 		if err := create(ctx, f.Name); err != nil {
 			return err
@@ -24,6 +30,30 @@ func (a *applier) createFolders(ctx context.Context, f *folder, ops []*plan.Op) 
 		}
 		if err := a.record(mail.Batch{}, o); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// clearGone deletes what the server deleted together with the folder before the
+// folder is made again for what is to be kept: in the new folder all UIDs begin
+// anew, and it could no longer be told from mail that never was there.
+func (a *applier) clearGone(ctx context.Context, f *folder) error {
+	var ops []*plan.Op
+	for _, o := range a.plan.Ops {
+		if o.Folder == f.Name && o.Kind == plan.DeleteLocal && !o.Held {
+			ops = append(ops, o)
+		}
+	}
+	if len(ops) == 0 {
+		return nil
+	}
+	if err := a.deleteLocal(ctx, f, ops); err != nil {
+		return err
+	}
+	for _, o := range ops {
+		if a.completed[o] {
+			f.Base = slices.DeleteFunc(f.Base, func(row *mail.Base) bool { return row == o.Row })
 		}
 	}
 	return nil

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
 
@@ -24,7 +26,7 @@ func (r *run) identify(ctx context.Context) error {
 
 func (r *run) observed() plan.Input {
 	var in plan.Input
-	for _, f := range r.folders {
+	for _, f := range r.sorted() {
 		if !f.failed {
 			in.Folders = append(in.Folders, &f.Folder)
 		}
@@ -43,8 +45,8 @@ func (r *run) learn(ctx context.Context, need []plan.Candidate, how learner) err
 	}
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(r.opt.Lanes)
-	for name, uids := range byFolder {
-		f := r.folders[name]
+	for _, name := range slices.Sorted(maps.Keys(byFolder)) {
+		f, uids := r.folders[name], byFolder[name]
 		g.Go(func() error {
 			err := r.learnFolder(gctx, f, uids, how)
 			if accountScope(err) || gctx.Err() != nil {

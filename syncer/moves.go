@@ -2,7 +2,6 @@ package syncer
 
 import (
 	"context"
-	"errors"
 
 	"imapsync/mail"
 	"imapsync/plan"
@@ -11,9 +10,6 @@ import (
 // pair records where messages lie that both sides have; nothing is done to
 // either side.
 func (a *applier) pair(_ context.Context, f *folder, ops []*plan.Op) error {
-	if err := a.known(f); err != nil {
-		return err
-	}
 	b := mail.Batch{}
 	for _, o := range ops {
 		place(o.Row, o.To, o.Remote.UID, o.Local.Key)
@@ -36,9 +32,6 @@ func (a *applier) moveLocal(ctx context.Context, f *folder, ops []*plan.Op) erro
 		if to == nil {
 			a.trouble(f.Name)
 			continue
-		}
-		if err := a.known(to); err != nil {
-			return err
 		}
 		key, err := a.Local.Move(ctx, o.Folder, o.Local.Key, o.To)
 		if err != nil {
@@ -107,34 +100,24 @@ func (a *applier) moveGroup(ctx context.Context, mb Mailbox, f *folder, name mai
 		a.trouble(f.Name)
 		return nil
 	}
-	if err := a.known(to); err != nil {
-		return err
-	}
 	uids := make([]mail.UID, 0, len(ops))
 	for _, o := range ops {
 		uids = append(uids, o.Remote.UID)
 	}
-	moved, err := mb.Move(ctx, uids, name)
-	var b mail.Batch
-	var done []*plan.Op
+	moved, moveErr := mb.Move(ctx, uids, name)
+	deps := make([]*departure, 0, len(ops))
 	for _, o := range ops {
-		if uid := moved[o.Remote.UID]; uid != 0 {
-			place(o.Row, name, uid, o.Local.Key)
-			b.Put = append(b.Put, o.Row)
-			done = append(done, o)
-		} else { // gone meanwhile, or the server does not tell: the next run finds it by identity
-			a.trouble(f.Name)
-			a.trouble(name)
-		}
+		uid := moved[o.Remote.UID]
+		in := &mail.Intent{Folder: name, Key: o.Local.Key, Content: o.Row.Content, UIDNext: to.Remote.Mark.UIDNext}
+		deps = append(deps, &departure{op: o, intent: in, uid: uid, over: moveErr == nil || uid != 0})
 	}
-	if len(done) > 0 {
-		if rerr := a.record(b, done...); rerr != nil {
-			return rerr
-		}
+	if moveErr != nil { // what became of the rest is found by identity in the next run
+		return firstOf(moveErr, a.recordUploads(ctx, nil, to, deps))
 	}
-	if err != nil && !errors.Is(err, mail.ErrChanged) {
-		a.trouble(name)
+	target, err := a.open(ctx, to)
+	if err != nil {
 		return err
 	}
-	return nil
+	defer target.Close()
+	return a.recordUploads(ctx, target, to, deps)
 }

@@ -3,7 +3,8 @@ package syncer
 import (
 	"context"
 	"hash/fnv"
-	"sort"
+	"maps"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -70,12 +71,7 @@ func (r *run) list(ctx context.Context) ([]mail.FolderName, error) {
 			f.record, f.Known, f.validity = rec, true, rec.Mark.UIDValidity
 		}
 	}
-	names := make([]mail.FolderName, 0, len(r.folders))
-	for name := range r.folders {
-		names = append(names, name)
-	}
-	sort.Slice(names, func(a, b int) bool { return names[a] < names[b] })
-	return names, nil
+	return slices.Sorted(maps.Keys(r.folders)), nil
 }
 
 // folder returns the run's view of a folder, nil if it is not synchronised.
@@ -123,6 +119,11 @@ func (r *run) observeFolder(ctx context.Context, f *folder) error {
 		}
 		f.Base = rows
 	}
+	if r.moved {
+		for _, row := range f.Base {
+			row.UID = 0
+		}
+	}
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
 		if sameLocal {
@@ -143,7 +144,10 @@ func (r *run) observeFolder(ctx context.Context, f *folder) error {
 
 // checkDue spreads the full checks of folders over half of their interval.
 func (r *run) checkDue(f *folder) bool {
-	if r.FullCheck <= 0 || !f.record.Settled {
+	if !f.record.Settled {
+		return true
+	}
+	if r.FullCheck <= 0 {
 		return false
 	}
 	h := fnv.New32a()
@@ -209,12 +213,12 @@ func (r *run) scan(ctx context.Context, f *folder) error {
 	for _, row := range f.Base {
 		rows[row.Key] = row
 	}
-	for key, l := range s.Messages {
+	for _, key := range slices.Sorted(maps.Keys(s.Messages)) {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		row := rows[key]
-		if row != nil && (l.Stamp == nil || *l.Stamp == row.File || row.File == mail.FileStamp{}) {
+		row, l := rows[key], s.Messages[key]
+		if row != nil && (l.Stamp == nil || *l.Stamp == row.File) {
 			continue
 		}
 		if err := r.read(ctx, f, row, l); err != nil {
@@ -249,7 +253,12 @@ func (r *run) read(ctx context.Context, f *folder, row *mail.Base, l mail.Local)
 		return nil
 	}
 	l.Content, l.Stamp, l.Date = &content, &stamp, date
-	l.Edited = row != nil && content.Digest != row.Content.Digest
+	if row != nil {
+		if l.Edited = content.Digest != row.Content.Digest; !l.Edited {
+			row.File = stamp
+			f.restamped = append(f.restamped, row)
+		}
+	}
 	f.Local.Messages[l.Key] = l
 	return nil
 }
@@ -265,22 +274,23 @@ func (r *run) look(ctx context.Context, f *folder) error {
 	}
 	defer mb.Close()
 	known := mail.Known{Messages: make(map[mail.UID]mail.Flags, len(f.Base))}
-	f.Rematch = len(f.Base) > 0 && (r.moved || mb.Mark().UIDValidity != f.record.Mark.UIDValidity)
-	if !f.Rematch {
-		for _, row := range f.Base {
-			if row.UID != 0 {
-				known.Messages[row.UID] = row.Flags
-			}
+	renumbered := len(f.Base) > 0 && !r.moved && mb.Mark().UIDValidity != f.record.Mark.UIDValidity
+	for _, row := range f.Base {
+		if renumbered {
+			row.UID = 0 // recorded before anything is done: see known
 		}
-		if f.record.Settled {
-			known.Mark = f.record.Mark
+		if row.UID != 0 {
+			known.Messages[row.UID] = row.Flags
 		}
+	}
+	if f.record.Settled && !renumbered && !r.moved {
+		known.Mark = f.record.Mark
 	}
 	s, err := mb.Snapshot(ctx, known, f.full)
 	if err != nil {
 		return err
 	}
-	if f.Rematch {
+	if renumbered {
 		r.note(f.Name, "the server has renumbered the folder (UIDVALIDITY): messages are matched again by their content, nothing is deleted")
 	}
 	f.Remote, f.validity = s, s.Mark.UIDValidity
@@ -359,7 +369,8 @@ func (r *run) input(ctx context.Context) (plan.Input, error) {
 		Local: map[mail.FolderName]int{}, Remote: map[mail.FolderName]int{}, Accepted: r.accepted}}
 	var digests []mail.Digest
 	observed := map[mail.FolderName]bool{}
-	for name, f := range r.folders {
+	for _, f := range r.sorted() {
+		name := f.Name
 		if f.failed {
 			in.Guard.Local[name], in.Guard.Remote[name] = f.record.Rows, f.record.Rows
 			continue
@@ -370,7 +381,6 @@ func (r *run) input(ctx context.Context) (plan.Input, error) {
 		in.Guard.Remote[name] = max(len(f.Remote.Messages), len(f.Base))
 		digests = append(digests, newDigests(f)...)
 	}
-	sort.Slice(in.Folders, func(a, b int) bool { return in.Folders[a].Name < in.Folders[b].Name })
 	for name, rec := range r.skipped {
 		in.Guard.Local[name], in.Guard.Remote[name] = rec.Rows, rec.Rows
 	}
@@ -392,6 +402,15 @@ func (r *run) input(ctx context.Context) (plan.Input, error) {
 		}
 	}
 	return in, nil
+}
+
+// sorted are the folders of the run by name.
+func (r *run) sorted() []*folder {
+	list := make([]*folder, 0, len(r.folders))
+	for _, name := range slices.Sorted(maps.Keys(r.folders)) {
+		list = append(list, r.folders[name])
+	}
+	return list
 }
 
 // newDigests are the contents of the files that no row of the folder has.

@@ -31,6 +31,8 @@ type Local interface {
 	// Read hashes one message file, found by its key with any flags.
 	// mail.ErrChanged when there is none.
 	Read(ctx context.Context, folder mail.FolderName, key mail.Key) (mail.Content, mail.FileStamp, time.Time, error)
+	// Stat looks at one message file. mail.ErrChanged when there is none.
+	Stat(ctx context.Context, folder mail.FolderName, key mail.Key) (mail.FileStamp, error)
 	// Open gives a message's bytes with CR LF line ends, as for an APPEND.
 	// mail.ErrChanged when there is none.
 	Open(ctx context.Context, folder mail.FolderName, key mail.Key) (io.ReadCloser, error)

@@ -59,14 +59,18 @@ func (r *run) recordFolders(p *plan.Plan) error {
 	}
 	for _, o := range p.Ops {
 		if !r.completed[o] {
-			r.trouble(o.Folder)
-			r.trouble(o.To)
+			for _, name := range r.concerns[o] {
+				r.trouble(name)
+			}
 		}
 	}
 	allDone := true
-	for _, f := range r.folders {
-		if f.trouble || f.failed {
+	for _, f := range r.sorted() {
+		if f.trouble || f.failed || f.Remote.Doubt != "" {
 			allDone = false
+			if f.distrust && f.Known && f.record.Settled {
+				b.Folders = append(b.Folders, mail.FolderRecord{Folder: f.Name, Mark: mail.Mark{UIDValidity: f.record.Mark.UIDValidity}})
+			}
 			continue
 		}
 		if f.removed {

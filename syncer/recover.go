@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 
 	"imapsync/mail"
@@ -32,7 +33,7 @@ func (r *run) recover(ctx context.Context) error {
 	downloads, uploads := map[mail.FolderName][]*mail.Intent{}, map[mail.FolderName][]*mail.Intent{}
 	for _, in := range intents {
 		switch {
-		case r.moved || in.UIDValidity != validity[in.Folder]:
+		case r.moved || in.Kind == mail.IntentDownload && in.UIDValidity != validity[in.Folder]:
 			// The UIDs mean nothing any more; both copies are new and are
 			// matched by identity.
 			if err := r.commit(mail.Batch{SettleIntents: []*mail.Intent{in}}); err != nil {
@@ -60,7 +61,8 @@ func (r *run) recoverDownloads(ctx context.Context, byFolder map[mail.FolderName
 	if err != nil {
 		return err
 	}
-	for name, intents := range byFolder {
+	for _, name := range slices.Sorted(maps.Keys(byFolder)) {
+		intents := byFolder[name]
 		rows, err := r.State.Rows(ctx, name)
 		if err != nil {
 			return err
@@ -137,8 +139,8 @@ func (r *run) adoptDownload(ctx context.Context, in *mail.Intent, place mail.Fol
 // recoverUploads looks for messages on the server, from the UIDNEXT the
 // intents were made at, and compares whole contents before adopting one.
 func (r *run) recoverUploads(ctx context.Context, byFolder map[mail.FolderName][]*mail.Intent) error {
-	for name, intents := range byFolder {
-		err := r.recoverFolder(ctx, name, intents)
+	for _, name := range slices.Sorted(maps.Keys(byFolder)) {
+		err := r.recoverFolder(ctx, name, byFolder[name])
 		if accountScope(err) || ctx.Err() != nil {
 			return err
 		}
@@ -166,39 +168,61 @@ func (r *run) recoverFolder(ctx context.Context, name mail.FolderName, intents [
 	if err != nil {
 		return err
 	}
-	if mb.Mark().UIDValidity != intents[0].UIDValidity {
-		return r.commit(mail.Batch{SettleIntents: intents})
-	}
-	found, err := findCopies(ctx, mb, rows, intents)
+	b := mail.Batch{SettleIntents: intents}
+	valid := slices.DeleteFunc(slices.Clone(intents), func(in *mail.Intent) bool { return in.UIDValidity != mb.Mark().UIDValidity })
+	found, err := findCopies(ctx, mb, rows, valid)
 	if err != nil {
 		return err
 	}
-	b := mail.Batch{SettleIntents: intents}
-	for _, in := range intents {
+	for _, in := range valid {
 		if f := found[in]; f.UID != 0 {
-			b.Put = append(b.Put, adoptUpload(in, f, rows)...)
+			if err := r.adoptUpload(ctx, in, f, rows, &b); err != nil {
+				return err
+			}
 		}
 	}
 	return r.commit(b)
 }
 
-// adoptUpload makes the row of a copy that arrived, and takes the file away
-// from the row that had it, as the run would have done.
-func adoptUpload(in *mail.Intent, found mail.Remote, rows []*mail.Base) []*mail.Base {
-	var put []*mail.Base
-	for _, row := range rows {
-		if row.Key == in.Key {
-			row.Key = ""
-			put = append(put, row)
+// adoptUpload makes the row of a copy that arrived and takes the file away from
+// the row that had it, as the run would have done. A message uploaded again
+// because the server had lost it keeps its row.
+func (r *run) adoptUpload(ctx context.Context, in *mail.Intent, found mail.Remote, rows []*mail.Base, b *mail.Batch) error {
+	row := &mail.Base{}
+	for _, old := range rows {
+		if old.Key == in.Key && old.ID != in.Replaces {
+			row = old
 		}
 	}
-	return append(put, &mail.Base{Folder: in.Folder, UID: found.UID, Key: in.Key, Flags: in.Flags,
-		Content: in.Content, RemoteSize: found.Size, Date: in.Date})
+	row.Folder, row.UID, row.Key, row.Flags, row.Content = in.Folder, found.UID, in.Key, in.Flags, in.Content
+	row.RemoteSize, row.Date, row.File = found.Size, in.Date, mail.FileStamp{}
+	b.Put = append(b.Put, row)
+	if in.Replaces == 0 {
+		return nil
+	}
+	olds, err := r.State.Rows(ctx, in.ReplacesIn)
+	if err != nil {
+		return err
+	}
+	for _, old := range olds {
+		switch {
+		case old.ID != in.Replaces:
+		case in.DropReplaced:
+			b.Drop = append(b.Drop, old)
+		default:
+			old.UID, old.Key = in.ReplacesUID, ""
+			b.Put = append(b.Put, old)
+		}
+	}
+	return nil
 }
 
 // findCopies finds the messages that intents have created, each message for
 // one intent. Rows' messages are not candidates.
 func findCopies(ctx context.Context, mb Mailbox, rows []*mail.Base, intents []*mail.Intent) (map[*mail.Intent]mail.Remote, error) {
+	if len(intents) == 0 {
+		return nil, nil
+	}
 	s, err := mb.Snapshot(ctx, mail.Known{}, true)
 	if err != nil {
 		return nil, err

@@ -44,7 +44,8 @@ type run struct {
 	folders   map[mail.FolderName]*folder
 	skipped   map[mail.FolderName]*mail.FolderRecord // unchanged, not looked into
 
-	completed map[*plan.Op]bool // carried out and recorded
+	completed map[*plan.Op]bool              // carried out and recorded
+	concerns  map[*plan.Op][]mail.FolderName // the folders that are not settled before it is
 
 	mu sync.Mutex // guards report, events, completed and what lanes share of folders
 }
@@ -57,7 +58,9 @@ type folder struct {
 	validity  uint32             // UIDVALIDITY its UIDs are taken under; 0 not known yet
 	stamp     mail.DirStamp      // of the listing
 	full      bool               // compared in full
+	restamped []*mail.Base       // rows whose file has another time but the same content
 	trouble   bool               // something was not carried out: watermarks stay
+	distrust  bool               // what the record says of it was wrong: it is compared in full next
 	failed    bool               // a folder-scope error: nothing more is done here in this run
 	unchanged bool               // neither side was touched since the last run
 	removed   bool               // gone from both sides
@@ -79,8 +82,8 @@ func Run(ctx context.Context, acc Account, opt Options, events func(Event)) (*Re
 	}
 	r := &run{Account: acc, opt: opt, events: events,
 		report:    &Report{Account: acc.Name, Counts: map[plan.Kind]int{}, Started: acc.Now()},
-		completed: map[*plan.Op]bool{},
-		folders:   map[mail.FolderName]*folder{}, skipped: map[mail.FolderName]*mail.FolderRecord{}}
+		completed: map[*plan.Op]bool{}, concerns: map[*plan.Op][]mail.FolderName{},
+		folders: map[mail.FolderName]*folder{}, skipped: map[mail.FolderName]*mail.FolderRecord{}}
 	r.emit(Event{Kind: EventStarted})
 	err := r.sync(ctx)
 	if errors.Is(err, errInterrupted) || ctx.Err() != nil {
@@ -152,8 +155,8 @@ func (r *run) announce(p *plan.Plan) {
 	var bytes int64
 	total := 0
 	for _, o := range p.Ops {
+		r.concerns[o] = concerned(o)
 		if o.Held {
-			r.trouble(o.Folder)
 			continue
 		}
 		total++
@@ -172,6 +175,17 @@ func (r *run) announce(p *plan.Plan) {
 	for i := range p.Holds {
 		r.emit(Event{Kind: EventHeld, Folder: p.Holds[i].Folder, Hold: &p.Holds[i]})
 	}
+}
+
+// concerned lists the folders an operation is about, before it changes them.
+func concerned(o *plan.Op) []mail.FolderName {
+	names := []mail.FolderName{o.Folder, o.To}
+	for _, row := range []*mail.Base{o.Row, o.Old} {
+		if row != nil {
+			names = append(names, row.Folder)
+		}
+	}
+	return names
 }
 
 func opBytes(o *plan.Op) int64 {
@@ -204,11 +218,25 @@ func (r *run) trouble(name mail.FolderName) {
 	}
 }
 
+// distrust has the folder compared in full in the next run, for something in
+// it was not as a scan or the record had it.
+func (r *run) distrust(name mail.FolderName) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if f := r.folders[name]; f != nil {
+		f.distrust = true
+	}
+}
+
 // fail counts a failure that costs a message or a folder. What changed
 // meanwhile is no failure: the next run looks again.
 func (r *run) fail(name mail.FolderName, op *plan.Op, err error) {
 	r.trouble(name)
-	if errors.Is(err, mail.ErrChanged) || errors.Is(err, errInterrupted) {
+	if errors.Is(err, mail.ErrChanged) {
+		r.distrust(name)
+		return
+	}
+	if errors.Is(err, errInterrupted) {
 		return
 	}
 	r.mu.Lock()

@@ -19,9 +19,6 @@ func (a *applier) upload(ctx context.Context, f *folder, ops []*plan.Op) error {
 		return err
 	}
 	defer mb.Close()
-	if err := a.known(f); err != nil {
-		return err
-	}
 	for len(ops) > 0 {
 		n := a.batch(ops, uploadMessages, uploadBytes)
 		if err := a.uploadBatch(ctx, mb, f, ops[:n]); err != nil {
@@ -32,12 +29,12 @@ func (a *applier) upload(ctx context.Context, f *folder, ops []*plan.Op) error {
 	return nil
 }
 
-// departure is one message of a batch on its way to the server, by APPEND or
-// COPY.
+// departure is one message of a batch on its way to the server, or to another
+// mailbox there.
 type departure struct {
 	op     *plan.Op
 	intent *mail.Intent
-	sent   *mail.Hasher // what really went out; nil for a COPY
+	sent   *mail.Hasher // what really went out by APPEND
 	uid    mail.UID
 	over   bool // the server's answer is known
 	err    error
@@ -88,10 +85,13 @@ func (a *applier) intendUploads(to *folder, next mail.UID, ops []*plan.Op) ([]*d
 	deps := make([]*departure, 0, len(ops))
 	var b mail.Batch
 	for _, o := range ops {
-		in := &mail.Intent{Kind: mail.IntentUpload, Folder: to.Name, Key: o.Local.Key, Flags: o.Flags,
+		in := &mail.Intent{Kind: mail.IntentUpload, Folder: to.Name, Key: o.Local.Key, Flags: o.Row.Flags,
 			Content: o.Row.Content, UIDValidity: to.validity, UIDNext: next, Date: o.Row.Date}
 		if o.Kind == plan.Upload {
-			in.Content = *a.contentOf(o)
+			in.Flags, in.Content = o.Flags, *a.contentOf(o)
+		}
+		if o.Old != nil {
+			in.Replaces, in.ReplacesIn, in.ReplacesUID, in.DropReplaced = o.Old.ID, o.Old.Folder, o.Remote.UID, o.DropOld
 		}
 		deps = append(deps, &departure{op: o, intent: in})
 		b.AddIntents = append(b.AddIntents, in)
@@ -144,8 +144,12 @@ func (a *applier) recordUploads(ctx context.Context, mb Mailbox, f *folder, deps
 // the row that had it before, and removes the intent.
 func (d *departure) settle(b *mail.Batch) {
 	row, in := d.op.Row, d.intent
-	if old := d.op.Old; old != nil {
-		old.Key = ""
+	switch old := d.op.Old; {
+	case old == nil:
+	case d.op.DropOld:
+		b.Drop = append(b.Drop, old)
+	default:
+		old.Key, old.UID = "", d.op.Remote.UID
 		b.Put = append(b.Put, old)
 	}
 	place(row, in.Folder, d.uid, in.Key)
@@ -160,7 +164,9 @@ func (d *departure) settle(b *mail.Batch) {
 		}
 	}
 	b.Put = append(b.Put, row)
-	b.SettleIntents = append(b.SettleIntents, in)
+	if in.ID != 0 { // a MOVE is not journalled
+		b.SettleIntents = append(b.SettleIntents, in)
+	}
 }
 
 // findSilent finds copies by identity on a server without UIDPLUS.
@@ -200,9 +206,6 @@ func (a *applier) copyRemote(ctx context.Context, f *folder, ops []*plan.Op) err
 		if to == nil {
 			a.trouble(f.Name)
 			continue
-		}
-		if err := a.known(to); err != nil {
-			return err
 		}
 		for _, group := range distinct(groups[name]) {
 			if err := a.interrupted(); err != nil {

@@ -43,7 +43,14 @@ type Options struct {
 	// shortened and secrets replaced.
 	Trace func(fromServer bool, line string)
 
-	// DialContext replaces the network dialer (tests, proxies, tunnels).
+	// Stage, when not nil, is told each step of the handshake as it ends: name
+	// is one of dns, tcp, tls, greeting, starttls, login, capabilities, detail
+	// what was found, err why it failed.
+	Stage func(name, detail string, err error)
+
+	// DialContext replaces the network dialer (tests, proxies, tunnels). Its
+	// connections must heed deadlines, also those set while a Read waits. One
+	// without a loopback IP address counts as crossing a network.
 	DialContext func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
@@ -53,7 +60,10 @@ type Notice struct {
 	Kind NoticeKind
 	Tag  string // of a tagged response; "" for untagged
 	Name string // response code or response type in upper case: "APPENDUID", "VANISHED", "LIST"
-	Text string // its arguments or the human-readable text, control characters removed
+	Text string // its arguments or, where it has none, the human-readable text; control characters removed, cut at 1 KiB
+
+	Status string // of status, alert and bye: OK, NO, BAD or BYE
+	Human  string // of status, alert and bye: the human-readable text, even where Text holds arguments
 }
 
 // NoticeKind sorts notices.

@@ -1,0 +1,89 @@
+package simworld
+
+import (
+	"errors"
+	"fmt"
+	"sort"
+
+	"imapsync/mail"
+)
+
+// CheckRecord compares the state with both sides, when all is quiet: no intent
+// is left, every row has its file and its message of the content it says, and
+// every file and message has its row. Folders that a scenario keeps apart
+// (holds, a partial listing) are compared only as far as rows go.
+func (w *World) CheckRecord() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var errs []error
+	for _, i := range w.Record.intents {
+		errs = append(errs, fmt.Errorf("state: intent left: %+v", i))
+	}
+	rows := w.Record.rowsWhere(func(mail.Base) bool { return true })
+	for _, row := range rows {
+		errs = append(errs, w.checkRow(row))
+	}
+	for name, f := range w.Disk.folders {
+		for key := range f.unfinished {
+			if w.Record.known(name, key) {
+				errs = append(errs, fmt.Errorf("tmp/ of %s still holds %s", name, key))
+			}
+		}
+	}
+	sort.Slice(errs, func(i, j int) bool { return fmt.Sprint(errs[i]) < fmt.Sprint(errs[j]) })
+	return errors.Join(errs...)
+}
+
+func (r *Record) known(folder mail.FolderName, key mail.Key) bool {
+	for _, b := range r.rows {
+		if b.Folder == folder && b.Key == key {
+			return true
+		}
+	}
+	return false
+}
+
+// checkRow checks one row against what lies where it says, if anything does.
+func (w *World) checkRow(row *mail.Base) error {
+	f, b := w.Disk.dir(row.Folder), w.Server.boxes[row.Folder]
+	if f != nil && f.files[row.Key] != nil {
+		if got := contentOf(f.files[row.Key].content).Digest; got != row.Content.Digest {
+			return fmt.Errorf("state: row %d of %s: its file %s has other content", row.ID, row.Folder, row.Key)
+		}
+	}
+	if b != nil && b.find(row.UID) != nil {
+		if got := contentOf(b.find(row.UID).content).Digest; got != row.Content.Digest {
+			return fmt.Errorf("state: row %d of %s: its message %d has other content", row.ID, row.Folder, row.UID)
+		}
+	}
+	return nil
+}
+
+// CheckSettled checks, when all is quiet, that both sides and the state are
+// one: equal folders, each message on both with equal flags, and a row for each.
+func (w *World) CheckSettled() error {
+	local, remote := w.List(Local), w.List(Remote)
+	if !sameEntries(local, remote) {
+		return fmt.Errorf("the sides differ:\n local  %s\n remote %s", entriesText(local), entriesText(remote))
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	rows := w.Record.rowsWhere(func(mail.Base) bool { return true })
+	messages := 0
+	for _, b := range w.Server.boxes {
+		messages += len(b.messages)
+	}
+	if len(rows) != messages {
+		return fmt.Errorf("state: %d rows for %d messages", len(rows), messages)
+	}
+	for _, row := range rows {
+		f, b := w.Disk.dir(row.Folder), w.Server.boxes[row.Folder]
+		if f == nil || b == nil || f.files[row.Key] == nil || b.find(row.UID) == nil {
+			return fmt.Errorf("state: row %d of %s has no file %q or no message %d", row.ID, row.Folder, row.Key, row.UID)
+		}
+		if m := b.find(row.UID); !m.flags.Equal(row.Flags) {
+			return fmt.Errorf("state: row %d of %s: flags %s, on the server %s", row.ID, row.Folder, row.Flags, m.flags)
+		}
+	}
+	return nil
+}

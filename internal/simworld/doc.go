@@ -1,0 +1,52 @@
+// Package simworld is a simulated world for tests of the synchroniser: an IMAP
+// server with other clients on it, a Maildir with mail readers at work, a state,
+// and everything that goes wrong with them. It does no I/O, reads no clock and
+// has no randomness but a seed: the same seed and edits give the same calls.
+//
+// World ties together Server, Disk and Record, which implement the ports
+// syncer.Remote, syncer.Local and syncer.State. It numbers the calls made on
+// them; a trouble (TroubleAt) or an edit (HookAt) strikes at a chosen one. What
+// a port's contract forbids its caller is noted (Wrong), for the test to fail
+// on. A crash ends the process: later calls fail until Begin. It leaves the
+// server as it is, a Commit whole or absent, and of the Maildir what was durable
+// and, file by file as the seed has it, what was not.
+//
+// # Scenarios
+//
+// A scenario is a text file of lines; it is parsed apart from being played, so
+// that the same files can be played elsewhere.
+//
+//	# A comment.
+//	oneway                                  the rule differs with the sides swapped
+//	start        A=S B= Work/C=FS+todo D    both sides hold this and agree on it
+//	options      full, deletion wins, accept Work/, limit 3 25%
+//	state        lose state
+//	local        A+R, delete B, new E=S, move A to Work/
+//	remote       A+F-S, Work/C-todo
+//	fails        words of the run's error
+//	plan local   A+F                        what the run does to the Maildir
+//	plan remote  A+R, delete B              … to the server
+//	plan state   pair E, agree A=S          … to the record alone
+//	after        A=FRS E=S                  what both sides hold then
+//
+// From options to after is a round; the line that follows after begins the next.
+// Where the sides are to differ there are two lines, "after local" and "after
+// remote". A plan of which nothing comes is "plan nothing".
+//
+// A message is named by its content (see Content): A~ is A edited. Its folder
+// stands before it, INBOX goes without saying; "Work/" alone is a folder, listed
+// only when it is empty. After "=" come Maildir letters and "+"keywords. A
+// message without "=" has no flags and lies in new/; that counts for making it
+// only, not for comparing. "M1..M22=S" is a run of messages. Messages listed
+// twice are there twice.
+//
+// Edits, separated by commas: changes of flags (A+F-S+todo: letters where all
+// are letters, else a keyword), and those that type Verb lists. Phrases of a plan
+// are edits, too, followed by (conflict) or (held).
+//
+// # Histories
+//
+// A History is decoded from bytes: edits, runs, edits during runs, and troubles,
+// with quiet times in between at which everything is checked. A seeded loop and
+// a fuzzer share the decoder.
+package simworld

@@ -1,0 +1,373 @@
+package simworld
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+
+	"imapsync/mail"
+	"imapsync/syncer"
+)
+
+// Mailbox is a mailbox selected on one simulated connection. A lost connection
+// breaks it: every later call fails.
+type Mailbox struct {
+	s        *Server
+	name     mail.FolderName
+	validity uint32
+	mark     mail.Mark
+	readOnly bool
+	broken   bool
+	closed   bool
+	busy     bool // in a call with callbacks
+}
+
+var _ syncer.Mailbox = (*Mailbox)(nil)
+
+// do makes one call on the connection; effect gets the mailbox as it is now.
+func (m *Mailbox) do(ctx context.Context, name, detail string, changes bool, effect func(b *box) error) error {
+	c := Call{Side: Remote, Name: name, Folder: m.name, Detail: detail, Effect: changes}
+	if err := m.usable(changes, c); err != nil {
+		return err
+	}
+	err := m.s.w.do(ctx, c, func() error {
+		b := m.s.boxes[m.name]
+		if b == nil || b.validity != m.validity {
+			return fmt.Errorf("%w: mailbox deleted under the connection", m.s.w.fault(LostBefore, c))
+		}
+		return effect(b)
+	})
+	if isLost(err) || err == error(ErrCrash) {
+		m.broken = true
+	}
+	return err
+}
+
+func (m *Mailbox) usable(changes bool, c Call) error {
+	w := m.s.w
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch {
+	case m.closed:
+		w.wrongf("%s after Close", c)
+	case m.broken:
+		return w.fault(LostBefore, c)
+	case m.readOnly && changes:
+		w.wrongf("%s on a mailbox opened read-only", c)
+		return refusal(m.name, c.Name, "NO [READ-ONLY]")
+	}
+	return nil
+}
+
+// Mark implements syncer.Mailbox.
+func (m *Mailbox) Mark() mail.Mark { return m.mark }
+
+// Close implements syncer.Mailbox.
+func (m *Mailbox) Close() {
+	m.s.w.mu.Lock()
+	defer m.s.w.mu.Unlock()
+	if !m.closed {
+		m.closed = true
+		m.s.w.open--
+	}
+}
+
+// Snapshot implements syncer.Mailbox. A delta believes the flags of the known
+// messages that did not change since the known mark, as a real one does: a mark
+// that was recorded too early shows as flags that never arrive.
+func (m *Mailbox) Snapshot(ctx context.Context, known mail.Known, full bool) (snap mail.RemoteSnapshot, err error) {
+	detail := ""
+	if full {
+		detail = "full"
+	}
+	err = m.do(ctx, "snapshot", detail, false, func(b *box) error {
+		snap = mail.RemoteSnapshot{Folder: m.name, Exists: true, Mark: m.mark, Messages: map[mail.UID]mail.Remote{}, Space: b.space}
+		same := known.Mark.UIDValidity == b.validity
+		delta := same && !full && known.Mark.HighestModSeq != 0 && !m.s.NoModSeq
+		if delta && known.Mark.HighestModSeq > b.modseq {
+			m.s.w.wrongf("%s: delta from the future", m.name)
+		}
+		for i, msg := range b.messages {
+			if b.partial && i%2 == 1 {
+				snap.Doubt = "the server lists fewer messages than it says it has"
+				continue
+			}
+			r := mail.Remote{UID: msg.uid, Flags: msg.flags}
+			flags, isKnown := known.Messages[msg.uid]
+			if !same || !isKnown {
+				r.Size, r.Date = int64(len(wire(msg.content))), msg.date
+			}
+			if delta && isKnown && msg.modseq <= known.Mark.HighestModSeq {
+				r.Flags = flags
+			}
+			snap.Messages[msg.uid] = r
+		}
+		return nil
+	})
+	return snap, err
+}
+
+// Flags implements syncer.Mailbox.
+func (m *Mailbox) Flags(ctx context.Context, uids []mail.UID) (map[mail.UID]mail.Flags, error) {
+	flags := map[mail.UID]mail.Flags{}
+	err := m.do(ctx, "fetch flags", uidWords(uids), false, func(b *box) error {
+		for _, msg := range m.found(b, uids) {
+			flags[msg.uid] = msg.flags
+		}
+		return nil
+	})
+	return flags, err
+}
+
+// Headers implements syncer.Mailbox.
+func (m *Mailbox) Headers(ctx context.Context, uids []mail.UID) (map[mail.UID]mail.Content, error) {
+	headers := map[mail.UID]mail.Content{}
+	err := m.do(ctx, "fetch headers", uidWords(uids), false, func(b *box) error {
+		for _, msg := range m.found(b, uids) {
+			h := mail.NewHasher()
+			h.Write(headerOf(msg.content))
+			headers[msg.uid] = h.HeaderOnly()
+		}
+		return nil
+	})
+	return headers, err
+}
+
+func (m *Mailbox) found(b *box, uids []mail.UID) (found []*message) {
+	seen := map[mail.UID]bool{}
+	for _, uid := range uids {
+		if uid == 0 || seen[uid] {
+			m.s.w.wrongf("%s: UID %d asked for twice or zero", m.name, uid)
+		}
+		seen[uid] = true
+		if msg := b.find(uid); msg != nil {
+			found = append(found, msg)
+		}
+	}
+	return found
+}
+
+// Fetch implements syncer.Mailbox. Messages come in an order the seed decides;
+// a lost connection cuts the body it happens on.
+func (m *Mailbox) Fetch(ctx context.Context, uids []mail.UID, got func(uid mail.UID, body io.Reader, err error) error) error {
+	defer m.alone()()
+	if len(uids) > 0 {
+		m.s.w.mu.Lock()
+		turn := m.s.w.pick("fetch order", len(uids))
+		m.s.w.mu.Unlock()
+		uids = append(append([]mail.UID(nil), uids[turn:]...), uids[:turn]...)
+	}
+	for _, uid := range uids {
+		var body []byte
+		gone := false
+		err := m.do(ctx, "fetch", uidWords([]mail.UID{uid}), false, func(b *box) error {
+			msg := b.find(uid)
+			if gone = msg == nil; !gone {
+				body = wire(msg.content)
+			}
+			return nil
+		})
+		switch {
+		case isLost(err):
+			m.s.w.mu.Lock()
+			if b := m.s.boxes[m.name]; b != nil && b.find(uid) != nil {
+				body = wire(b.find(uid).content)
+			}
+			m.s.w.mu.Unlock()
+			if gerr := got(uid, &cutReader{bytes.NewReader(body[:len(body)/2])}, nil); gerr != nil {
+				return gerr
+			}
+			return err
+		case err != nil && !m.broken:
+			err = got(uid, nil, messageFault(m.name, uid, err))
+		case err != nil:
+			return err
+		case gone:
+			err = got(uid, nil, mail.ErrChanged)
+		default:
+			err = got(uid, bytes.NewReader(body), nil)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// cutReader ends as a body does whose connection broke.
+type cutReader struct{ r io.Reader }
+
+func (c *cutReader) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	if err == io.EOF {
+		err = io.ErrUnexpectedEOF
+	}
+	return n, err
+}
+
+// alone notes a second call while one with callbacks is under way.
+func (m *Mailbox) alone() (done func()) {
+	m.s.w.mu.Lock()
+	defer m.s.w.mu.Unlock()
+	if m.busy {
+		m.s.w.wrongf("%s: two calls at once on one connection", m.name)
+	}
+	m.busy = true
+	return func() {
+		m.s.w.mu.Lock()
+		defer m.s.w.mu.Unlock()
+		m.busy = false
+	}
+}
+
+func messageFault(folder mail.FolderName, uid mail.UID, err error) error {
+	f := &mail.Fault{Scope: mail.ScopeMessage, Class: mail.ClassFailed, Folder: folder, Doing: "fetch", Err: err}
+	if uid != 0 {
+		f.Message = uidWords([]mail.UID{uid})
+	}
+	return f
+}
+
+// Append implements syncer.Mailbox. Each message is a step of its own.
+func (m *Mailbox) Append(ctx context.Context, messages []mail.Outgoing, done func(i int, uid mail.UID, err error)) error {
+	defer m.alone()()
+	for i, out := range messages {
+		content, err := m.readOutgoing(out)
+		if err != nil {
+			done(i, 0, err)
+			if m.broken {
+				return m.s.w.fault(LostBefore, Call{Side: Remote, Name: "append", Folder: m.name})
+			}
+			continue
+		}
+		var uid mail.UID
+		err = m.do(ctx, "append", NameOf(content), true, func(b *box) error {
+			if b.space.ReadOnly {
+				return refusal(m.name, "append", "NO [READ-ONLY]")
+			}
+			uid = b.add(content, out.Flags, out.Date)
+			return nil
+		})
+		switch {
+		case err != nil && m.broken:
+			return err
+		case err != nil:
+			done(i, 0, messageFault(m.name, 0, err))
+		case m.s.NoUIDPlus:
+			done(i, 0, nil)
+		default:
+			done(i, uid, nil)
+		}
+	}
+	return nil
+}
+
+func (m *Mailbox) readOutgoing(out mail.Outgoing) ([]byte, error) {
+	r, err := out.Open()
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	b, err := io.ReadAll(r)
+	if err != nil {
+		return nil, err
+	}
+	if int64(len(b)) != out.Size { // rewritten meanwhile; a literal cannot be taken back
+		m.broken = true
+		return nil, &mail.Fault{Scope: mail.ScopeMessage, Folder: m.name, Doing: "append", Err: mail.ErrChanged}
+	}
+	return unwire(b), nil
+}
+
+// Store implements syncer.Mailbox. Each message is a step of its own.
+func (m *Mailbox) Store(ctx context.Context, uids []mail.UID, add, remove mail.Flags) error {
+	if !add.Intersect(remove).IsEmpty() {
+		m.s.w.mu.Lock()
+		m.s.w.wrongf("store in %s adds and removes %s", m.name, add.Intersect(remove))
+		m.s.w.mu.Unlock()
+	}
+	for _, uid := range uids {
+		detail := fmt.Sprintf("%d +%s -%s", uid, add, remove)
+		err := m.do(ctx, "store", detail, true, func(b *box) error {
+			if b.space.ReadOnly {
+				return refusal(m.name, "store", "NO [READ-ONLY]")
+			}
+			for _, msg := range m.found(b, []mail.UID{uid}) {
+				b.store(msg, add, remove)
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Copy implements syncer.Mailbox; it is all or nothing (RFC 3501 section
+// 6.4.7).
+func (m *Mailbox) Copy(ctx context.Context, uids []mail.UID, to mail.FolderName) (map[mail.UID]mail.UID, error) {
+	uidOf := map[mail.UID]mail.UID{}
+	err := m.do(ctx, "copy", uidWords(uids)+" to "+string(to), true, func(b *box) error {
+		target := m.s.boxes[to]
+		if target == nil {
+			return refusal(to, "copy", "NO [TRYCREATE] no such mailbox")
+		}
+		for _, msg := range m.found(b, uids) {
+			uidOf[msg.uid] = target.add(msg.content, msg.flags, msg.date)
+		}
+		return nil
+	})
+	return m.copyUID(uidOf), err
+}
+
+// Move implements syncer.Mailbox. Each message is a step of its own: the
+// command is atomic for each message only (RFC 6851 section 3.3).
+func (m *Mailbox) Move(ctx context.Context, uids []mail.UID, to mail.FolderName) (map[mail.UID]mail.UID, error) {
+	uidOf := map[mail.UID]mail.UID{}
+	for _, uid := range uids {
+		err := m.do(ctx, "move", fmt.Sprintf("%d to %s", uid, to), true, func(b *box) error {
+			target := m.s.boxes[to]
+			switch {
+			case m.s.NoMove:
+				m.s.w.wrongf("MOVE on a server without it")
+				return refusal(m.name, "move", "BAD unknown command")
+			case target == nil:
+				return refusal(to, "move", "NO [TRYCREATE] no such mailbox")
+			}
+			for _, msg := range m.found(b, []mail.UID{uid}) {
+				uidOf[uid] = target.add(msg.content, msg.flags, msg.date)
+				b.remove(uid)
+			}
+			return nil
+		})
+		if err != nil {
+			return m.copyUID(uidOf), err
+		}
+	}
+	return m.copyUID(uidOf), nil
+}
+
+func (m *Mailbox) copyUID(uidOf map[mail.UID]mail.UID) map[mail.UID]mail.UID {
+	if m.s.NoUIDPlus {
+		return nil
+	}
+	return uidOf
+}
+
+// Expunge implements syncer.Mailbox. Each message is a step of its own.
+func (m *Mailbox) Expunge(ctx context.Context, uids []mail.UID) error {
+	for _, uid := range uids {
+		err := m.do(ctx, "expunge", uidWords([]mail.UID{uid}), true, func(b *box) error {
+			for _, msg := range m.found(b, []mail.UID{uid}) {
+				b.remove(msg.uid)
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,83 @@
+package simworld
+
+import (
+	"bytes"
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+
+	"imapsync/mail"
+)
+
+// Content returns the bytes, with LF line ends, of the message a scenario
+// calls by this name. Each "~" at the end is one edit: the header stays as it
+// was, Message-ID included, and the body grows. "Empty" has no bytes at all and
+// a name that begins with "Bare" has no header block.
+func Content(name string) []byte {
+	base := strings.TrimRight(name, "~")
+	edits := strings.Repeat("An edit.\n", len(name)-len(base))
+	switch {
+	case name == "Empty":
+		return []byte{}
+	case strings.HasPrefix(name, "Bare"):
+		return []byte("\n" + name + "\n" + edits)
+	}
+	return fmt.Appendf(nil, `From: Alice <alice@example.org>
+To: Bob <bob@example.org>
+Subject: %s
+Date: Sat, 2 Mar 2024 10:00:00 +0000
+Message-ID: <%s@example.org>
+
+This is message %s.
+%s`, base, base, base, edits)
+}
+
+var subject = regexp.MustCompile(`(?m)^Subject: ([A-Za-z0-9]+)$`)
+
+// NameOf returns the name of a message from its bytes, whatever their line
+// ends; "?" for a message that is none of a scenario's.
+func NameOf(content []byte) string {
+	content = bytes.ReplaceAll(content, []byte("\r\n"), []byte("\n"))
+	edits := strings.Repeat("~", bytes.Count(content, []byte("An edit.\n")))
+	switch {
+	case len(content) == 0:
+		return "Empty"
+	case bytes.HasPrefix(content, []byte("\nBare")):
+		name, _, _ := bytes.Cut(content[1:], []byte("\n"))
+		return string(name)
+	}
+	if m := subject.FindSubmatch(content); m != nil {
+		return string(m[1]) + edits
+	}
+	return "?"
+}
+
+// epoch is when the simulated clock starts and the INTERNALDATE of every
+// message a scenario makes.
+var epoch = time.Date(2024, 3, 2, 10, 0, 0, 0, time.UTC)
+
+func wire(content []byte) []byte {
+	return bytes.ReplaceAll(content, []byte("\n"), []byte("\r\n"))
+}
+
+func unwire(content []byte) []byte {
+	return bytes.ReplaceAll(content, []byte("\r\n"), []byte("\n"))
+}
+
+func contentOf(content []byte) mail.Content {
+	h := mail.NewHasher()
+	h.Write(content)
+	return h.Content()
+}
+
+// headerOf returns the header block with the empty line that ends it.
+func headerOf(content []byte) []byte {
+	if bytes.HasPrefix(content, []byte("\n")) {
+		return content[:1]
+	}
+	if i := bytes.Index(content, []byte("\n\n")); i >= 0 {
+		return content[:i+2]
+	}
+	return content
+}

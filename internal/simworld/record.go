@@ -1,0 +1,236 @@
+package simworld
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sort"
+
+	"imapsync/mail"
+	"imapsync/syncer"
+)
+
+// Record is the simulated state; it is a syncer.State. A Commit is there whole
+// or not at all after a crash; what it gives out are copies.
+type Record struct {
+	w       *World
+	account mail.Identity
+	folders map[mail.FolderName]mail.FolderRecord
+	rows    map[int64]mail.Base
+	intents map[int64]mail.Intent
+	holds   []mail.Hold
+	log     []mail.Entry
+	runs    map[int64]mail.RunRecord
+	lastID  int64
+}
+
+var _ syncer.State = (*Record)(nil)
+
+func newRecord(w *World) *Record {
+	return &Record{w: w, folders: map[mail.FolderName]mail.FolderRecord{}, rows: map[int64]mail.Base{},
+		intents: map[int64]mail.Intent{}, runs: map[int64]mail.RunRecord{}}
+}
+
+func (r *Record) query(ctx context.Context, name string, folder mail.FolderName, read func()) error {
+	return r.w.do(ctx, Call{Side: State, Name: name, Folder: folder}, func() error { read(); return nil })
+}
+
+// Account implements syncer.State.
+func (r *Record) Account(ctx context.Context) (id mail.Identity, err error) {
+	err = r.query(ctx, "account", "", func() { id = r.account })
+	return id, err
+}
+
+// Folders implements syncer.State.
+func (r *Record) Folders(ctx context.Context) (list []mail.FolderRecord, err error) {
+	err = r.query(ctx, "folders", "", func() {
+		for _, f := range r.folders {
+			f.Rows = len(r.rowsWhere(func(b mail.Base) bool { return b.Folder == f.Folder }))
+			list = append(list, f)
+		}
+		sort.Slice(list, func(i, j int) bool { return list[i].Folder < list[j].Folder })
+	})
+	return list, err
+}
+
+func (r *Record) rowsWhere(ok func(mail.Base) bool) []*mail.Base {
+	var rows []*mail.Base
+	for _, b := range r.rows {
+		if ok(b) {
+			rows = append(rows, &b)
+		}
+	}
+	sort.Slice(rows, func(i, j int) bool { return rows[i].ID < rows[j].ID })
+	return rows
+}
+
+// Rows implements syncer.State.
+func (r *Record) Rows(ctx context.Context, folder mail.FolderName) (rows []*mail.Base, err error) {
+	err = r.query(ctx, "rows", folder, func() {
+		rows = r.rowsWhere(func(b mail.Base) bool { return b.Folder == folder })
+	})
+	return rows, err
+}
+
+// RowsOf implements syncer.State.
+func (r *Record) RowsOf(ctx context.Context, digests []mail.Digest) (rows []*mail.Base, err error) {
+	want := map[mail.Digest]bool{}
+	for _, d := range digests {
+		want[d] = true
+	}
+	err = r.query(ctx, "rows of", "", func() {
+		rows = r.rowsWhere(func(b mail.Base) bool { return want[b.Content.Digest] })
+	})
+	return rows, err
+}
+
+// Intents implements syncer.State.
+func (r *Record) Intents(ctx context.Context) (list []*mail.Intent, err error) {
+	err = r.query(ctx, "intents", "", func() {
+		for _, i := range r.intents {
+			list = append(list, &i)
+		}
+		sort.Slice(list, func(i, j int) bool { return list[i].ID < list[j].ID })
+	})
+	return list, err
+}
+
+// Commit implements syncer.State.
+func (r *Record) Commit(ctx context.Context, batch mail.Batch) error {
+	return r.w.do(ctx, Call{Side: State, Name: "commit", Detail: batchWords(batch), Effect: true}, func() error {
+		next := r.clone()
+		if err := next.apply(batch); err != nil {
+			r.w.wrongf("commit: %v", err)
+			return &mail.Fault{Scope: mail.ScopeAccount, Doing: "commit", Err: err}
+		}
+		for _, i := range batch.AddIntents {
+			i.ID = next.nextID()
+			next.intents[i.ID] = *i
+		}
+		for _, b := range batch.Put {
+			if b.ID == 0 {
+				b.ID = next.nextID()
+			}
+			next.rows[b.ID] = *b
+		}
+		if run := batch.Run; run != nil {
+			if run.ID == 0 {
+				run.ID = next.nextID()
+			}
+			next.runs[run.ID] = *run
+		}
+		if err := next.check(); err != nil {
+			r.w.wrongf("commit: %v", err)
+			return &mail.Fault{Scope: mail.ScopeAccount, Doing: "commit", Err: err}
+		}
+		*r = *next
+		return nil
+	})
+}
+
+func (r *Record) nextID() int64 { r.lastID++; return r.lastID }
+
+func (r *Record) clone() *Record {
+	c := *r
+	c.folders, c.rows = map[mail.FolderName]mail.FolderRecord{}, map[int64]mail.Base{}
+	c.intents, c.runs = map[int64]mail.Intent{}, map[int64]mail.RunRecord{}
+	for k, v := range r.folders {
+		c.folders[k] = v
+	}
+	for k, v := range r.rows {
+		c.rows[k] = v
+	}
+	for k, v := range r.intents {
+		c.intents[k] = v
+	}
+	for k, v := range r.runs {
+		c.runs[k] = v
+	}
+	return &c
+}
+
+// apply does the part of a batch that gives out no IDs.
+func (r *Record) apply(batch mail.Batch) error {
+	if batch.Identity != nil {
+		r.account = *batch.Identity
+	}
+	for _, i := range batch.SettleIntents {
+		if _, ok := r.intents[i.ID]; !ok {
+			return fmt.Errorf("settles intent %d, which is not there", i.ID)
+		}
+		delete(r.intents, i.ID)
+	}
+	for _, b := range batch.Drop {
+		delete(r.rows, b.ID)
+	}
+	for _, name := range batch.DropFolders {
+		delete(r.folders, name)
+		for id, b := range r.rows {
+			if b.Folder == name {
+				delete(r.rows, id)
+			}
+		}
+	}
+	for _, b := range batch.Put {
+		if _, ok := r.rows[b.ID]; !ok && b.ID != 0 {
+			return fmt.Errorf("updates row %d, which is not there", b.ID)
+		}
+	}
+	for _, f := range batch.Folders {
+		r.folders[f.Folder] = f
+	}
+	r.log = append(r.log[:len(r.log):len(r.log)], batch.Log...)
+	if batch.Holds != nil {
+		r.holds = append([]mail.Hold(nil), *batch.Holds...)
+	}
+	return nil
+}
+
+// check tells what is wrong with the record by itself.
+func (r *Record) check() error {
+	taken := map[string]int64{}
+	for id, b := range r.rows {
+		switch {
+		case b.Folder == "":
+			return fmt.Errorf("row %d has no folder", id)
+		case b.UID == 0 && b.Key == "":
+			return fmt.Errorf("row %d has neither UID nor key", id)
+		case b.Key != "" && b.Content.Digest.IsZero():
+			return fmt.Errorf("row %d has a file and no digest", id)
+		}
+		places := []string{fmt.Sprintf("%s uid %d", b.Folder, b.UID), fmt.Sprintf("%s key %s", b.Folder, b.Key)}
+		for i, place := range places {
+			if other := taken[place]; other != 0 && (i == 0 && b.UID != 0 || i == 1 && b.Key != "") {
+				return fmt.Errorf("rows %d and %d share %s", other, id, place)
+			}
+			taken[place] = id
+		}
+	}
+	if r.account == (mail.Identity{}) && len(r.rows) > 0 {
+		return errors.New("rows without an account identity")
+	}
+	return nil
+}
+
+func batchWords(b mail.Batch) string {
+	s := ""
+	for _, part := range []struct {
+		word string
+		n    int
+	}{{"intents", len(b.AddIntents)}, {"settle", len(b.SettleIntents)}, {"put", len(b.Put)}, {"drop", len(b.Drop)},
+		{"folders", len(b.Folders)}, {"drop folders", len(b.DropFolders)}, {"log", len(b.Log)}} {
+		if part.n > 0 {
+			s += fmt.Sprintf("%s %d ", part.word, part.n)
+		}
+	}
+	if b.Run != nil {
+		s += "run "
+	}
+	if b.Identity != nil {
+		s += "identity "
+	}
+	if b.Holds != nil {
+		s += "holds "
+	}
+	return s
+}

@@ -1,0 +1,302 @@
+package simworld
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"sync"
+	"time"
+
+	"imapsync/mail"
+)
+
+// Side names one of the three things a run works on.
+type Side string
+
+// The sides.
+const (
+	Local  Side = "local"
+	Remote Side = "remote"
+	State  Side = "state"
+)
+
+// Call is one call of a port as the trace holds it.
+type Call struct {
+	Side   Side
+	Name   string
+	Folder mail.FolderName
+	Detail string
+	Effect bool
+	N      int // number among the run's calls on this side, from 1
+	Step   int // number among the run's calls with an effect, from 1; 0 without one
+}
+
+func (c Call) String() string {
+	s := fmt.Sprintf("%s %s", c.Side, c.Name)
+	if c.Folder != "" {
+		s += " " + string(c.Folder)
+	}
+	if c.Detail != "" {
+		s += " " + c.Detail
+	}
+	return s
+}
+
+// Trouble is what goes wrong at a call.
+type Trouble int
+
+// The troubles. A crash ends the process: every later call fails until
+// Revive. The connection troubles break the mailbox they happen on.
+const (
+	CrashBefore Trouble = iota + 1 // the process dies, the effect did not happen
+	CrashAfter                     // the process dies, the effect happened
+	LostBefore                     // connection or disk error, the effect did not happen
+	LostAfter                      // connection or disk error, though the effect happened
+	Refused                        // NO, no space left: the effect did not happen, the rest goes on
+	Temporary                      // server unavailable: the effect did not happen
+)
+
+var troubleWords = map[Trouble]string{
+	CrashBefore: "crash before", CrashAfter: "crash after", LostBefore: "lost before",
+	LostAfter: "lost after", Refused: "refused", Temporary: "temporary",
+}
+
+func (t Trouble) String() string { return troubleWords[t] }
+
+// When names a call of the next run: the Nth on a side or, where Side is "",
+// the Nth of those with an effect on any side.
+type When struct {
+	Side Side
+	N    int
+}
+
+func (w When) String() string {
+	if w.Side == "" {
+		return fmt.Sprintf("step %d", w.N)
+	}
+	return fmt.Sprintf("%s call %d", w.Side, w.N)
+}
+
+// ErrCrash is the error of every call between a crash and Revive.
+var ErrCrash = &mail.Fault{Scope: mail.ScopeAccount, Class: mail.ClassFailed, Err: errors.New("the simulated process has died")}
+
+// World is a simulated server, Maildir and state, and the calls a run makes on
+// them. All its methods and those of its parts may be called from several
+// goroutines.
+type World struct {
+	Server *Server
+	Disk   *Disk
+	Record *Record
+
+	schedule *schedule // nil: calls happen as they come
+
+	mu       sync.Mutex
+	seed     uint64
+	now      time.Time
+	dead     bool
+	calls    map[Side]int
+	steps    int
+	trace    []Call
+	troubles map[When]Trouble
+	hooks    map[When][]func()
+	wrong    []string
+	named    map[mail.Digest]string // what scenarios call the contents made so far
+	open     int                    // mailboxes and deliveries not yet given back
+}
+
+// New returns an empty world: a server with INBOX alone and every feature, no
+// Maildir, no state. The seed decides what the ports leave open: what a crash
+// takes with it and the order of answers.
+func New(seed uint64) *World {
+	w := &World{seed: seed, now: epoch.Add(24 * time.Hour), named: map[mail.Digest]string{}}
+	w.Server = newServer(w)
+	w.Disk = newDisk(w)
+	w.Record = newRecord(w)
+	w.reset()
+	return w
+}
+
+func (w *World) reset() {
+	w.calls, w.steps, w.trace = map[Side]int{}, 0, nil
+	w.troubles, w.hooks, w.open = map[When]Trouble{}, map[When][]func(){}, 0
+}
+
+// Begin starts a new run: a dead process is revived, what it had written to the
+// Maildir is durable by now, calls are numbered from 1, the troubles and hooks
+// of the last run are forgotten and the clock goes on by d.
+func (w *World) Begin(d time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.dead = false
+	w.Disk.writeBack()
+	w.now = w.now.Add(d)
+	w.reset()
+}
+
+// TroubleAt makes a call of this run go wrong.
+func (w *World) TroubleAt(when When, t Trouble) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.troubles[when] = t
+}
+
+// HookAt calls do right before a call of this run happens. do may edit the
+// world through Edit only.
+func (w *World) HookAt(when When, do func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.hooks[when] = append(w.hooks[when], do)
+}
+
+// Now is the simulated clock.
+func (w *World) Now() time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.now
+}
+
+// Trace returns the calls of this run in their order.
+func (w *World) Trace() []Call {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return append([]Call(nil), w.trace...)
+}
+
+// Steps is the number of this run's calls with an effect, so far.
+func (w *World) Steps() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.steps
+}
+
+// Crashed tells whether the process has died in this run.
+func (w *World) Crashed() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.dead
+}
+
+// Wrong returns what a run did that the contract of the ports forbids.
+func (w *World) Wrong() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	wrong := append([]string(nil), w.wrong...)
+	if w.open != 0 && !w.dead {
+		wrong = append(wrong, fmt.Sprintf("%d mailboxes or deliveries were not given back", w.open))
+	}
+	return wrong
+}
+
+// wrongf notes a breach of contract. The lock is held.
+func (w *World) wrongf(format string, args ...any) {
+	w.wrong = append(w.wrong, fmt.Sprintf(format, args...))
+}
+
+// do makes one call: it is numbered, hooks and troubles strike, and effect
+// happens, all under the lock.
+func (w *World) do(ctx context.Context, c Call, effect func() error) error {
+	if w.schedule != nil {
+		w.schedule.wait(c)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.dead {
+		return ErrCrash
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	t := w.enter(&c)
+	if t == LostAfter && !c.Effect {
+		t = LostBefore
+	}
+	switch t {
+	case CrashBefore:
+		return w.die()
+	case LostBefore, Refused, Temporary:
+		return w.fault(t, c)
+	}
+	if err := effect(); err != nil {
+		return err
+	}
+	switch t {
+	case CrashAfter:
+		return w.die()
+	case LostAfter:
+		return w.fault(t, c)
+	}
+	return nil
+}
+
+// enter numbers the call, runs the hooks set for it and tells what goes wrong.
+func (w *World) enter(c *Call) Trouble {
+	w.now = w.now.Add(time.Millisecond)
+	w.calls[c.Side]++
+	c.N = w.calls[c.Side]
+	at := []When{{c.Side, c.N}}
+	if c.Effect {
+		w.steps++
+		c.Step = w.steps
+		at = append(at, When{N: c.Step})
+	}
+	w.trace = append(w.trace, *c)
+	var t Trouble
+	for _, when := range at {
+		for _, hook := range w.hooks[when] {
+			hook()
+		}
+		if u := w.troubles[when]; u != 0 {
+			t = u
+		}
+	}
+	return t
+}
+
+// die ends the process: what was not made durable may be lost.
+func (w *World) die() error {
+	w.dead = true
+	w.Disk.crash()
+	return ErrCrash
+}
+
+var (
+	errLost        = errors.New("connection lost")
+	errUnavailable = errors.New("NO [UNAVAILABLE] try again later")
+	errNo          = errors.New("NO not now")
+	errDisk        = errors.New("input/output error")
+	errSpace       = errors.New("no space left on device")
+)
+
+// isLost tells whether an error is that of a broken connection.
+func isLost(err error) bool { return errors.Is(err, errLost) || errors.Is(err, errUnavailable) }
+
+func (w *World) fault(t Trouble, c Call) error {
+	f := &mail.Fault{Scope: mail.ScopeFolder, Class: mail.ClassFailed, Folder: c.Folder, Doing: c.Name}
+	switch {
+	case c.Side == State:
+		f.Scope, f.Err = mail.ScopeAccount, errDisk
+	case c.Side == Local && t == Refused:
+		f.Scope, f.Err = mail.ScopeMessage, errSpace
+	case c.Side == Local:
+		f.Err = errDisk
+	case t == Refused:
+		f.Err = errNo
+	case t == Temporary:
+		f.Scope, f.Class, f.Err = mail.ScopeAccount, mail.ClassTemporary, errUnavailable
+	default:
+		f.Class, f.Err = mail.ClassTemporary, errLost
+	}
+	return f
+}
+
+// chance decides something the contract leaves open, the same way each time
+// for the same seed, moment and thing. The lock is held.
+func (w *World) chance(about string) bool { return w.pick(about, 2) == 0 }
+
+// pick returns a number below n, under the same terms as chance.
+func (w *World) pick(about string, n int) int {
+	h := fnv.New64a()
+	fmt.Fprintf(h, "%d %d %d %s", w.seed, w.now.UnixNano(), w.steps, about)
+	return int((h.Sum64() >> 7) % uint64(n))
+}

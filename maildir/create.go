@@ -1,0 +1,156 @@
+package maildir
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	gomaildir "github.com/emersion/go-maildir"
+	"golang.org/x/sys/unix"
+
+	"imapsync/mail"
+)
+
+// folderFile marks a subfolder of the maildir++ layout for delivery agents
+// (Maildir++, https://www.courier-mta.org/imap/README.maildirquota.html).
+const folderFile = "maildirfolder"
+
+// CreateFolder makes a folder with its cur, new and tmp, durably. One that is
+// there stays.
+func (m *Maildir) CreateFolder(ctx context.Context, name mail.FolderName) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	f, err := m.folder(name)
+	if err == nil {
+		err = f.writing("", "create folder", f.create())
+	}
+	return err
+}
+
+func (f *folder) create() error {
+	if err := os.MkdirAll(f.path, 0o700); err != nil {
+		return err
+	}
+	if err := gomaildir.Dir(f.path).Init(); err != nil {
+		return err
+	}
+	if f.marked() {
+		mark, err := os.OpenFile(filepath.Join(f.path, folderFile), os.O_WRONLY|os.O_CREATE, 0o600)
+		if err != nil {
+			return err
+		}
+		if err := mark.Close(); err != nil {
+			return err
+		}
+	}
+	for dir := f.path; len(dir) >= len(f.m.root); dir = filepath.Dir(dir) {
+		if err := f.m.syncDirs(dir); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (f *folder) marked() bool { return f.m.naming.layout == MaildirPP && f.path != f.m.root }
+
+// complete makes a missing tmp. A missing cur or new is not made: an empty one
+// would pass for a folder whose messages were deleted.
+func (f *folder) complete() error {
+	for _, d := range []string{"cur", "new"} {
+		if _, err := os.Stat(filepath.Join(f.path, d)); errors.Is(err, fs.ErrNotExist) {
+			return f.damaged()
+		} else if err != nil {
+			return err
+		}
+	}
+	err := os.Mkdir(filepath.Join(f.path, "tmp"), 0o700)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	return err
+}
+
+// RemoveFolder removes an empty folder. Files that are not the Maildir's own
+// stay, and with them the directory. A folder with messages, with a delivery
+// under way or with other programs' files among the messages is an error, and
+// whole afterwards. The inbox cannot be removed (RFC 3501 section 5.1).
+func (m *Maildir) RemoveFolder(ctx context.Context, name mail.FolderName) error {
+	const doing = "remove folder"
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	f, err := m.folder(name)
+	if err != nil {
+		return err
+	}
+	if name == mail.Inbox {
+		return f.inFolder(doing, fmt.Errorf("%s always exists", mail.Inbox))
+	}
+	if err := f.cleanTmp(time.Now()); err != nil {
+		return f.inFolder(doing, err)
+	}
+	// Each rmdir fails by itself when something has come meanwhile.
+	for _, d := range []string{"tmp", "new", "cur"} {
+		err := os.Remove(filepath.Join(f.path, d))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			if errors.Is(err, syscall.ENOTEMPTY) || errors.Is(err, fs.ErrExist) {
+				err = fmt.Errorf("%s is not empty", filepath.Join(f.path, d))
+			}
+			if ierr := gomaildir.Dir(f.path).Init(); ierr != nil {
+				err = errors.Join(err, ierr)
+			}
+			return f.inFolder(doing, err)
+		}
+	}
+	f.mu.Lock()
+	f.index = nil
+	f.mu.Unlock()
+	return f.inFolder(doing, f.removeDir())
+}
+
+// removeDir removes what is left of a folder: our own files, the directory, and
+// directories above that were there for its sake only.
+func (f *folder) removeDir() error {
+	own := []string{folderFile}
+	if _, err := os.Lstat(filepath.Join(f.path, "dovecot-uidlist")); errors.Is(err, fs.ErrNotExist) {
+		own = append(own, keywordsFile) // nobody else's then
+	}
+	for _, file := range own {
+		if err := os.Remove(filepath.Join(f.path, file)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	dir := f.path
+	for ; dir != f.m.root; dir = filepath.Dir(dir) {
+		if os.Remove(dir) != nil {
+			break
+		}
+	}
+	return f.m.syncDirs(dir)
+}
+
+// cleanTmp removes files from tmp that the Maildir specification calls
+// abandoned: not touched for 36 hours. The status-change time tells, for the
+// mtime of a message under delivery is its date.
+func (f *folder) cleanTmp(now time.Time) error {
+	const abandoned = 36 * time.Hour
+	tmp := filepath.Join(f.path, "tmp")
+	entries, err := os.ReadDir(tmp)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	for _, e := range entries {
+		var st unix.Stat_t
+		file := filepath.Join(tmp, e.Name())
+		if e.Type().IsRegular() && unix.Lstat(file, &st) == nil && now.UnixNano()-st.Ctim.Nano() > int64(abandoned) {
+			os.Remove(file)
+		}
+	}
+	return err
+}

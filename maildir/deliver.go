@@ -1,0 +1,229 @@
+package maildir
+
+import (
+	"context"
+	"io"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"imapsync/mail"
+)
+
+// Delivery is a batch of new message files in one folder, for one goroutine. It
+// implements the contract of a delivery: nothing of it is visible to mail
+// readers before Commit.
+type Delivery struct {
+	f       *folder
+	files   []*newFile
+	disk    *os.File // the folder's tmp directory, for syncAll; nil where that is not to be had
+	unsync  bool     // files were written that wait for syncAll
+	workers chan struct{}
+	syncing sync.WaitGroup
+}
+
+type newFile struct {
+	mail.NewFile
+	err error // of making its data durable; to be read after syncing.Wait
+}
+
+const (
+	// syncWorkers is how many fsyncs are in flight at once.
+	syncWorkers = 16
+	// fewFiles of a batch are fsynced as they come, for most batches are no
+	// larger; the others share one syncfs.
+	fewFiles = 16
+)
+
+// Deliver begins a batch of new files in the folder, which must exist.
+func (m *Maildir) Deliver(ctx context.Context, name mail.FolderName) (*Delivery, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	f, err := m.folder(name)
+	if err != nil {
+		return nil, err
+	}
+	const doing = "begin delivery"
+	if err := f.complete(); err != nil {
+		return nil, f.writing("", doing, err)
+	}
+	d := &Delivery{f: f, workers: make(chan struct{}, syncWorkers)}
+	if m.fsync {
+		tmp, err := os.Open(filepath.Join(f.path, "tmp"))
+		if err != nil {
+			return nil, f.writing("", doing, err)
+		}
+		if canSyncAll(tmp) {
+			d.disk = tmp
+		} else {
+			tmp.Close()
+		}
+	}
+	return d, nil
+}
+
+func (f *folder) tmp(key mail.Key) string { return filepath.Join(f.path, "tmp", string(key)) }
+
+// Write stores one message from its wire bytes in tmp, with LF line ends and
+// the date as its mtime. An error of body comes back as it is and aborts this
+// message only.
+func (d *Delivery) Write(n mail.NewFile, body io.Reader) (mail.Content, mail.FileStamp, error) {
+	const doing = "write message"
+	fail := func(err error) (mail.Content, mail.FileStamp, error) {
+		return mail.Content{}, mail.FileStamp{}, err
+	}
+	if err := checkKey(n.Key); err != nil {
+		return fail(d.f.message(n.Key, doing, err))
+	}
+	tmp := d.f.tmp(n.Key)
+	file, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return fail(d.f.writing(n.Key, doing, err))
+	}
+	c, readErr, err := copyLF(file, body)
+	if err == nil && readErr == nil && hasFileTime(n.Date) {
+		err = os.Chtimes(tmp, time.Time{}, n.Date)
+	}
+	var info os.FileInfo
+	if err == nil {
+		info, err = file.Stat()
+	}
+	if err != nil || readErr != nil {
+		file.Close()
+		os.Remove(tmp)
+		if readErr != nil {
+			return fail(readErr)
+		}
+		return fail(d.f.writing(n.Key, doing, err))
+	}
+	if err := d.finish(file, n); err != nil {
+		os.Remove(tmp)
+		return fail(d.f.writing(n.Key, doing, err))
+	}
+	return c, stampOfFile(info), nil
+}
+
+// hasFileTime reports whether a date can be a file's time, in nanoseconds around
+// 1970; servers send dates that no message ever had.
+func hasFileTime(date time.Time) bool {
+	y := date.Year()
+	return y > 1900 && y < 2262
+}
+
+// finish closes a written file and sees to it that its data becomes durable.
+func (d *Delivery) finish(file *os.File, n mail.NewFile) error {
+	w := &newFile{NewFile: n}
+	switch {
+	case !d.f.m.fsync, d.disk != nil && len(d.files) >= fewFiles:
+		d.unsync = d.f.m.fsync
+		if err := file.Close(); err != nil {
+			return err
+		}
+	default:
+		d.workers <- struct{}{}
+		d.syncing.Go(func() {
+			w.err = file.Sync()
+			if err := file.Close(); w.err == nil {
+				w.err = err
+			}
+			<-d.workers
+		})
+	}
+	d.files = append(d.files, w)
+	return nil
+}
+
+// Commit makes all written files durable and visible, or those it can: unseen
+// ones without flags in new, the rest in cur. It returns the keys that failed
+// and, where nothing of it may be relied on, an error. It finishes what is
+// written even if the context is done.
+func (d *Delivery) Commit(ctx context.Context) (map[mail.Key]error, error) {
+	defer d.Discard()
+	const doing = "deliver"
+	d.syncing.Wait()
+	if d.unsync {
+		if err := syncAll(d.disk); err != nil {
+			return nil, d.f.writing("", doing, err)
+		}
+	}
+	t, err := d.keywords(context.WithoutCancel(ctx))
+	if err != nil {
+		return nil, err
+	}
+	failed := map[mail.Key]error{}
+	dirs := map[string]bool{}
+	for _, w := range d.files {
+		p := d.place(w, t)
+		err := w.err
+		if err == nil {
+			err = renameNew(d.f.tmp(w.Key), d.f.at(p))
+		}
+		if err != nil {
+			os.Remove(d.f.tmp(w.Key))
+			failed[w.Key] = d.f.message(w.Key, doing, err)
+			continue
+		}
+		d.f.moved(w.Key, p)
+		dirs[filepath.Join(d.f.path, p.dir())] = true
+	}
+	d.files = nil
+	for dir := range dirs {
+		if err := d.f.m.syncDirs(dir); err != nil {
+			return failed, d.f.writing("", doing, err)
+		}
+	}
+	return failed, nil
+}
+
+// keywords gives the keywords of all files their letters at once.
+func (d *Delivery) keywords(ctx context.Context) (table, error) {
+	var all mail.Flags
+	for _, w := range d.files {
+		all = all.Union(w.Flags)
+	}
+	if len(all.Keywords()) == 0 {
+		return table{}, nil
+	}
+	return d.f.withKeywords(ctx, all.Keywords())
+}
+
+func (d *Delivery) place(w *newFile, t table) place {
+	p := place{inNew: w.Flags.IsEmpty()}
+	n := fileName{key: w.Key, letters: t.change("", w.Flags, mail.Flags{})}
+	p.file = n.file(p.inNew)
+	return p
+}
+
+// Discard removes what was written. After Commit it does nothing.
+func (d *Delivery) Discard() {
+	d.syncing.Wait()
+	for _, w := range d.files {
+		os.Remove(d.f.tmp(w.Key))
+	}
+	d.files = nil
+	if d.disk != nil {
+		d.disk.Close()
+		d.disk = nil
+	}
+}
+
+// CleanTmp removes what a crashed delivery under this key left in tmp.
+func (m *Maildir) CleanTmp(ctx context.Context, name mail.FolderName, key mail.Key) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	f, err := m.folder(name)
+	if err != nil {
+		return err
+	}
+	if err := checkKey(key); err != nil {
+		return f.message(key, "clean up tmp", err)
+	}
+	err = os.Remove(f.tmp(key))
+	if os.IsNotExist(err) {
+		return nil
+	}
+	return f.message(key, "clean up tmp", err)
+}

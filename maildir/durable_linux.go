@@ -1,0 +1,54 @@
+package maildir
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// renameNew renames a file without writing over another: EEXIST then.
+func renameNew(from, to string) error {
+	err := retry(func() error {
+		return unix.Renameat2(unix.AT_FDCWD, from, unix.AT_FDCWD, to, unix.RENAME_NOREPLACE)
+	})
+	switch {
+	case errors.Is(err, syscall.EINVAL), errors.Is(err, syscall.ENOSYS), errors.Is(err, syscall.EOPNOTSUPP):
+		return linkNew(from, to) // not every file system knows RENAME_NOREPLACE (NFS)
+	case err != nil:
+		return &os.LinkError{Op: "rename", Old: from, New: to, Err: err}
+	}
+	return nil
+}
+
+// syncAll makes every file of the directory's file system durable that was
+// written since the directory was opened.
+func syncAll(dir *os.File) error { return unix.Syncfs(int(dir.Fd())) }
+
+// canSyncAll reports whether syncAll keeps its promise here: the kernel tells
+// write errors to syncfs only since 5.8, and network and FUSE file systems need
+// not pass it on.
+func canSyncAll(dir *os.File) bool {
+	var st unix.Statfs_t
+	if !kernelReports() || unix.Fstatfs(int(dir.Fd()), &st) != nil {
+		return false
+	}
+	switch int64(st.Type) {
+	case unix.EXT4_SUPER_MAGIC, unix.XFS_SUPER_MAGIC, unix.BTRFS_SUPER_MAGIC, unix.F2FS_SUPER_MAGIC, unix.TMPFS_MAGIC:
+		return true
+	}
+	return false
+}
+
+var kernelReports = sync.OnceValue(func() bool {
+	var u unix.Utsname
+	if unix.Uname(&u) != nil {
+		return false
+	}
+	var major, minor int
+	_, err := fmt.Sscanf(unix.ByteSliceToString(u.Release[:]), "%d.%d", &major, &minor)
+	return err == nil && (major > 5 || major == 5 && minor >= 8)
+})

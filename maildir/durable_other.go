@@ -1,0 +1,13 @@
+//go:build !linux
+
+package maildir
+
+import "os"
+
+// renameNew renames a file without writing over another: EEXIST then.
+func renameNew(from, to string) error { return linkNew(from, to) }
+
+func syncAll(dir *os.File) error { return dir.Sync() }
+
+// canSyncAll reports that only Linux has syncfs.
+func canSyncAll(*os.File) bool { return false }

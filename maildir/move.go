@@ -1,0 +1,168 @@
+package maildir
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"imapsync/mail"
+)
+
+// Move moves a file to another folder, keeping its key if it is free there, its
+// flags and its place in new. mail.ErrChanged when the file is gone. Durable when
+// it returns.
+func (m *Maildir) Move(ctx context.Context, name mail.FolderName, key mail.Key, to mail.FolderName) (mail.Key, error) {
+	const doing = "move message"
+	if name == to {
+		return key, nil
+	}
+	x, err := m.transfer(ctx, name, to)
+	if err != nil {
+		return "", err
+	}
+	as := key
+	err = x.from.onFile(ctx, key, func(p place) error {
+		q, err := x.place(ctx, p, key)
+		if err != nil {
+			return err
+		}
+		if err = x.rename(p, q); errors.Is(err, fs.ErrExist) {
+			if q, err = x.place(ctx, p, m.NewKey()); err == nil {
+				err = x.rename(p, q)
+			}
+		}
+		if err == nil {
+			as = parseName(q.file).key
+			x.from.gone(key)
+			x.to.moved(as, q)
+		}
+		return err
+	})
+	if err == nil {
+		err = m.syncDirs(x.to.subdirs()...)
+	}
+	if err == nil {
+		err = m.syncDirs(x.from.subdirs()...)
+	}
+	return as, x.from.message(key, doing, err)
+}
+
+// Copy makes a second file of the same content, a hard link where possible,
+// under a key chosen before. mail.ErrChanged when the file is gone. Durable when
+// it returns.
+func (m *Maildir) Copy(ctx context.Context, name mail.FolderName, key mail.Key, to mail.FolderName, as mail.Key) error {
+	const doing = "copy message"
+	x, err := m.transfer(ctx, name, to)
+	if err != nil {
+		return err
+	}
+	if err := checkKey(as); err != nil {
+		return x.from.message(key, doing, err)
+	}
+	err = x.from.onFile(ctx, key, func(p place) error {
+		q, err := x.renamed(ctx, p, as)
+		if err != nil {
+			return err
+		}
+		if err = os.Link(x.from.at(p), x.to.at(q)); noLink(err) {
+			err = copyFile(x.from.at(p), x.to.tmp(as), x.to.at(q), m.fsync)
+		}
+		if err == nil {
+			x.to.moved(as, q)
+		}
+		return err
+	})
+	if err == nil {
+		err = m.syncDirs(x.to.subdirs()...)
+	}
+	return x.from.message(key, doing, err)
+}
+
+// noLink reports whether a hard link failed in a way that a copy need not.
+func noLink(err error) bool {
+	return errors.Is(err, syscall.EXDEV) || errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.EMLINK) ||
+		errors.Is(err, errors.ErrUnsupported)
+}
+
+// transfer is a message's way from one folder to another.
+type transfer struct{ from, to *folder }
+
+func (m *Maildir) transfer(ctx context.Context, name, to mail.FolderName) (x transfer, err error) {
+	if err := ctx.Err(); err != nil {
+		return x, err
+	}
+	if x.from, err = m.folder(name); err != nil {
+		return x, err
+	}
+	if x.to, err = m.folder(to); err != nil {
+		return x, err
+	}
+	if err := x.to.complete(); err != nil {
+		return x, x.to.writing("", "move message into folder", err)
+	}
+	return x, x.to.listOnce(ctx)
+}
+
+// place returns where a file goes under a key, or under a new one when that is
+// taken.
+func (x transfer) place(ctx context.Context, p place, key mail.Key) (place, error) {
+	if _, taken := x.to.known(key); taken {
+		key = x.to.m.NewKey()
+	}
+	return x.renamed(ctx, p, key)
+}
+
+// renamed returns the place for a file in the other folder, where letters may
+// stand for other keywords. A keyword letter that says nothing here goes along
+// unless it would say something there.
+func (x transfer) renamed(ctx context.Context, p place, key mail.Key) (place, error) {
+	n := parseName(p.file)
+	n.key = key
+	if strings.ContainsFunc(n.letters, func(r rune) bool { return r >= 'a' && r <= 'z' }) {
+		from, err := x.from.keywords()
+		if err != nil {
+			return place{}, err
+		}
+		flags := from.flags(n.letters)
+		to, err := x.to.withKeywords(ctx, flags.Keywords())
+		if err != nil {
+			return place{}, err
+		}
+		var stray []byte
+		for i := 0; i < len(n.letters); i++ {
+			if c := n.letters[i]; from.meaning(c).IsEmpty() && to.meaning(c).IsEmpty() {
+				stray = append(stray, c)
+			}
+		}
+		n.letters = to.change(string(stray), flags, mail.Flags{})
+	}
+	return place{file: n.file(p.inNew), inNew: p.inNew}, nil
+}
+
+// rename moves the file, by a copy where the folders are on different file
+// systems. When the file was renamed under the copy, the copy goes again.
+func (x transfer) rename(p, q place) error {
+	from, to := x.from.at(p), x.to.at(q)
+	err := renameNew(from, to)
+	if !errors.Is(err, syscall.EXDEV) {
+		return err
+	}
+	err = copyFile(from, x.to.tmp(parseName(q.file).key), to, x.to.m.fsync)
+	if err == nil {
+		err = x.to.m.syncDirs(filepath.Dir(to))
+	}
+	if err == nil {
+		if err = os.Remove(from); err != nil {
+			os.Remove(to)
+		}
+	}
+	return err
+}
+
+func (f *folder) subdirs() []string {
+	return []string{filepath.Join(f.path, "cur"), filepath.Join(f.path, "new")}
+}

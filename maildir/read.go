@@ -1,0 +1,104 @@
+package maildir
+
+import (
+	"context"
+	"io"
+	"io/fs"
+	"os"
+	"time"
+
+	"imapsync/mail"
+)
+
+// Read hashes one message file, found by its key with any flags, and tells its
+// stamp and its mtime in whole seconds. mail.ErrChanged when there is none, or
+// when it is being written.
+func (m *Maildir) Read(ctx context.Context, name mail.FolderName, key mail.Key) (mail.Content, mail.FileStamp, time.Time, error) {
+	var stamp mail.FileStamp
+	var c mail.Content
+	var date time.Time
+	file, err := m.openFile(ctx, name, key)
+	if err != nil {
+		return c, stamp, date, err
+	}
+	defer file.Close()
+	before, err := file.Stat()
+	if err == nil {
+		c, err = hash(ctx, file)
+	}
+	var after fs.FileInfo
+	if err == nil {
+		after, err = file.Stat()
+	}
+	if err == nil && (before.Size() != after.Size() || !before.ModTime().Equal(after.ModTime())) {
+		err = mail.ErrChanged
+	}
+	if err != nil {
+		return mail.Content{}, stamp, date, grade(mail.ScopeMessage, name, key, "read message", err)
+	}
+	return c, stampOfFile(before), before.ModTime().Truncate(time.Second), nil
+}
+
+func stampOfFile(info fs.FileInfo) mail.FileStamp {
+	return mail.FileStamp{Size: info.Size(), MTime: info.ModTime().UnixNano()}
+}
+
+func hash(ctx context.Context, file io.Reader) (mail.Content, error) {
+	buf := chunkPool.Get().(*chunks)
+	defer chunkPool.Put(buf)
+	h := mail.NewHasher()
+	for {
+		if err := ctx.Err(); err != nil {
+			return mail.Content{}, err
+		}
+		n, err := file.Read(buf.in[:])
+		h.Write(buf.in[:n])
+		if err == io.EOF {
+			return h.Content(), nil
+		}
+		if err != nil {
+			return mail.Content{}, err
+		}
+	}
+}
+
+// Stat tells the stamp of one message file, found by its key with any flags.
+// mail.ErrChanged when there is none.
+func (m *Maildir) Stat(ctx context.Context, name mail.FolderName, key mail.Key) (mail.FileStamp, error) {
+	var stamp mail.FileStamp
+	f, err := m.folder(name)
+	if err != nil {
+		return stamp, err
+	}
+	err = f.onFile(ctx, key, func(p place) error {
+		info, err := os.Lstat(f.at(p))
+		if err == nil {
+			stamp = stampOfFile(info)
+		}
+		return err
+	})
+	return stamp, f.message(key, "look at message", err)
+}
+
+// Open gives a message's bytes with CR LF line ends, as for an APPEND: as many
+// as the Wire of its content. mail.ErrChanged when there is none.
+func (m *Maildir) Open(ctx context.Context, name mail.FolderName, key mail.Key) (io.ReadCloser, error) {
+	file, err := m.openFile(ctx, name, key)
+	if err != nil {
+		return nil, err
+	}
+	return newWireReader(file), nil
+}
+
+func (m *Maildir) openFile(ctx context.Context, name mail.FolderName, key mail.Key) (*os.File, error) {
+	f, err := m.folder(name)
+	if err != nil {
+		return nil, err
+	}
+	var file *os.File
+	err = f.onFile(ctx, key, func(p place) error {
+		file, err = os.Open(f.at(p))
+		return err
+	})
+	return file, f.message(key, "open message", err)
+}

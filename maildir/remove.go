@@ -1,0 +1,166 @@
+package maildir
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"imapsync/mail"
+)
+
+// keepStamp names the directory of the mail removed in one second, in UTC.
+const keepStamp = "20060102T150405Z"
+
+// Remove takes a file out of the Maildir if it still has exactly the flags
+// expected, else mail.ErrChanged. It goes to Config.KeepDir (see the package
+// comment) or, without one, for good. Durable after Sync.
+func (m *Maildir) Remove(ctx context.Context, name mail.FolderName, key mail.Key, expected mail.Flags) error {
+	const doing = "remove message"
+	f, err := m.folder(name)
+	if err != nil {
+		return err
+	}
+	err = f.onFile(ctx, key, func(p place) error {
+		t, err := f.keywords()
+		if err != nil {
+			return err
+		}
+		if !t.flags(parseName(p.file).letters).Equal(expected) {
+			if err := f.still(p); err != nil {
+				return err
+			}
+			return mail.ErrChanged
+		}
+		if m.keep == "" {
+			err = os.Remove(f.at(p))
+		} else {
+			err = f.keep(p, t)
+		}
+		if err == nil {
+			f.gone(key)
+		}
+		return err
+	})
+	return f.message(key, doing, err)
+}
+
+// keep moves a file into the KeepDir: in one step on the same file system, else
+// as a durable copy before the file goes.
+func (f *folder) keep(p place, t table) error {
+	dir, err := f.keepDir(time.Now())
+	if err != nil {
+		return err
+	}
+	if strings.ContainsAny(parseName(p.file).letters, "abcdefghijklmnopqrstuvwxyz") {
+		if err := os.WriteFile(filepath.Join(dir, keywordsFile), t.text(), 0o600); err != nil {
+			return err
+		}
+	}
+	from, to := f.at(p), filepath.Join(dir, p.file)
+	err = renameNew(from, to)
+	if !errors.Is(err, syscall.EXDEV) {
+		return err
+	}
+	err = copyFile(from, to+".part", to, true)
+	if err == nil {
+		err = syncDir(dir)
+	}
+	if err == nil {
+		if err = os.Remove(from); err != nil {
+			os.Remove(to)
+		}
+	}
+	return err
+}
+
+// keepDir makes the directory for what the folder loses in this second.
+func (f *folder) keepDir(now time.Time) (string, error) {
+	verbatim := naming{layout: Verbatim}
+	rel, err := verbatim.rel(f.name)
+	if err != nil {
+		return "", err
+	}
+	dir := filepath.Join(f.m.keep, now.UTC().Format(keepStamp), rel)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.unsync = true
+	if f.kept == dir {
+		return dir, nil
+	}
+	if f.kept != "" {
+		if err := f.syncKept(); err != nil {
+			return "", err
+		}
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", err
+	}
+	f.kept = dir
+	return dir, nil
+}
+
+// syncKept makes the names in the kept directory durable, and the directories
+// above it up to the KeepDir. The caller holds f.mu.
+func (f *folder) syncKept() error {
+	for dir := f.kept; len(dir) >= len(f.m.keep); dir = filepath.Dir(dir) {
+		if err := f.m.syncDirs(dir); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Sync makes the folder's renames and removals durable: what was kept first,
+// then what is gone.
+func (m *Maildir) Sync(ctx context.Context, name mail.FolderName) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	f, err := m.folder(name)
+	if err != nil {
+		return err
+	}
+	f.mu.Lock()
+	if f.unsync {
+		err = f.syncKept()
+		f.unsync = err != nil
+	}
+	f.mu.Unlock()
+	if err == nil {
+		err = m.syncDirs(f.subdirs()...)
+	}
+	return f.inFolder("make changes durable", err)
+}
+
+// Prune deletes for good what Remove has kept since before the given time.
+func (m *Maildir) Prune(ctx context.Context, before time.Time) error {
+	if m.keep == "" {
+		return nil
+	}
+	const doing = "delete kept mail"
+	entries, err := os.ReadDir(m.keep)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return account(doing, err)
+	}
+	for _, e := range entries {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		at, err := time.Parse(keepStamp, e.Name())
+		if err != nil || !at.Add(time.Second).Before(before) {
+			continue
+		}
+		if err := os.RemoveAll(filepath.Join(m.keep, e.Name())); err != nil {
+			return account(doing, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,124 @@
+package maildir
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"imapsync/mail"
+)
+
+// Scan lists a folder by names alone; with stat it looks at each file too
+// (Local.Stamp). A folder that is not there gives Exists false. A folder without
+// one of cur and new is damaged: an error. A second Scan is a new look at the
+// disk: a key missing from both is gone.
+func (m *Maildir) Scan(ctx context.Context, name mail.FolderName, stat bool) (mail.LocalSnapshot, error) {
+	snap := mail.LocalSnapshot{Folder: name, Space: mail.FullSpace()}
+	f, err := m.folder(name)
+	if err != nil {
+		return snap, err
+	}
+	stamp, exists, err := stampOf(f.path)
+	if err != nil {
+		return snap, f.inFolder("look at folder", err)
+	}
+	if !exists {
+		return snap, nil
+	}
+	if err := f.list(ctx); err != nil {
+		return snap, err
+	}
+	t, err := f.keywords() // after the listing: whoever uses a letter has entered it first
+	if err != nil {
+		return snap, err
+	}
+	snap.Exists, snap.Stamp = true, stamp
+	snap.Messages, snap.Space = f.messages(t)
+	if stat {
+		err = f.statAll(ctx, snap.Messages)
+	}
+	return snap, err
+}
+
+// messages tells what the last listing found.
+func (f *folder) messages(t table) (map[mail.Key]mail.Local, mail.FlagSpace) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	messages := make(map[mail.Key]mail.Local, len(f.index.places))
+	flags := map[string]mail.Flags{} // a folder has few combinations of letters
+	for key, p := range f.index.places {
+		letters := parseName(p.file).letters
+		set, ok := flags[letters]
+		if !ok {
+			set = t.flags(letters)
+			flags[letters] = set
+		}
+		messages[key] = mail.Local{Key: key, Flags: set, New: p.inNew}
+	}
+	return messages, t.space(f.index.letters)
+}
+
+// statAll fills in the stamps; a file that is gone meanwhile is left out.
+func (f *folder) statAll(ctx context.Context, messages map[mail.Key]mail.Local) error {
+	for key, msg := range messages {
+		err := f.onFile(ctx, key, func(p place) error {
+			info, err := os.Stat(f.at(p))
+			if err == nil {
+				msg.Stamp = &mail.FileStamp{Size: info.Size(), MTime: info.ModTime().UnixNano()}
+			}
+			return err
+		})
+		if errors.Is(err, mail.ErrChanged) {
+			delete(messages, key)
+			continue
+		}
+		if err != nil {
+			return f.message(key, "look at message file", err)
+		}
+		messages[key] = msg
+	}
+	return nil
+}
+
+// stampOf takes the stamp of a folder's directories; exists when there is
+// either of them. What is missing has the zero time, which matches nothing
+// recorded of a whole folder.
+func stampOf(path string) (stamp mail.DirStamp, exists bool, err error) {
+	stamp.Taken = time.Now().UnixNano()
+	var inNew, inCur bool
+	if stamp.New, inNew, err = dirTime(filepath.Join(path, "new")); err != nil {
+		return stamp, false, err
+	}
+	if stamp.Cur, inCur, err = dirTime(filepath.Join(path, "cur")); err != nil {
+		return stamp, false, err
+	}
+	return stamp, inNew || inCur, nil
+}
+
+func dirTime(path string) (mail.DirTime, bool, error) {
+	var st unix.Stat_t
+	err := retry(func() error { return unix.Stat(path, &st) })
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, unix.ENOTDIR):
+		return mail.DirTime{}, false, nil
+	case err != nil:
+		return mail.DirTime{}, false, &fs.PathError{Op: "stat", Path: path, Err: err}
+	case st.Mode&unix.S_IFMT != unix.S_IFDIR:
+		return mail.DirTime{}, false, nil
+	}
+	return mail.DirTime{Dev: uint64(st.Dev), Ino: uint64(st.Ino), CTime: st.Ctim.Nano()}, true, nil
+}
+
+// retry repeats a system call that a signal interrupted.
+func retry(call func() error) error {
+	for {
+		if err := call(); err != unix.EINTR {
+			return err
+		}
+	}
+}

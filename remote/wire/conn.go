@@ -1,0 +1,216 @@
+package wire
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// bufferSize cuts the reads of a body download tenfold against imapclient's
+// own 4 KiB.
+const bufferSize = 256 << 10
+
+// maxNotices bounds what Notices keeps between two calls; the oldest go first.
+const maxNotices = 1024
+
+// Conn is an authenticated IMAP connection to be given to imapclient.New. Read
+// and Write are imapclient's; everything else may be called from any goroutine.
+type Conn struct {
+	o        Options
+	tcp      net.Conn // what was dialled
+	raw      net.Conn // tcp itself, or TLS over it
+	br       *bufio.Reader
+	bw       *bufio.Writer
+	caps     map[string]bool
+	greeting string
+	serverID string
+	secrets  []string
+	tracing  sync.Mutex // Options.Trace is called by one goroutine at a time
+
+	rmu     sync.Mutex      // Read
+	buf     []byte          // the text of the response being read
+	out     []byte          // filtered bytes imapclient has not read yet
+	store   []byte          // what out is a part of
+	lit     int64           // octets of a body that follow out, passed on as they come
+	fetch   *fetch          // the FETCH response that body belongs to
+	text    int64           // octets of response text since a command last completed
+	maxText int64           // how many are too many
+	seen    map[string]bool // flags reported as dropped
+
+	wmu  sync.Mutex // Write
+	line []byte     // the command line being collected
+	wlit int64      // octets of a literal still to come from imapclient
+	cmd  *command   // the command being sent, nil between commands
+
+	mu           sync.Mutex
+	handshakeEnd time.Time // while Dial has not returned
+	cmds         []*command
+	inject       []byte // for imapclient, at the next response boundary
+	boundary     bool   // a reader waits between two responses
+	woken        bool
+	sent         bool
+	loggedOut    bool
+	notices      []Notice
+	stats        Stats
+	err          error
+	closed       bool
+}
+
+// Read gives imapclient the filtered server data. It never returns io.EOF
+// unless a LOGOUT was answered.
+func (c *Conn) Read(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	c.rmu.Lock()
+	defer c.rmu.Unlock()
+	for len(c.out) == 0 && c.lit == 0 {
+		c.out = c.store[:0]
+		err := c.next()
+		if c.store = c.out; cap(c.store) > 2*bufferSize {
+			c.store = nil
+		}
+		if err != nil {
+			return 0, c.fail(err)
+		}
+	}
+	if len(c.out) > 0 {
+		n := copy(p, c.out)
+		c.out = c.out[n:]
+		return n, nil
+	}
+	n, err := c.br.Read(p[:min(int64(len(p)), c.lit)])
+	c.lit -= int64(n)
+	if err != nil {
+		return n, c.fail(err)
+	}
+	return n, nil
+}
+
+// Close closes the connection; it is not a failure and leaves Err as it is.
+func (c *Conn) Close() error {
+	c.mu.Lock()
+	c.closed = true
+	c.mu.Unlock()
+	return c.raw.Close()
+}
+
+// Abort closes the raw connection at once; err becomes the cause that Err
+// tells, unless there is one already.
+func (c *Conn) Abort(err error) {
+	c.mu.Lock()
+	if c.err == nil && !c.closed {
+		c.err = &Error{Kind: KindAborted, Doing: "talk to " + c.o.Host, Err: err}
+	}
+	c.mu.Unlock()
+	c.tcp.Close()
+}
+
+// AbortOn aborts the connection when ctx ends, until stop is called.
+func (c *Conn) AbortOn(ctx context.Context) (stop func() bool) {
+	return context.AfterFunc(ctx, func() { c.Abort(context.Cause(ctx)) })
+}
+
+// fail records the first real cause of a failure, closes the connection and
+// returns what imapclient is to see.
+func (c *Conn) fail(err error) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err == nil {
+		switch {
+		case c.closed:
+			return net.ErrClosed
+		case c.loggedOut && errors.Is(err, io.EOF):
+			return io.EOF
+		}
+		e := graded("talk to "+c.o.Host, err)
+		if e.Kind == KindTimeout {
+			e.Err = fmt.Errorf("nothing came or went for %v: %w", c.o.Timeout, e.Err)
+		}
+		c.err = e
+	}
+	c.tcp.Close()
+	return c.err
+}
+
+// Err is the first real cause of a failure, an *Error, or nil while the
+// connection is sound.
+func (c *Conn) Err() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.err
+}
+
+// Caps are the server's capabilities after login in upper case, sorted, without
+// those of Options.Disable. imapclient is shown fewer.
+func (c *Conn) Caps() []string { return slices.Sorted(maps.Keys(c.caps)) }
+
+// HasCap tells whether the server has a capability, also one that another
+// implies: LITERAL- by LITERAL+, CONDSTORE by QRESYNC.
+func (c *Conn) HasCap(name string) bool {
+	name = strings.ToUpper(name)
+	return c.caps[name] || !c.disabled(name) &&
+		(name == "LITERAL-" && c.caps["LITERAL+"] || name == "CONDSTORE" && c.caps["QRESYNC"])
+}
+
+func (c *Conn) disabled(name string) bool {
+	return slices.ContainsFunc(c.o.Disable, func(d string) bool { return strings.EqualFold(d, name) })
+}
+
+// TLSState tells about the protection, nil where there is none.
+func (c *Conn) TLSState() *tls.ConnectionState {
+	t, ok := c.raw.(*tls.Conn)
+	if !ok {
+		return nil
+	}
+	state := t.ConnectionState()
+	return &state
+}
+
+// Greeting is the text of the server's greeting.
+func (c *Conn) Greeting() string { return c.greeting }
+
+// ServerID is what the server told about itself (ID, RFC 2971): "name Dovecot",
+// or "".
+func (c *Conn) ServerID() string { return c.serverID }
+
+// Notices are what was captured since the last call, oldest first, at most
+// 1024.
+func (c *Conn) Notices() []Notice {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n := c.notices
+	c.notices = nil
+	return n
+}
+
+// Stats are the counts so far, the handshake included.
+func (c *Conn) Stats() Stats {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.stats
+}
+
+func (c *Conn) notice(n Notice) {
+	n.Text, n.Human = c.shortText(n.Text), c.shortText(n.Human)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.notices) >= maxNotices {
+		c.notices = c.notices[1:]
+	}
+	c.notices = append(c.notices, n)
+}
+
+// dropped records a response that is not passed on.
+func (c *Conn) dropped(name, text string) {
+	c.notice(Notice{Kind: NoticeDropped, Name: strings.ToUpper(c.shortText(name)), Text: text})
+}

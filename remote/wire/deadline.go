@@ -1,0 +1,120 @@
+package wire
+
+import (
+	"errors"
+	"net"
+	"os"
+	"time"
+)
+
+// errWake ends a wait at a response boundary because there is something to
+// hand to imapclient that did not come from the server.
+var errWake = errors.New("woken")
+
+// writeChunk is what one write deadline is for: a link that carries less in
+// Options.Timeout counts as dead.
+const writeChunk = 16 << 10
+
+// socket is the raw connection with progress deadlines: an answer that is due
+// keeps a read deadline running from the last byte in either direction.
+type socket struct{ c *Conn }
+
+func (s socket) Read(p []byte) (int, error) {
+	c := s.c
+	for {
+		c.mu.Lock()
+		if c.boundary && len(c.inject) > 0 {
+			c.mu.Unlock()
+			return 0, errWake
+		}
+		c.woken = false
+		c.armRead()
+		c.mu.Unlock()
+
+		n, err := c.raw.Read(p)
+
+		c.mu.Lock()
+		c.stats.BytesIn += int64(n)
+		if n > 0 && c.sent {
+			c.sent = false
+			c.stats.Turnarounds++
+		}
+		again := n == 0 && errors.Is(err, os.ErrDeadlineExceeded) && (c.woken || !c.due())
+		c.mu.Unlock()
+		if !again {
+			return n, err
+		}
+	}
+}
+
+func (s socket) Write(p []byte) (int, error) {
+	c, done := s.c, 0
+	for done < len(p) {
+		c.mu.Lock()
+		c.sent = true
+		c.mu.Unlock()
+		if err := c.raw.SetWriteDeadline(time.Now().Add(c.o.Timeout)); err != nil {
+			return done, err
+		}
+		n, err := c.raw.Write(p[done:min(len(p), done+writeChunk)])
+		done += n
+		c.mu.Lock()
+		c.stats.BytesOut += int64(n)
+		if !c.woken {
+			c.armRead()
+		}
+		c.mu.Unlock()
+		if err != nil {
+			return done, err
+		}
+	}
+	return done, nil
+}
+
+// armRead sets the read deadline anew, also for a read already waiting. The
+// caller holds c.mu.
+func (c *Conn) armRead() {
+	var t time.Time
+	if c.due() {
+		t = time.Now().Add(c.o.Timeout)
+		if !c.handshakeEnd.IsZero() && t.After(c.handshakeEnd) {
+			t = c.handshakeEnd
+		}
+	}
+	c.raw.SetReadDeadline(t)
+}
+
+// due tells whether the server owes an answer. The caller holds c.mu.
+func (c *Conn) due() bool {
+	if !c.handshakeEnd.IsZero() {
+		return true
+	}
+	for _, cmd := range c.cmds {
+		if cmd.state == awaitsAnswer || cmd.state == awaitsGo {
+			return true
+		}
+	}
+	return false
+}
+
+// wake makes a reader that waits between two responses look at c.inject. The
+// caller holds c.mu.
+func (c *Conn) wake() {
+	c.woken = true
+	c.raw.SetReadDeadline(time.Unix(1, 0))
+}
+
+// LocalAddr is the local address of the connection.
+func (c *Conn) LocalAddr() net.Addr { return c.tcp.LocalAddr() }
+
+// RemoteAddr is the server's address.
+func (c *Conn) RemoteAddr() net.Addr { return c.tcp.RemoteAddr() }
+
+// SetDeadline does nothing: the Conn keeps progress deadlines of its own.
+func (c *Conn) SetDeadline(time.Time) error { return nil }
+
+// SetReadDeadline does nothing, like SetDeadline.
+func (c *Conn) SetReadDeadline(time.Time) error { return nil }
+
+// SetWriteDeadline does nothing, like SetDeadline.
+func (c *Conn) SetWriteDeadline(time.Time) error { return nil }

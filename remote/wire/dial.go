@@ -1,0 +1,151 @@
+package wire
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const (
+	defaultTimeout    = time.Minute
+	defaultMaxLine    = 1 << 20
+	defaultMaxLiteral = 1 << 30
+
+	// handshakeTimeouts times Options.Timeout is all the handshake may take,
+	// for a server that sends a byte now and then for ever.
+	handshakeTimeouts = 4
+)
+
+// Dial connects, negotiates TLS, logs in and reads the capabilities. ctx ends
+// the handshake only; see AbortOn for later. Every error is an *Error and never
+// holds a secret.
+func Dial(ctx context.Context, o Options) (*Conn, error) {
+	if o.Timeout <= 0 {
+		o.Timeout = defaultTimeout
+	}
+	if o.MaxLine <= 0 {
+		o.MaxLine = defaultMaxLine
+	}
+	if o.MaxLiteral <= 0 {
+		o.MaxLiteral = defaultMaxLiteral
+	}
+	if o.Security != Implicit && o.Security != StartTLS && o.Security != Plain {
+		return nil, &Error{Kind: KindConfig, Doing: "connect to " + o.Host,
+			Err: fmt.Errorf("security %q is none of implicit, starttls, none", o.Security)}
+	}
+	ctx, cancel := context.WithTimeout(ctx, handshakeTimeouts*o.Timeout)
+	defer cancel()
+
+	tcp, err := o.connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c := newConn(o, tcp)
+	c.handshakeEnd, _ = ctx.Deadline()
+	stop := context.AfterFunc(ctx, func() { tcp.Close() })
+	err = c.handshake(ctx)
+	if !stop() && err == nil {
+		err = ctx.Err()
+	}
+	if err != nil {
+		tcp.Close()
+		return nil, c.handshakeError(ctx, err)
+	}
+	c.ready()
+	return c, nil
+}
+
+func newConn(o Options, tcp net.Conn) *Conn {
+	c := &Conn{o: o, tcp: tcp, raw: tcp, caps: map[string]bool{}, seen: map[string]bool{}, maxText: maxHandshake}
+	c.br = bufio.NewReaderSize(socket{c}, bufferSize)
+	c.bw = bufio.NewWriterSize(socket{c}, 64<<10)
+	return c
+}
+
+// ready ends the handshake: from here on the bytes are imapclient's, which is
+// greeted as logged in.
+func (c *Conn) ready() {
+	c.mu.Lock()
+	c.handshakeEnd = time.Time{}
+	c.mu.Unlock()
+	c.text, c.maxText = 0, maxAnswer
+	c.out = []byte("* PREAUTH [CAPABILITY " + strings.Join(c.shownCaps(), " ") + "] ready\r\n")
+}
+
+// handshakeError prefers the reason the context ended to the I/O error that
+// closing the socket caused.
+func (c *Conn) handshakeError(ctx context.Context, err error) error {
+	doing := "log in to " + c.o.address()
+	e := graded(doing, err)
+	if ctxErr := ctx.Err(); ctxErr != nil && (e.Kind == KindNetwork || e.Kind == KindTimeout) {
+		kind := KindAborted
+		if errors.Is(ctxErr, context.DeadlineExceeded) {
+			kind = KindTimeout
+		}
+		return &Error{Kind: kind, Doing: e.Doing, Err: ctxErr}
+	}
+	if e.Kind == KindTimeout && e.Hint == "" {
+		e.Hint = fmt.Sprintf("nothing came for %v; wrong port, a firewall, or a server in trouble", c.o.Timeout)
+	}
+	return e
+}
+
+func (o *Options) address() string { return net.JoinHostPort(o.Host, strconv.Itoa(o.Port)) }
+
+func (o *Options) stage(name, detail string, err error) {
+	if o.Stage != nil {
+		o.Stage(name, detail, err)
+	}
+}
+
+// connect resolves the name and opens the connection.
+func (o *Options) connect(ctx context.Context) (net.Conn, error) {
+	doing := "connect to " + o.address()
+	ctx, cancel := context.WithTimeout(ctx, o.Timeout)
+	defer cancel()
+	dial := o.DialContext
+	if dial == nil {
+		dial = (&net.Dialer{}).DialContext
+		if o.Stage != nil {
+			addrs, err := net.DefaultResolver.LookupHost(ctx, o.Host)
+			o.stage("dns", strings.Join(addrs, " "), err)
+			if err != nil {
+				return nil, connectError(ctx, doing, err)
+			}
+		}
+	}
+	conn, err := dial(ctx, "tcp", o.address())
+	if err != nil {
+		err := connectError(ctx, doing, err)
+		o.stage("tcp", o.address(), err)
+		return nil, err
+	}
+	o.stage("tcp", conn.RemoteAddr().String(), nil)
+	return conn, nil
+}
+
+func connectError(ctx context.Context, doing string, err error) *Error {
+	e := graded(doing, err)
+	var dns *net.DNSError
+	switch {
+	case errors.Is(ctx.Err(), context.Canceled):
+		return &Error{Kind: KindAborted, Doing: doing, Err: ctx.Err()}
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return &Error{Kind: KindTimeout, Doing: doing, Err: err, Hint: "no answer; wrong port, a firewall, or the server is down"}
+	case errors.As(err, &dns) && dns.IsNotFound:
+		e.Hint = "no such host name; check it for a typing error"
+	}
+	return e
+}
+
+// overNetwork tells whether the connection leaves this machine, as far as one
+// can know; a connection without an IP address counts as a network.
+func (c *Conn) overNetwork() bool {
+	addr, ok := c.tcp.RemoteAddr().(*net.TCPAddr)
+	return !ok || !addr.IP.IsLoopback()
+}
