@@ -82,6 +82,7 @@ func (d *decider) unproven(t *triple) bool {
 			d.plan.Unproven[f.Name] = f.Remote.Doubt
 			d.kept[f.Name] = true
 			if t.localIn != nil {
+				d.plan.Unproven[t.localIn.Name] = f.Remote.Doubt
 				d.kept[t.localIn.Name] = true
 			}
 			return true

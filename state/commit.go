@@ -1,0 +1,159 @@
+package state
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"imapsync/mail"
+)
+
+// Commit carries out a batch in one transaction, durable when it returns; an
+// error means that nothing of it was recorded. Once begun it is finished,
+// whatever becomes of ctx.
+//
+// Within the batch everything is dropped before anything is put, and rows may
+// exchange UIDs, keys and folders. At its end no two rows of a folder may have
+// the same UID or key: then the Fault names the row and costs its folder. A
+// row's folder is made known, unsettled, if it is not. Dropping a row or a
+// folder that is not there is no error; changing one is.
+func (d *DB) Commit(ctx context.Context, batch mail.Batch) error {
+	const doing = "write state"
+	if d.readOnly {
+		return refuse(mail.ClassFailed, doing, d.path, errors.New("read only"), hintReadOnly)
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if isEmpty(batch) {
+		return nil
+	}
+	ctx = context.WithoutCancel(ctx)
+	sqltx, err := d.sql.BeginTx(ctx, nil)
+	if err != nil {
+		return fault(doing, d.path, err)
+	}
+	t := &tx{ctx: ctx, sql: sqltx,
+		statements: map[string]*sql.Stmt{}, folders: map[mail.FolderName]int64{}, counts: map[int64]int64{}}
+	if err = t.apply(batch); err == nil {
+		err = sqltx.Commit()
+	}
+	if err != nil {
+		sqltx.Rollback()
+		for _, id := range t.assigned {
+			*id = 0
+		}
+	}
+	return fault(doing, d.path, err)
+}
+
+func isEmpty(b mail.Batch) bool {
+	return b.Identity == nil && b.Holds == nil && b.Run == nil &&
+		len(b.AddIntents)+len(b.SettleIntents)+len(b.Put)+len(b.Drop)+
+			len(b.Folders)+len(b.DropFolders)+len(b.Log) == 0
+}
+
+// tx is one Commit.
+type tx struct {
+	ctx        context.Context
+	sql        *sql.Tx
+	statements map[string]*sql.Stmt
+	folders    map[mail.FolderName]int64 // ids looked up
+	counts     map[int64]int64           // rows more or, below zero, fewer, by folder ID
+	assigned   []*int64                  // IDs given to the caller's rows; taken back on failure
+}
+
+func (t *tx) apply(b mail.Batch) error {
+	if b.Identity != nil {
+		if err := t.exec(`INSERT OR REPLACE INTO account (one, marker, server, user) VALUES (1, ?, ?, ?)`,
+			b.Identity.Marker, b.Identity.Server, b.Identity.User); err != nil {
+			return err
+		}
+	}
+	if err := t.base(b); err != nil {
+		return err
+	}
+	for _, f := range b.Folders {
+		if err := t.putFolder(f); err != nil {
+			return err
+		}
+	}
+	if err := t.intents(b); err != nil {
+		return err
+	}
+	if b.Holds != nil {
+		if err := t.holds(*b.Holds); err != nil {
+			return err
+		}
+	}
+	for _, e := range b.Log {
+		if err := t.exec(insert("history", entryColumns), entryValues(e)...); err != nil {
+			return err
+		}
+	}
+	if b.Run != nil {
+		return t.run(b.Run)
+	}
+	return nil
+}
+
+func (t *tx) putFolder(f mail.FolderRecord) error {
+	err := t.exec(insert("folders", folderColumns)+` ON CONFLICT (name) DO UPDATE SET `+assignExcluded(folderColumns),
+		folderValues(f)...)
+	return inFolder(f.Folder, err)
+}
+
+func (t *tx) intents(b mail.Batch) error {
+	for _, i := range b.SettleIntents {
+		if err := t.exec(`DELETE FROM intents WHERE id = ?`, i.ID); err != nil {
+			return err
+		}
+	}
+	for _, i := range b.AddIntents {
+		if i.ID != 0 {
+			return inFolder(i.Folder, fmt.Errorf("intent %d is there already", i.ID))
+		}
+		if err := t.insertNew(&i.ID, insert("intents", intentColumns), intentValues(i)...); err != nil {
+			return inFolder(i.Folder, err)
+		}
+	}
+	return nil
+}
+
+func (t *tx) holds(holds []mail.Hold) error {
+	if err := t.exec(`DELETE FROM holds`); err != nil {
+		return err
+	}
+	for _, h := range holds {
+		if err := t.exec(insert("holds", "side, folder, count, reason, since"),
+			h.Side, string(h.Folder), int64(h.Count), h.Reason, h.Since.UnixMilli()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// run records the beginning or the end of a run; the end prunes the past.
+func (t *tx) run(r *mail.RunRecord) error {
+	counts := r.Counts
+	if counts == nil {
+		counts = map[string]int{}
+	}
+	text, err := json.Marshal(counts)
+	if err != nil {
+		return err
+	}
+	const columns = "started, finished, outcome, error, counts"
+	values := []any{r.Started.UnixMilli(), millisValue(r.Finished), r.Outcome, r.Error, string(text)}
+	if r.ID == 0 {
+		err = t.insertNew(&r.ID, insert("runs", columns), values...)
+	} else {
+		err = t.updateOne(update("runs", columns), append(values, r.ID)...)
+	}
+	if err != nil || r.Finished.IsZero() {
+		return err
+	}
+	return t.prune(r.Finished)
+}

@@ -1,0 +1,67 @@
+package state
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// create makes a new state under another name and lets it appear whole, so that
+// whatever lies at path was complete once.
+func create(ctx context.Context, path string) error {
+	dir := filepath.Dir(path)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	tmp := path + ".new"
+	if err := os.Remove(tmp); err != nil && !errors.Is(err, fs.ErrNotExist) { // of a run that was killed here
+		return err
+	}
+	f, err := os.OpenFile(tmp, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+	if err != nil {
+		return err
+	}
+	defer os.Remove(tmp)
+	defer f.Close()
+	if err := layDown(ctx, tmp); err != nil {
+		return err
+	}
+	if err := f.Sync(); err != nil {
+		return err
+	}
+	if err := appear(tmp, path); err != nil {
+		return err
+	}
+	return syncDir(dir)
+}
+
+// layDown writes the empty state of today's schema into an empty file.
+func layDown(ctx context.Context, tmp string) error {
+	db := connect(tmp, scratch)
+	if _, err := db.ExecContext(ctx, schema+stamp(latest)); err != nil {
+		db.Close()
+		return err
+	}
+	return db.Close()
+}
+
+// appear gives the file its name without overwriting another. File systems
+// without hard links leave only the Lock to prevent that.
+func appear(tmp, path string) error {
+	err := os.Link(tmp, path)
+	if err == nil || errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return os.Rename(tmp, path)
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return d.Sync()
+}

@@ -1,0 +1,131 @@
+package state
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"testing"
+	"time"
+
+	"imapsync/mail"
+)
+
+func TestHistory(t *testing.T) {
+	d := newState(t)
+	ctx := context.Background()
+	at := time.UnixMilli(1700000000123).UTC()
+	entries := []mail.Entry{
+		{Run: 1, Time: at, Folder: "INBOX", UID: 5, Key: "a", Action: "download", Rule: "new-remote", Reason: "new on the server"},
+		{Run: 1, Time: at.Add(time.Second), Folder: "INBOX", UID: 6, Key: "b", Action: "flags", Rule: "merge", Reason: "both", Conflict: true},
+		{Run: 2, Time: at.Add(time.Minute), Folder: "Sent", UID: 5, Key: "a", Action: "upload", Rule: "new-local", Reason: "new here", Conflict: true},
+		{Run: 2, Time: at.Add(time.Hour), Folder: "Sent", Action: "create local folder", Rule: "folder", Reason: "new on the server"},
+	}
+	commit(t, d, mail.Batch{Log: entries})
+	for name, c := range map[string]struct {
+		trail Trail
+		want  []int
+	}{
+		"all":           {Trail{}, []int{3, 2, 1, 0}},
+		"last":          {Trail{Limit: 1}, []int{3}},
+		"of a key":      {Trail{Key: "a"}, []int{2, 0}},
+		"of a UID":      {Trail{Folder: "INBOX", UID: 5}, []int{0}},
+		"of a folder":   {Trail{Folder: "Sent"}, []int{3, 2}},
+		"conflicts":     {Trail{Conflicts: true}, []int{2, 1}},
+		"last conflict": {Trail{Conflicts: true, Limit: 1}, []int{2}},
+		"none":          {Trail{Key: "never"}, nil},
+	} {
+		got, err := d.History(ctx, c.trail)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var want []mail.Entry
+		for _, i := range c.want {
+			want = append(want, entries[i])
+		}
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("%s\n got %+v\nwant %+v", name, got, want)
+		}
+	}
+}
+
+func TestRuns(t *testing.T) {
+	d := newState(t)
+	start := time.UnixMilli(1700000000001).UTC()
+	first := &mail.RunRecord{Started: start, Counts: map[string]int{}}
+	commit(t, d, mail.Batch{Run: first})
+	second := &mail.RunRecord{Started: start.Add(time.Hour)}
+	commit(t, d, mail.Batch{Run: second})
+	second.Finished = start.Add(2 * time.Hour)
+	second.Outcome, second.Error = "failed", `folder "INBOX": no`
+	second.Counts = map[string]int{"download": 3, "delete local": 1}
+	commit(t, d, mail.Batch{Run: second})
+
+	got, err := d.Runs(context.Background(), 5)
+	if want := []mail.RunRecord{*second, *first}; err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("runs\n got %+v\nwant %+v (%v)", got, want, err)
+	}
+	if got, err := d.Runs(context.Background(), 1); err != nil || len(got) != 1 || got[0].ID != second.ID {
+		t.Errorf("last run %+v, %v", got, err)
+	}
+	if err := d.Commit(context.Background(), mail.Batch{Run: &mail.RunRecord{ID: 99}}); err == nil {
+		t.Error("a run that never began was ended")
+	}
+}
+
+func TestHolds(t *testing.T) {
+	d := newState(t)
+	holds := []mail.Hold{
+		{Side: "local", Folder: "INBOX", Count: 300, Reason: "all of it", Since: time.UnixMilli(1700000000000).UTC()},
+		{Side: "remote", Folder: "Sent", Count: 101, Reason: "more than 100", Since: time.UnixMilli(1700000000000).UTC()},
+	}
+	commit(t, d, mail.Batch{Holds: &holds})
+	commit(t, d, mail.Batch{Log: []mail.Entry{{Folder: "INBOX", Action: "flags"}}}) // leaves them
+	if got, err := d.Holds(context.Background()); err != nil || !reflect.DeepEqual(got, holds) {
+		t.Errorf("holds %+v, %v", got, err)
+	}
+	commit(t, d, mail.Batch{Holds: &[]mail.Hold{}})
+	if got, err := d.Holds(context.Background()); err != nil || len(got) != 0 {
+		t.Errorf("holds left %+v, %v", got, err)
+	}
+}
+
+func TestThePastIsCutOff(t *testing.T) {
+	d := newState(t)
+	now := time.UnixMilli(1700000000000).UTC()
+	var old, young []mail.Entry
+	for i := range 10 {
+		old = append(old, mail.Entry{Time: now.Add(-historyAge - time.Hour), Folder: "INBOX", Action: fmt.Sprint("old", i)})
+		young = append(young, mail.Entry{Time: now.Add(-historyAge + time.Hour), Folder: "INBOX", Action: fmt.Sprint("young", i)})
+	}
+	commit(t, d, mail.Batch{Log: old})
+	commit(t, d, mail.Batch{Run: &mail.RunRecord{Started: now}, Log: young}) // a beginning cuts nothing
+	if got, err := d.History(context.Background(), Trail{}); err != nil || len(got) != 20 {
+		t.Fatalf("%d entries, %v", len(got), err)
+	}
+	commit(t, d, mail.Batch{Run: &mail.RunRecord{Started: now, Finished: now}})
+	got, err := d.History(context.Background(), Trail{})
+	if err != nil || len(got) != 10 || got[9].Action != "young0" {
+		t.Errorf("entries left: %+v, %v", got, err)
+	}
+
+	// By number: rows far apart stand for many.
+	if _, err := d.sql.Exec(`UPDATE history SET id = id + ? WHERE action = 'young9'`, historyRows); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.sql.Exec(`UPDATE runs SET id = id + ? WHERE finished IS NOT NULL`, runRows); err != nil {
+		t.Fatal(err)
+	}
+	commit(t, d, mail.Batch{Run: &mail.RunRecord{Started: now, Finished: now}})
+	if got, err := d.History(context.Background(), Trail{}); err != nil || len(got) != 1 || got[0].Action != "young9" {
+		t.Errorf("entries left: %+v, %v", got, err)
+	}
+	if got, err := d.Runs(context.Background(), 10); err != nil || len(got) != 2 {
+		t.Errorf("runs left: %+v, %v", got, err)
+	}
+
+	// All of it, when nothing was logged for long.
+	commit(t, d, mail.Batch{Run: &mail.RunRecord{Started: now, Finished: now.Add(2 * historyAge)}})
+	if got, err := d.History(context.Background(), Trail{}); err != nil || len(got) != 0 {
+		t.Errorf("entries left: %+v, %v", got, err)
+	}
+}

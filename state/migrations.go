@@ -1,0 +1,54 @@
+package state
+
+import (
+	"context"
+	"database/sql"
+	_ "embed"
+	"fmt"
+)
+
+// applicationID marks our files among all of SQLite's: "imsy" in ASCII.
+const applicationID = 0x696d7379
+
+// schema is the state as it is made today.
+//
+//go:embed schema.sql
+var schema string
+
+// migrations is indexed by user_version: the SQL there brings a state of that
+// version to the next. What a migration does, schema.sql says too, so that an
+// old state brought up to date and a new one are alike. Nothing was ever
+// written with version 0.
+var migrations = []string{
+	0: "",
+}
+
+// latest is the version written today.
+var latest = len(migrations)
+
+// stamp says in SQL whose file this is and of which version.
+func stamp(version int) string {
+	return fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d;", applicationID, version)
+}
+
+// upgrade brings a state from its version to that after the last step, in one
+// transaction.
+func upgrade(ctx context.Context, db *sql.DB, version int, steps []string) error {
+	if version == len(steps) {
+		return db.PingContext(ctx)
+	}
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback()
+	for ; version < len(steps); version++ {
+		if _, err := tx.ExecContext(ctx, steps[version]); err != nil {
+			return fmt.Errorf("upgrade from version %d: %w", version, err)
+		}
+	}
+	if _, err := tx.ExecContext(ctx, stamp(version)); err != nil {
+		return err
+	}
+	return tx.Commit()
+}

@@ -1,0 +1,144 @@
+-- The state of one account: what both sides last agreed on, what was begun and
+-- not yet recorded, and what earlier runs did.
+--
+-- Times of mail are seconds, times of ours milliseconds, times of files and
+-- directories nanoseconds, all since 1970. NULL is "not known" or "none".
+-- Flags are written ":FS $Label1 todo": Maildir letters after a colon, then
+-- keywords.
+
+-- Whom the state was made for: the text of the Maildir's .imapsync-id, and the
+-- server and user as the configuration named them. No row before the first
+-- run, one ever after; a difference means that the two sides are to be matched
+-- anew and nothing deleted.
+CREATE TABLE account (
+    one    INTEGER PRIMARY KEY CHECK (one = 1),
+    marker TEXT    NOT NULL,
+    server TEXT    NOT NULL, -- host:port
+    user   TEXT    NOT NULL
+) STRICT;
+
+-- A folder under synchronisation, with the watermarks up to which both sides
+-- are known to agree. They mean something only while settled is 1: everything
+-- seen at that mark and stamp was carried out and recorded. When server and
+-- directories still show the same, the folder need not be looked at.
+CREATE TABLE folders (
+    id          INTEGER PRIMARY KEY,
+    name        TEXT    NOT NULL UNIQUE, -- UTF-8, "/" between components
+    settled     INTEGER NOT NULL CHECK (settled IN (0, 1)),
+    -- the mark: what SELECT said before our own changes
+    uidvalidity INTEGER NOT NULL,
+    uidnext     INTEGER NOT NULL,
+    messages    INTEGER NOT NULL,
+    modseq      INTEGER NOT NULL, -- HIGHESTMODSEQ, 0 without CONDSTORE
+    -- the stamp: device, inode and change time of cur and new, and when that was read
+    cur_dev     INTEGER NOT NULL,
+    cur_ino     INTEGER NOT NULL,
+    cur_ctime   INTEGER NOT NULL,
+    new_dev     INTEGER NOT NULL,
+    new_ino     INTEGER NOT NULL,
+    new_ctime   INTEGER NOT NULL,
+    taken       INTEGER NOT NULL,
+    full_check  INTEGER,          -- when it was last compared in full
+    base_rows   INTEGER NOT NULL DEFAULT 0 -- rows of base, kept by each transaction
+) STRICT;
+
+-- A message that both sides had, or that one side had and the other was given:
+-- its UID there, its file here, and the flags and content they agreed on. A
+-- message that is in no row is new on whichever side it is found; a row whose
+-- message is missing on one side was deleted there.
+CREATE TABLE base (
+    id          INTEGER PRIMARY KEY,
+    folder      INTEGER NOT NULL REFERENCES folders (id) ON DELETE CASCADE,
+    uid         INTEGER CHECK (uid > 0), -- NULL until the server has told it
+    key         TEXT    CHECK (key <> ''), -- file name before ":2,"; NULL while there is no file
+    flags       TEXT    NOT NULL,
+    -- SHA-256 of the message with LF line ends, of its header block without the
+    -- fields that sync tools add, and of what follows the header block
+    digest      BLOB    CHECK (length(digest) = 32),
+    header      BLOB    CHECK (length(header) = 32),
+    body        BLOB    CHECK (length(body) = 32),
+    size        INTEGER NOT NULL, -- bytes with LF line ends
+    wire        INTEGER NOT NULL, -- bytes with CR LF line ends
+    net         INTEGER NOT NULL, -- wire without the fields left out of header
+    fields      INTEGER NOT NULL, -- header fields in header
+    remote_size INTEGER NOT NULL, -- RFC822.SIZE as announced, right or wrong; 0 when never
+    date        INTEGER,          -- INTERNALDATE
+    file_size   INTEGER NOT NULL, -- of the file when its content was last read,
+    file_mtime  INTEGER NOT NULL, -- and its mtime: another mtime means edited in place
+    UNIQUE (folder, uid),
+    UNIQUE (folder, key),
+    CHECK (uid IS NOT NULL OR key IS NOT NULL)
+) STRICT;
+
+-- Moves and copies are found by content. Eight bytes find it: a third of the
+-- pages for each insertion to touch, and what else they find is sorted out.
+CREATE INDEX base_digest ON base (substr(digest, 1, 8)) WHERE digest IS NOT NULL;
+
+-- The journal: a copy about to be made that may or may not have happened when
+-- the run broke off. Written before the copy; deleted in the transaction that
+-- writes its base row. A download is looked for by its key; an upload by its
+-- content among the UIDs from uidnext on.
+CREATE TABLE intents (
+    id          INTEGER PRIMARY KEY,
+    kind        TEXT    NOT NULL CHECK (kind IN ('download', 'upload')),
+    folder      TEXT    NOT NULL,
+    uid         INTEGER, -- download: the message fetched
+    key         TEXT,    -- download: the file to be made; upload: the file sent
+    flags       TEXT    NOT NULL,
+    digest      BLOB    CHECK (length(digest) = 32),
+    header      BLOB    CHECK (length(header) = 32),
+    body        BLOB    CHECK (length(body) = 32),
+    size        INTEGER NOT NULL,
+    wire        INTEGER NOT NULL,
+    net         INTEGER NOT NULL,
+    fields      INTEGER NOT NULL,
+    remote_size INTEGER NOT NULL,
+    date        INTEGER,
+    uidvalidity INTEGER NOT NULL,
+    uidnext     INTEGER NOT NULL, -- upload: the copy has this UID or a higher one
+    -- an upload may take its file over from another row: its id and folder, and
+    -- its message on the server, which is to be deleted, or is new, then
+    replaces      INTEGER,
+    replaces_in   TEXT,
+    replaces_uid  INTEGER,
+    drop_replaced INTEGER NOT NULL CHECK (drop_replaced IN (0, 1))
+) STRICT;
+
+-- Deletions not carried out until the user confirms. Each run replaces them all.
+CREATE TABLE holds (
+    id     INTEGER PRIMARY KEY,
+    side   TEXT    NOT NULL CHECK (side IN ('local', 'remote')), -- which would lose the messages
+    folder TEXT    NOT NULL,
+    count  INTEGER NOT NULL,
+    reason TEXT    NOT NULL,
+    since  INTEGER NOT NULL
+) STRICT;
+
+-- The runs, newest last. A run without finished is under way or was killed.
+CREATE TABLE runs (
+    id       INTEGER PRIMARY KEY,
+    started  INTEGER NOT NULL,
+    finished INTEGER,
+    outcome  TEXT    NOT NULL, -- done, failed, held, interrupted; '' while it runs
+    error    TEXT    NOT NULL, -- the first error in words
+    counts   TEXT    NOT NULL CHECK (json_valid(counts)) -- operations by kind
+) STRICT;
+
+-- What was done to which message, by which rule. Names are text, not
+-- references: history outlives the messages and folders it tells of. Written for
+-- each operation and asked about one message rarely, it has no index by message:
+-- that would cost seven times the writing.
+CREATE TABLE history (
+    id       INTEGER PRIMARY KEY,
+    run      INTEGER NOT NULL, -- runs.id
+    time     INTEGER NOT NULL,
+    folder   TEXT    NOT NULL,
+    uid      INTEGER,
+    key      TEXT,
+    action   TEXT    NOT NULL,
+    rule     TEXT    NOT NULL,
+    reason   TEXT    NOT NULL,
+    conflict INTEGER NOT NULL CHECK (conflict IN (0, 1)) -- both sides had changed
+) STRICT;
+
+CREATE INDEX history_conflict ON history (id) WHERE conflict = 1;

@@ -1,0 +1,98 @@
+package state
+
+import (
+	"database/sql"
+	"errors"
+	"strings"
+)
+
+// insert is the SQL that inserts these columns.
+func insert(table, columns string) string {
+	n := strings.Count(columns, ",")
+	return `INSERT INTO ` + table + ` (` + columns + `) VALUES (?` + strings.Repeat(", ?", n) + `)`
+}
+
+// update is the SQL that sets these columns of the row with the ID that
+// follows their values.
+func update(table, columns string) string {
+	return `UPDATE ` + table + ` SET ` + strings.ReplaceAll(columns, ",", " = ?,") + ` = ? WHERE id = ?`
+}
+
+// assignExcluded sets each column to what the refused INSERT had for it.
+func assignExcluded(columns string) string {
+	var b strings.Builder
+	for i, name := range strings.Split(columns, ",") {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		name = strings.TrimSpace(name)
+		b.WriteString(name + " = excluded." + name)
+	}
+	return b.String()
+}
+
+// prepared returns the statement of a query, prepared once in the transaction.
+func (t *tx) prepared(query string) (*sql.Stmt, error) {
+	s := t.statements[query]
+	if s == nil {
+		var err error
+		if s, err = t.sql.PrepareContext(t.ctx, query); err != nil {
+			return nil, err
+		}
+		t.statements[query] = s
+	}
+	return s, nil
+}
+
+func (t *tx) result(query string, args ...any) (sql.Result, error) {
+	s, err := t.prepared(query)
+	if err != nil {
+		return nil, err
+	}
+	return s.ExecContext(t.ctx, args...)
+}
+
+func (t *tx) exec(query string, args ...any) error {
+	_, err := t.result(query, args...)
+	return err
+}
+
+// errNoRow says that the caller knows a row which is not in the state.
+var errNoRow = errors.New("the state has no such row")
+
+// folderOf runs a query that answers with the ID of a folder.
+func (t *tx) folderOf(query string, arg any) (id int64, err error) {
+	s, err := t.prepared(query)
+	if err != nil {
+		return 0, err
+	}
+	if err = s.QueryRowContext(t.ctx, arg).Scan(&id); errors.Is(err, sql.ErrNoRows) {
+		err = errNoRow
+	}
+	return id, err
+}
+
+// insertNew inserts a row and tells its ID.
+func (t *tx) insertNew(id *int64, query string, args ...any) error {
+	result, err := t.result(query, args...)
+	if err != nil {
+		return err
+	}
+	if *id, err = result.LastInsertId(); err != nil {
+		return err
+	}
+	t.assigned = append(t.assigned, id)
+	return nil
+}
+
+// updateOne changes exactly one row.
+func (t *tx) updateOne(query string, args ...any) error {
+	result, err := t.result(query, args...)
+	if err != nil {
+		return err
+	}
+	if n, err := result.RowsAffected(); err != nil || n == 1 {
+		return err
+	}
+	return errNoRow
+}
