@@ -2,6 +2,7 @@ package syncer
 
 import (
 	"context"
+	"errors"
 	"hash/fnv"
 	"maps"
 	"slices"
@@ -71,8 +72,16 @@ func (r *run) list(ctx context.Context) ([]mail.FolderName, error) {
 			f.record, f.Known, f.validity = rec, true, rec.Mark.UIDValidity
 		}
 	}
+	for _, name := range r.opt.Folders {
+		if r.folders[name] == nil {
+			return nil, &mail.Fault{Scope: mail.ScopeAccount, Class: mail.ClassUsage, Folder: name, Doing: "synchronise",
+				Err: errNoFolder, Hint: "imapsync folders lists what there is"}
+		}
+	}
 	return slices.Sorted(maps.Keys(r.folders)), nil
 }
+
+var errNoFolder = errors.New("neither side has this folder, or it is not among the account's folders")
 
 // folder returns the run's view of a folder, nil if it is not synchronised.
 func (r *run) folder(name mail.FolderName) *folder {

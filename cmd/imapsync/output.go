@@ -1,0 +1,205 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"time"
+	"unicode"
+
+	"imapsync/config"
+	"imapsync/mail"
+)
+
+// output is where everything the program says goes. Results go to standard
+// output, as text or as JSON; errors and traces to standard error. It may be
+// used from several goroutines.
+type output struct {
+	json    bool
+	quiet   bool
+	verbose bool
+	trace   bool
+
+	stdout, stderr io.Writer // of package cli; everything else goes through the methods
+
+	mu       sync.Mutex
+	progress io.Writer // when not nil, lines go above the progress bars
+	bars     *bars     // nil when no progress is shown
+	// bothOnScreen says that standard output is the terminal the bars are on.
+	bothOnScreen bool
+	now          func() time.Time
+}
+
+func newOutput(stdout, stderr io.Writer) *output {
+	return &output{stdout: stdout, stderr: stderr, now: time.Now}
+}
+
+// head is what every JSON object begins with.
+type head struct {
+	Event   string    `json:"event"`
+	Account string    `json:"account"` // "" when it concerns none
+	Time    time.Time `json:"time"`
+}
+
+func (o *output) head(event, account string) head {
+	return head{event, account, o.now().UTC()}
+}
+
+// object prints one JSON object, if JSON is wanted.
+func (o *output) object(v any) {
+	if !o.json {
+		return
+	}
+	line, err := json.Marshal(v)
+	if err != nil {
+		o.line(o.stderr, programName+": "+err.Error())
+		return
+	}
+	o.write(o.stdout, append(line, '\n'))
+}
+
+// say prints a line of the result as text.
+func (o *output) say(format string, args ...any) {
+	if !o.json && !o.quiet {
+		o.line(o.stdout, fmt.Sprintf(format, args...))
+	}
+}
+
+// detail prints a line with -v only.
+func (o *output) detail(format string, args ...any) {
+	if o.verbose {
+		o.say(format, args...)
+	}
+}
+
+// wire prints a line of the conversation with a server.
+func (o *output) wire(account string, fromServer bool, line string) {
+	who := "C"
+	if fromServer {
+		who = "S"
+	}
+	o.line(o.stderr, fmt.Sprintf("%s %s: %s", account, who, line))
+}
+
+// line prints a line whose text may come from a server: it cannot move the
+// cursor or clear the screen.
+func (o *output) line(w io.Writer, text string) {
+	o.write(w, []byte(plain(text)+"\n"))
+}
+
+func (o *output) write(w io.Writer, line []byte) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.progress != nil && (w == o.stderr || o.bothOnScreen) {
+		w = o.progress
+	}
+	_, _ = w.Write(line) // nobody is left to tell
+}
+
+// plain replaces control characters other than line ends and tabs.
+func plain(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) && r != '\n' && r != '\t' {
+			return '?'
+		}
+		return r
+	}, s)
+}
+
+// finish reports an error that ended the program and returns the exit code.
+func (o *output) finish(err error) int {
+	var code codeError
+	if err != nil && !errors.As(err, &code) {
+		for _, e := range unjoin(err) {
+			o.problem("", e)
+		}
+	}
+	return exitCode(err)
+}
+
+// unjoin takes apart what errors.Join made.
+func unjoin(err error) []error {
+	if several, ok := err.(interface{ Unwrap() []error }); ok {
+		return several.Unwrap()
+	}
+	return []error{err}
+}
+
+// errorObject is the event "error".
+type errorObject struct {
+	head
+	Exit    int             `json:"exit"` // the code this error alone would give
+	Scope   string          `json:"scope,omitempty"`
+	Folder  mail.FolderName `json:"folder,omitempty"`
+	Message string          `json:"message,omitempty"`
+	Doing   string          `json:"doing,omitempty"`
+	Cause   string          `json:"cause"`
+	Hint    string          `json:"hint,omitempty"`
+	File    string          `json:"file,omitempty"`
+	Line    int             `json:"line,omitempty"`
+	Key     string          `json:"key,omitempty"`
+}
+
+// problem reports an error with what to do about it.
+func (o *output) problem(account string, err error) {
+	text, hint := err.Error(), ""
+	object := errorObject{head: o.head("error", account), Exit: exitCode(err), Cause: text}
+	var fault *mail.Fault
+	var wrong *config.Error
+	switch {
+	case errors.As(err, &fault):
+		hint = fault.Hint
+		text = strings.TrimSuffix(text, " ("+hint+")")
+		object.Scope = scopeName(fault.Scope)
+		object.Folder, object.Message, object.Doing = fault.Folder, fault.Message, fault.Doing
+		if object.Cause = text; fault.Err != nil {
+			object.Cause = fault.Err.Error()
+		}
+	case errors.As(err, &wrong):
+		object.File, object.Line, object.Key, object.Cause = wrong.File, wrong.Line, wrong.Key, wrong.Text
+	}
+	if hint == "" {
+		hint = usualHint(account, object.Exit, object.Scope)
+	}
+	object.Hint = hint
+	o.object(object)
+	line := programName + ": "
+	if account != "" {
+		line += account + ": "
+	}
+	line += text
+	if hint != "" {
+		line += "\n  what to do: " + hint
+	}
+	o.line(o.stderr, line)
+}
+
+func scopeName(s mail.Scope) string {
+	switch s {
+	case mail.ScopeMessage:
+		return "message"
+	case mail.ScopeFolder:
+		return "folder"
+	case mail.ScopeAccount:
+		return "account"
+	}
+	return ""
+}
+
+// usualHint is the way out of an error that names none of its own.
+func usualHint(account string, code int, scope string) string {
+	switch {
+	case account == "":
+		return ""
+	case code == exitAuth:
+		return "imapsync check " + account + " shows how far the login gets"
+	case code == exitTemporary && scope == "account":
+		return "run again later; imapsync check " + account + " looks at each step of the connection"
+	case code == exitBusy:
+		return "wait for the other run, or give sync --wait 5m"
+	}
+	return ""
+}

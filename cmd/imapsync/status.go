@@ -1,0 +1,153 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"imapsync/mail"
+	"imapsync/state"
+)
+
+func (p *program) statusCommand() *cli.Command {
+	return &cli.Command{
+		Name:        "status",
+		Usage:       "print when each account was last synchronised and what waits for you",
+		ArgsUsage:   "[ACCOUNT...]",
+		Description: "Reads the state only: neither the server nor the Maildir is looked at.",
+		Action: func(c *cli.Context) error {
+			lanes, err := p.lanes(c, false)
+			if err != nil {
+				return err
+			}
+			return p.inTurn(c.Context, lanes, func(ctx context.Context, l *lane) error {
+				s, err := l.readStatus(ctx)
+				if err == nil {
+					l.showStatus(s)
+				}
+				return err
+			})
+		},
+	}
+}
+
+// statusObject is what the state tells of an account; in JSON the event
+// "status".
+type statusObject struct {
+	head
+	LastSuccess *time.Time   `json:"last_success,omitempty"`
+	LastRun     *runObject   `json:"last_run,omitempty"`
+	Folders     int          `json:"folders"`
+	Messages    int          `json:"messages"`
+	Conflicts   int          `json:"conflicts"` // in the history that is kept
+	Holds       []holdStatus `json:"holds"`
+}
+
+type runObject struct {
+	Started  time.Time      `json:"started"`
+	Finished *time.Time     `json:"finished,omitempty"`
+	Outcome  string         `json:"outcome"` // "" while it runs, or when it was killed
+	Error    string         `json:"error,omitempty"`
+	Counts   map[string]int `json:"counts"`
+}
+
+type holdStatus struct {
+	Side   string          `json:"side"`
+	Folder mail.FolderName `json:"folder"`
+	Count  int             `json:"count"`
+	Reason string          `json:"reason"`
+	Since  time.Time       `json:"since"`
+	Accept string          `json:"accept"`
+}
+
+// runsLookedAt bounds the search for the last run that succeeded.
+const runsLookedAt = 10_000
+
+func (l *lane) readStatus(ctx context.Context) (*statusObject, error) {
+	db, err := state.OpenReadOnly(ctx, l.stateFile())
+	if err != nil {
+		return nil, err
+	}
+	defer db.Close()
+	s := &statusObject{head: l.out.head("status", l.Name), Holds: []holdStatus{}}
+	folders, err := db.Folders(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s.Folders = len(folders)
+	for _, f := range folders {
+		s.Messages += f.Rows
+	}
+	holds, err := db.Holds(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, h := range holds {
+		s.Holds = append(s.Holds, holdStatus{h.Side, h.Folder, h.Count, h.Reason, h.Since.UTC(), acceptCommand(l.Name, h)})
+	}
+	conflicts, err := db.History(ctx, state.Trail{Conflicts: true})
+	if err != nil {
+		return nil, err
+	}
+	s.Conflicts = len(conflicts)
+	runs, err := db.Runs(ctx, runsLookedAt)
+	if err != nil {
+		return nil, err
+	}
+	if len(runs) > 0 {
+		s.LastRun = newRunObject(runs[0])
+	}
+	for _, r := range runs {
+		if r.Outcome == "done" {
+			at := r.Finished.UTC()
+			s.LastSuccess = &at
+			break
+		}
+	}
+	return s, nil
+}
+
+func newRunObject(r mail.RunRecord) *runObject {
+	o := &runObject{Started: r.Started.UTC(), Outcome: r.Outcome, Error: r.Error, Counts: r.Counts}
+	if !r.Finished.IsZero() {
+		at := r.Finished.UTC()
+		o.Finished = &at
+	}
+	return o
+}
+
+// clock is how times are written for a person.
+const clock = "2006-01-02 15:04:05"
+
+func (l *lane) showStatus(s *statusObject) {
+	l.out.object(s)
+	if s.LastRun == nil {
+		l.out.say("%s: never synchronised; run: imapsync sync %s", l.Name, quoted(l.Name))
+		return
+	}
+	l.out.say("%s: %s, %s", l.Name, count(s.Folders, "folder"), count(s.Messages, "message"))
+	success := "never"
+	if s.LastSuccess != nil {
+		success = s.LastSuccess.Local().Format(clock)
+	}
+	l.out.say("  last success: %s", success)
+	started := s.LastRun.Started.Local().Format(clock)
+	switch {
+	case s.LastRun.Outcome == "":
+		l.out.say("  last run:     %s, has not ended: it runs now, or it was killed", started)
+	case s.LastRun.Error != "":
+		l.out.say("  last run:     %s, %s: %s", started, s.LastRun.Outcome, s.LastRun.Error)
+	default:
+		l.out.say("  last run:     %s, %s", started, s.LastRun.Outcome)
+	}
+	for _, h := range s.Holds {
+		l.out.say("  held:         %s: %s since %s: %s", h.Folder,
+			deletions(mail.Hold{Side: h.Side, Count: h.Count}), h.Since.Local().Format(clock), h.Reason)
+		l.out.say("                to carry them out: %s", h.Accept)
+	}
+	if s.Conflicts > 0 {
+		l.out.say("  conflicts:    %s", fmt.Sprintf("%d; see: imapsync conflicts %s", s.Conflicts, quoted(l.Name)))
+	}
+}

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"imapsync/syncer"
+)
+
+func (p *program) syncCommand() *cli.Command {
+	accept := &optionalValues{}
+	return &cli.Command{
+		Name:      "sync",
+		Usage:     "make both sides the same",
+		ArgsUsage: "[ACCOUNT[/FOLDER]...]",
+		Description: "Brings every change of the Maildir to the server and every change of the server to the Maildir, " +
+			"for the accounts and folders named, else for all of them.",
+		Flags: []cli.Flag{
+			&cli.BoolFlag{Name: "dry-run", Aliases: []string{"n"}, Usage: "print what would be done, and why, and do nothing"},
+			&cli.BoolFlag{Name: "full", Usage: "compare every message, whatever the server and the file system say of changes"},
+			&cli.GenericFlag{Name: "accept-deletions", Value: accept, DefaultText: "none",
+				Usage: "carry out the deletions that were held, of every folder or with =`FOLDER` of that one; may be repeated"},
+			&cli.DurationFlag{Name: "wait", Value: 0, Usage: "wait `TIME` for another run on the account to end"},
+		},
+		Action: func(c *cli.Context) error {
+			if c.Duration("wait") < 0 {
+				return usagef("sync: --wait takes a time such as 30s, not a negative one")
+			}
+			lanes, err := p.lanes(c, true)
+			if err != nil {
+				return err
+			}
+			options := syncer.Options{
+				DryRun: c.Bool("dry-run"), Full: c.Bool("full"),
+				AcceptDeletions: accept.bare || len(accept.values) > 0,
+			}
+			if !accept.bare { // without a folder, every folder
+				for _, f := range accept.values {
+					options.AcceptFolders = append(options.AcceptFolders, folderName(f))
+				}
+			}
+			return p.runAll(c.Context, lanes, options, c.Duration("wait"))
+		},
+	}
+}
+
+func (p *program) planCommand() *cli.Command {
+	return &cli.Command{
+		Name:        "plan",
+		Usage:       "print what sync would do, and why",
+		ArgsUsage:   "[ACCOUNT...]",
+		Description: "The same as sync --dry-run: looks at both sides, changes nothing, takes no lock.",
+		Action: func(c *cli.Context) error {
+			lanes, err := p.lanes(c, true)
+			if err != nil {
+				return err
+			}
+			return p.runAll(c.Context, lanes, syncer.Options{DryRun: true}, 0)
+		},
+	}
+}
+
+// runAll carries out one run on each lane.
+func (p *program) runAll(ctx context.Context, lanes []*lane, options syncer.Options, wait time.Duration) error {
+	stop := p.out.startProgress(lanes, options.DryRun)
+	defer stop()
+	return p.each(ctx, lanes, func(ctx context.Context, l *lane) int {
+		_, code := l.run(ctx, options, wait)
+		return code
+	})
+}
+
+// run carries out one run and tells how it went. The report is nil when it
+// could not begin.
+func (l *lane) run(ctx context.Context, options syncer.Options, wait time.Duration) (*syncer.Report, int) {
+	options.Lanes = l.Connections
+	options.Folders = l.folders
+	show := &runView{lane: l, dryRun: options.DryRun, bar: l.out.barOf(l.Name)}
+	s, err := l.open(ctx, options.DryRun, wait)
+	if err != nil {
+		return nil, show.ended(ctx, nil, err)
+	}
+	report, err := syncer.Run(ctx, s.Account, options, show.event)
+	show.warnings(s.warnings())
+	if err == nil && !options.DryRun && l.KeepDeleted > 0 && !report.Interrupted {
+		err = s.dir.Prune(ctx, l.now().Add(-l.KeepDeleted))
+	}
+	if cerr := s.close(); err == nil {
+		err = cerr
+	}
+	return report, show.ended(ctx, report, err)
+}

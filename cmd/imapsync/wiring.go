@@ -1,0 +1,199 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"imapsync/config"
+	"imapsync/mail"
+	"imapsync/maildir"
+	"imapsync/plan"
+	"imapsync/remote"
+	"imapsync/remote/wire"
+	"imapsync/state"
+	"imapsync/syncer"
+)
+
+// lane is one account with all that a command needs to work on it.
+type lane struct {
+	*config.Account
+	out      *output
+	stateDir string
+	folders  []mail.FolderName // named on the command line; nil is all
+	now      func() time.Time
+}
+
+// stateFile is where the account's state is kept.
+func (l *lane) stateFile() string { return filepath.Join(l.stateDir, l.Name+".db") }
+
+// keepDir is where message files go that a run removes.
+func (l *lane) keepDir() string {
+	if l.KeepDeleted == 0 {
+		return ""
+	}
+	return filepath.Join(l.stateDir, l.Name+".deleted")
+}
+
+// wireOptions say how the server is reached.
+func (l *lane) wireOptions() (wire.Options, error) {
+	o := wire.Options{
+		Host: l.Host, Port: l.Port, Security: wire.Security(l.TLS), AllowPlain: l.Insecure,
+		User: l.User, Auth: l.Auth, Bearer: l.Secret.Bearer, Timeout: l.Timeout, Disable: l.DisableExtensions,
+	}
+	if !l.Secret.IsZero() {
+		o.Secret = l.Secret.Get
+	}
+	if l.out.trace {
+		o.Trace = func(fromServer bool, line string) { l.out.wire(l.Name, fromServer, line) }
+	}
+	var err error
+	o.TLS, err = l.tlsConfig()
+	return o, err
+}
+
+// tlsConfig tells which certificates to believe; nil is the usual check.
+func (l *lane) tlsConfig() (*tls.Config, error) {
+	switch {
+	case len(l.Fingerprints) > 0:
+		return &tls.Config{
+			InsecureSkipVerify: true, // in favour of VerifyConnection
+			VerifyConnection:   func(s tls.ConnectionState) error { return pinned(s, l.Fingerprints) },
+		}, nil
+	case l.CAFile != "":
+		pem, err := os.ReadFile(l.CAFile)
+		if err != nil {
+			return nil, usagef("accounts.%s.ca_file: %v", l.Name, err)
+		}
+		roots := x509.NewCertPool()
+		if !roots.AppendCertsFromPEM(pem) {
+			return nil, usagef("accounts.%s.ca_file: there is no PEM certificate in %s", l.Name, l.CAFile)
+		}
+		return &tls.Config{RootCAs: roots}, nil
+	}
+	return nil, nil
+}
+
+// pinned reports an error unless the server showed one of the certificates.
+func pinned(s tls.ConnectionState, sums [][32]byte) error {
+	if len(s.PeerCertificates) == 0 {
+		return errors.New("the server showed no certificate")
+	}
+	shown := sha256.Sum256(s.PeerCertificates[0].Raw)
+	for _, sum := range sums {
+		if shown == sum {
+			return nil
+		}
+	}
+	return fmt.Errorf("the certificate has fingerprint %X, which is not the one configured", shown)
+}
+
+func (l *lane) openMaildir() (*maildir.Maildir, error) {
+	return maildir.Open(maildir.Config{
+		Root: l.Maildir, Layout: maildir.Layout(l.Layout), Separator: l.Separator, Fsync: l.Fsync, KeepDir: l.keepDir(),
+	})
+}
+
+// account puts together what the syncer works on.
+func (l *lane) account(dir *maildir.Maildir, server *remote.Account, db *state.DB) syncer.Account {
+	return syncer.Account{
+		Name:      l.Name,
+		Identity:  mail.Identity{Server: net.JoinHostPort(l.Host, strconv.Itoa(l.Port)), User: l.User},
+		Local:     localSide{dir},
+		Remote:    remoteSide{server},
+		State:     db,
+		Select:    l.Folders.Match,
+		Policy:    l.Policy,
+		Limits:    plan.Limits{Count: l.MaxDeletions.Count, Percent: l.MaxDeletions.Percent},
+		FullCheck: l.FullCheck,
+		Now:       l.now,
+	}
+}
+
+// localSide makes syncer.Local of a Maildir.
+type localSide struct{ *maildir.Maildir }
+
+// Deliver implements syncer.Local.
+func (l localSide) Deliver(ctx context.Context, folder mail.FolderName) (syncer.Delivery, error) {
+	d, err := l.Maildir.Deliver(ctx, folder)
+	if err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+// remoteSide makes syncer.Remote of a server account.
+type remoteSide struct{ *remote.Account }
+
+// Open implements syncer.Remote.
+func (r remoteSide) Open(ctx context.Context, folder mail.FolderName, readOnly bool) (syncer.Mailbox, error) {
+	m, err := r.Account.Open(ctx, folder, readOnly)
+	if err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+// session is what one use of an account has open.
+type session struct {
+	syncer.Account
+	dir    *maildir.Maildir
+	server *remote.Account
+	open   []func() error // what to close, the last first
+}
+
+// open opens what one use of the account needs: for a run the state is opened
+// for writing under the account's lock, which is waited for up to wait; for
+// looking nothing is locked or changed.
+func (l *lane) open(ctx context.Context, looking bool, wait time.Duration) (*session, error) {
+	options, err := l.wireOptions()
+	if err != nil {
+		return nil, err
+	}
+	s := &session{server: remote.New(remote.Config{Wire: options, Connections: l.Connections})}
+	s.open = append(s.open, s.server.Close)
+	if s.dir, err = l.openMaildir(); err != nil {
+		return nil, err
+	}
+	openState := state.OpenReadOnly
+	if !looking {
+		lock, err := state.Lock(ctx, l.stateFile(), wait)
+		if err != nil {
+			return nil, err
+		}
+		s.open = append(s.open, lock.Unlock)
+		openState = state.Open
+	}
+	db, err := openState(ctx, l.stateFile())
+	if err != nil {
+		return nil, errors.Join(err, s.close())
+	}
+	s.open = append(s.open, db.Close)
+	s.Account = l.account(s.dir, s.server, db)
+	return s, nil
+}
+
+func (s *session) close() error {
+	var errs []error
+	for i := len(s.open) - 1; i >= 0; i-- {
+		errs = append(errs, s.open[i]())
+	}
+	return errors.Join(errs...)
+}
+
+// warnings are what both sides noticed that failed nothing.
+func (s *session) warnings() []string {
+	texts := s.server.Warnings()
+	for _, err := range s.dir.Skipped() {
+		texts = append(texts, err.Error())
+	}
+	return texts
+}

@@ -1,0 +1,152 @@
+package config
+
+import (
+	"strings"
+	"time"
+
+	"imapsync/conflict"
+)
+
+// Key documents one key of an account's section.
+type Key struct {
+	Name    string
+	Form    string // of the value, as written in TOML
+	Default string // "" when there is none
+	Text    string // what it does, one sentence or two
+	set     func(a *Account, v value)
+	folder  func(v value) func(*conflict.Policy) // nil: the key is for the whole account
+}
+
+// Keys returns the keys of an account's section in the order of the manual.
+func Keys() []Key { return append([]Key(nil), accountKeys...) }
+
+// laterKeys are keys that later versions will know: better named than unknown.
+var laterKeys = strings.Fields(`keyring max_age max_size body pull push expunge trash rename hooks tunnel proxy
+	compress client_cert client_key oauth on_change watch interval gmail subscribed`)
+
+func setString(to func(*Account) *string) func(*Account, value) {
+	return func(a *Account, v value) {
+		if s, ok := v.text(); ok {
+			*to(a) = s
+		}
+	}
+}
+
+func setFile(to func(*Account) *string) func(*Account, value) {
+	return func(a *Account, v value) {
+		if s, ok := v.file(); ok {
+			*to(a) = s
+		}
+	}
+}
+
+func setBool(to func(*Account) *bool) func(*Account, value) {
+	return func(a *Account, v value) {
+		if b, ok := v.boolean(); ok {
+			*to(a) = b
+		}
+	}
+}
+
+func setInt(low, high int64, to func(*Account) *int) func(*Account, value) {
+	return func(a *Account, v value) {
+		if n, ok := v.integer(low, high); ok {
+			*to(a) = n
+		}
+	}
+}
+
+func setDuration(low time.Duration, to func(*Account) *time.Duration) func(*Account, value) {
+	return func(a *Account, v value) {
+		if d, ok := v.duration(low); ok {
+			*to(a) = d
+		}
+	}
+}
+
+func setChoice[T ~string](to func(*Account) *T, allowed ...string) func(*Account, value) {
+	return func(a *Account, v value) {
+		if s, ok := v.oneOf(allowed...); ok {
+			*to(a) = T(s)
+		}
+	}
+}
+
+var accountKeys = []Key{
+	{Name: "host", Form: `"imap.example.org"`, Text: "The server; its certificate must carry this name.",
+		set: setString(func(a *Account) *string { return &a.Host })},
+	{Name: "port", Form: "993", Default: "993, or 143 unless tls is implicit", Text: "The TCP port.",
+		set: setInt(1, 65535, func(a *Account) *int { return &a.Port })},
+	{Name: "tls", Form: `"implicit" | "starttls" | "none"`, Default: `"implicit"`,
+		Text: "How the connection is protected: TLS from the first byte, TLS begun by STARTTLS and insisted upon, or not at all. " +
+			`"none" is refused for a host other than this machine unless insecure = true.`,
+		set: setChoice(func(a *Account) *TLS { return &a.TLS }, string(TLSImplicit), string(TLSStart), string(TLSNone))},
+	{Name: "insecure", Form: "true | false", Default: "false", Text: `Lets tls = "none" send the password across a network.`,
+		set: setBool(func(a *Account) *bool { return &a.Insecure })},
+	{Name: "ca_file", Form: `"~/ca.pem"`, Text: "Believe the certificate authorities of this PEM file in place of the system's.",
+		set: setFile(func(a *Account) *string { return &a.CAFile })},
+	{Name: "fingerprint", Form: `"AB:CD:…" | [..]`,
+		Text: "Believe exactly the certificates of these SHA-256 fingerprints, whoever signed them.", set: setFingerprints},
+	{Name: "user", Form: `"me@example.org"`, Text: "The login name.",
+		set: setString(func(a *Account) *string { return &a.User })},
+	{Name: "password", Form: `"…"`, Text: "The password itself; the file must then be readable by its owner alone.", set: setPassword},
+	{Name: "password_file", Form: `"~/.secret"`, Text: "A file whose first line is the password.",
+		set: setSecretFile},
+	{Name: "password_command", Form: `"pass mail/work"`, Text: "A shell command; the first line it prints is the password.",
+		set: setSecretCommand(false)},
+	{Name: "credential", Form: `"name"`, Text: "A credential that systemd hands to the service (LoadCredential=); its first line is the password.",
+		set: setCredential},
+	{Name: "token_command", Form: `"oauth-token work"`, Text: "A shell command; the first line it prints is an OAuth 2 access token.",
+		set: setSecretCommand(true)},
+	{Name: "auth", Form: `"auto" | "scram-sha-256" | "plain" | "login" | "xoauth2" | "oauthbearer" | "external"`, Default: `"auto"`,
+		Text: "The SASL mechanism; auto takes the best that the server offers for the secret at hand.", set: setAuth},
+	{Name: "maildir", Form: `"~/Mail/work"`, Text: "The root of the Maildir; made if it is not there.",
+		set: setFile(func(a *Account) *string { return &a.Maildir })},
+	{Name: "layout", Form: `"verbatim" | "maildir++" | "flat"`, Default: `"verbatim"`,
+		Text: "How folders lie below the root: Root/A/B; the root as INBOX and .A.B; or Root/A.B with a separator.",
+		set: setChoice(func(a *Account) *Layout { return &a.Layout },
+			string(LayoutVerbatim), string(LayoutPlusPlus), string(LayoutFlat))},
+	{Name: "separator", Form: `"."`, Default: `"."`, Text: `The character between components in layout = "flat".`, set: setSeparator},
+	{Name: "folders", Form: `["*", "!Spam"]`, Default: `["*"]`,
+		Text: `The folders to keep the same. Later patterns win, "!" leaves out, "*" stands for anything, "%" for anything without "/". ` +
+			`A list that begins with "!" starts from every folder.`, set: setFolders},
+	{Name: "connections", Form: "4", Default: "4", Text: "How many connections to the server may be open at once.",
+		set: setInt(1, 32, func(a *Account) *int { return &a.Connections })},
+	{Name: "timeout", Form: `"60s"`, Default: `"60s"`, Text: "How long the server may stay silent while an answer is due.",
+		set: setDuration(time.Second, func(a *Account) *time.Duration { return &a.Timeout })},
+	{Name: "fsync", Form: "true | false", Default: "true", Text: "Whether messages are on the disk for good before they are recorded. " +
+		"Without it a power cut may lose files that are recorded already, and the next run takes them for deleted.",
+		set: setBool(func(a *Account) *bool { return &a.Fsync })},
+	{Name: "keep_deleted", Form: `"30d"`, Default: `"30d"`, Text: "How long messages that a run removed from the Maildir are kept in the state directory.",
+		set: setDuration(0, func(a *Account) *time.Duration { return &a.KeepDeleted })},
+	{Name: "full_check", Form: `"7d"`, Default: `"7d"`, Text: "How often each folder is compared in full, whatever the server claims.",
+		set: setDuration(time.Minute, func(a *Account) *time.Duration { return &a.FullCheck })},
+	{Name: "max_deletions", Form: "{ count = 100, percent = 25 }", Default: "{ count = 100, percent = 25 }",
+		Text: "A run that would remove more than so many messages from one side, which are also more than so many percent of it, " +
+			"holds them back until sync --accept-deletions.", set: setLimits},
+	{Name: "conflicts", Form: `{ deletion = "yields" | "wins" }`, Default: `{ deletion = "yields" }`,
+		Text: "What becomes of a message deleted on one side and flagged, answered, forwarded or tagged on the other: " +
+			"it comes back, or it goes.", set: setConflicts, folder: folderConflicts},
+	{Name: "disable_extensions", Form: `["CONDSTORE", ..]`, Default: "[]", Text: "Server capabilities to do without, for servers that get them wrong.",
+		set: setExtensions},
+}
+
+func findKey(name string) *Key {
+	for i := range accountKeys {
+		if accountKeys[i].Name == name {
+			return &accountKeys[i]
+		}
+	}
+	return nil
+}
+
+// keyNames lists what may stand in an account's section, or in a folder's.
+func keyNames(folder bool) []string {
+	var names []string
+	for _, k := range accountKeys {
+		if !folder || k.folder != nil {
+			names = append(names, k.Name)
+		}
+	}
+	return names
+}
