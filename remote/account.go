@@ -1,0 +1,136 @@
+package remote
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"imapsync/mail"
+	"imapsync/remote/wire"
+)
+
+// Account is the server side of one account. It dials when first needed and
+// keeps its connections until Close.
+type Account struct {
+	cfg   Config
+	pause func(ctx context.Context, d time.Duration) error // between attempts to dial
+
+	mu       sync.Mutex
+	idle     []*conn            // the most recently used last
+	all      map[*conn]struct{} // idle, lent out and being closed
+	busy     int                // lent out or being dialed
+	limit    int                // connections at most; lowered when the server allows fewer
+	freed    chan struct{}      // closed and replaced whenever a connection comes free
+	closed   bool
+	ended    wire.Stats // of connections that are gone
+	warnings []string
+
+	names    *names                                 // nil until the server was asked
+	learnt   map[mail.FolderName]string             // names as LIST wrote them
+	validity map[mail.FolderName]uint32             // UIDVALIDITY of the first SELECT since Folders
+	sizes    map[mail.FolderName]map[mail.UID]int64 // RFC822.SIZE of new messages, from the last snapshot
+}
+
+// New returns an account. It does no I/O.
+func New(cfg Config) *Account {
+	if cfg.Connections <= 0 {
+		cfg.Connections = DefaultConnections
+	}
+	return &Account{
+		cfg:      cfg,
+		pause:    pause,
+		all:      map[*conn]struct{}{},
+		limit:    cfg.Connections,
+		freed:    make(chan struct{}),
+		learnt:   map[mail.FolderName]string{},
+		validity: map[mail.FolderName]uint32{},
+		sizes:    map[mail.FolderName]map[mail.UID]int64{},
+	}
+}
+
+// pause waits for d or until ctx ends.
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}
+
+// Features tells what the server can do; it dials if need be.
+func (a *Account) Features(ctx context.Context) (mail.Features, error) {
+	c, err := a.acquire(ctx, "")
+	if err != nil {
+		return mail.Features{}, err
+	}
+	defer a.release(c)
+	return mail.Features{Move: c.has("MOVE")}, nil
+}
+
+// Warnings returns, and forgets, what a user should know though nothing
+// failed: folders that were skipped, alerts of the server (RFC 3501 section
+// 7.1), answers that could not be understood.
+func (a *Account) Warnings() []string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, c := range a.idle { // those lent out are listened to by who has them
+		a.keepWarnings(c.wire.Notices())
+	}
+	w := a.warnings
+	a.warnings = nil
+	return w
+}
+
+// maxWarnings bounds what is kept between two calls of Warnings.
+const maxWarnings = 1000
+
+func (a *Account) warn(text string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.addWarning(text)
+}
+
+func (a *Account) addWarning(text string) {
+	for _, w := range a.warnings {
+		if w == text {
+			return
+		}
+	}
+	if len(a.warnings) < maxWarnings {
+		a.warnings = append(a.warnings, text)
+	}
+}
+
+func (a *Account) keepWarnings(notices []wire.Notice) {
+	for _, n := range notices {
+		switch n.Kind {
+		case wire.NoticeAlert:
+			a.addWarning("alert from the server: " + n.Text)
+		case wire.NoticeDropped:
+			a.addWarning("answer of the server not understood and skipped: " + n.Name + " " + n.Text)
+		}
+	}
+}
+
+// Stats tells what went over the wire since New, summed over all connections.
+func (a *Account) Stats() wire.Stats {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	sum := a.ended
+	for c := range a.all {
+		sum = addStats(sum, c.wire.Stats())
+	}
+	return sum
+}
+
+func addStats(s, t wire.Stats) wire.Stats {
+	return wire.Stats{
+		BytesIn:     s.BytesIn + t.BytesIn,
+		BytesOut:    s.BytesOut + t.BytesOut,
+		Turnarounds: s.Turnarounds + t.Turnarounds,
+		Commands:    s.Commands + t.Commands,
+	}
+}

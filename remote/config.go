@@ -1,0 +1,13 @@
+package remote
+
+import "imapsync/remote/wire"
+
+// DefaultConnections is how many connections an account uses at most when the
+// configuration does not say.
+const DefaultConnections = 4
+
+// Config says how to reach an account and how much to ask of its server.
+type Config struct {
+	Wire        wire.Options
+	Connections int // at most; 0 is DefaultConnections
+}

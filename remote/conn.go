@@ -1,0 +1,173 @@
+package remote
+
+import (
+	"context"
+	"regexp"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/emersion/go-imap/v2/imapclient"
+
+	"imapsync/mail"
+	"imapsync/remote/wire"
+)
+
+// conn is one logged-in connection and what is selected on it.
+type conn struct {
+	wire   *wire.Conn
+	client *imapclient.Client
+	box    selection
+	used   time.Time // when it was last given back
+
+	mu    sync.Mutex
+	stray func(*imapclient.FetchMessageData) (goOn bool) // takes FETCH answers that found no command
+}
+
+// selection is the mailbox selected on a connection; the zero value is none.
+// imapclient's own idea of it is wrong after a SELECT that failed.
+type selection struct {
+	folder   mail.FolderName
+	readOnly bool
+	mark     mail.Mark
+	space    mail.FlagSpace
+	fresh    bool // nothing was done since the SELECT
+}
+
+// attempts is how often a dial is tried before the fault is reported.
+const attempts = 4
+
+// Bounds of the wait between two attempts.
+const (
+	firstPause = 500 * time.Millisecond
+	maxPause   = 30 * time.Second
+)
+
+// dial makes a connection. Faults that time may cure are tried again;
+// authentication that was refused never is, lest the account be locked.
+func (a *Account) dial(ctx context.Context) (*conn, error) {
+	wait := firstPause
+	for try := 1; ; try++ {
+		c, err := a.dialOnce(ctx)
+		if err == nil {
+			return c, nil
+		}
+		if try == attempts || ctx.Err() != nil || mail.ClassOf(err) != mail.ClassTemporary || a.others() {
+			return nil, err
+		}
+		if err := a.pause(ctx, max(wait, min(suggestedPause(err), maxPause))); err != nil {
+			return nil, err
+		}
+		wait *= 2
+	}
+}
+
+// others reports whether another connection of the account works, so that one
+// more is a convenience and not worth insisting on.
+func (a *Account) others() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return len(a.all) > 0
+}
+
+var backoffText = regexp.MustCompile(`(?i)backoff time:?\s*(\d{1,9})`)
+
+// suggestedPause reads the wait out of a throttle text such as Exchange's
+// "Request is throttled. Suggested Backoff Time: 5000 milliseconds"; 0 if none.
+func suggestedPause(err error) time.Duration {
+	m := backoffText.FindStringSubmatch(err.Error())
+	if m == nil {
+		return 0
+	}
+	ms, _ := strconv.Atoi(m[1])
+	return time.Duration(ms) * time.Millisecond
+}
+
+func (a *Account) dialOnce(ctx context.Context) (*conn, error) {
+	w, err := wire.Dial(ctx, a.cfg.Wire)
+	if err != nil {
+		return nil, dialFault(ctx, err)
+	}
+	c := &conn{wire: w}
+	c.client = imapclient.New(w, &imapclient.Options{
+		UnilateralDataHandler: &imapclient.UnilateralDataHandler{Fetch: c.takeStray},
+	})
+	defer c.guard(ctx)()
+	if err := c.client.WaitGreeting(); err != nil {
+		c.kill(err)
+		return nil, c.grade(ctx, err, mail.Fault{Scope: mail.ScopeAccount, Doing: "log in"})
+	}
+	return c, nil
+}
+
+// guard cuts the connection off when ctx ends, because neither imapclient nor a
+// server can be told to stop; the returned function ends the watch.
+func (c *conn) guard(ctx context.Context) (stop func()) {
+	end := c.wire.AbortOn(ctx)
+	return func() { end() }
+}
+
+// kill closes the raw connection, which makes imapclient's reader and every
+// pending command end; imapclient's own Close could wait for a reader that
+// waits for us.
+func (c *conn) kill(err error) { c.wire.Abort(err) }
+
+// logout says good-bye without waiting for the answer.
+func (c *conn) logout() {
+	c.client.Logout()
+	_ = c.wire.Close()
+}
+
+// alive reports whether nothing is known to be wrong with the connection.
+func (c *conn) alive() bool {
+	select {
+	case <-c.client.Closed():
+		return false
+	default:
+		return c.wire.Err() == nil
+	}
+}
+
+// usable asks a connection that has not been used for a while whether it is
+// still there.
+func (c *conn) usable(ctx context.Context) bool {
+	if !c.alive() {
+		return false
+	}
+	if time.Since(c.used) < maxIdle {
+		return true
+	}
+	defer c.guard(ctx)()
+	return c.client.Noop().Wait() == nil
+}
+
+func (c *conn) has(capability string) bool { return c.wire.HasCap(capability) }
+
+// condstore reports whether the server keeps modification sequences (RFC 7162).
+func (c *conn) condstore() bool { return c.has("CONDSTORE") }
+
+// takeStray is called by imapclient in a goroutine of its own with each FETCH
+// answer that it cannot give to a command: what the server told unasked, and
+// the body of a message whose place such an answer took.
+func (c *conn) takeStray(msg *imapclient.FetchMessageData) {
+	c.mu.Lock()
+	take := c.stray
+	c.mu.Unlock()
+	if take != nil && !take(msg) {
+		return
+	}
+	for msg.Next() != nil { // what is not read blocks the connection
+	}
+}
+
+// catchStrays gives strays to take until the returned function is called.
+func (c *conn) catchStrays(take func(*imapclient.FetchMessageData) (goOn bool)) (stop func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.stray = take
+	return func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.stray = nil
+	}
+}

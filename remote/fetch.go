@@ -1,0 +1,214 @@
+package remote
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+
+	"github.com/emersion/go-imap/v2"
+
+	"imapsync/mail"
+)
+
+// A FETCH asks for so many messages or bytes; two of them in flight keep a link
+// full.
+const (
+	fetchMessages = 500
+	fetchBytes    = 10 << 20
+	fetchInFlight = 2
+)
+
+var (
+	wholeMessage = &imap.FetchItemBodySection{Peek: true}
+	headerBlock  = &imap.FetchItemBodySection{Specifier: imap.PartSpecifierHeader, Peek: true}
+)
+
+var errNoBody = errors.New("the server does not give its content")
+
+// Fetch streams whole messages in any order, calling got from one goroutine at
+// a time, once for each UID: with a body, or with an error that costs this
+// message, mail.ErrChanged when it is gone. got must read the body before it
+// returns; an error of got ends the Fetch, and the connection with it. The body
+// ends with io.ErrUnexpectedEOF when the connection broke in it. An error of
+// Fetch itself is for the messages without a call to got.
+func (m *Mailbox) Fetch(ctx context.Context, uids []mail.UID, got func(uid mail.UID, body io.Reader, err error) error) error {
+	defer m.use(ctx)()
+	var gotErr error
+	b := &bodies{c: m.c, section: wholeMessage, got: func(uid mail.UID, body io.Reader) error {
+		gotErr = got(uid, body, nil)
+		return gotErr
+	}}
+	err := m.fetch(ctx, sorted(uids), b, func(uid mail.UID, err error) error {
+		gotErr = got(uid, nil, err)
+		return gotErr
+	})
+	if gotErr != nil && ctx.Err() == nil {
+		return gotErr
+	}
+	return m.c.grade(ctx, err, m.fault("fetch messages"))
+}
+
+// Headers fetches the header blocks and tells their contents (Content as of
+// Hasher.HeaderOnly); those that no longer exist are missing. A message whose
+// header block the server does not give has the zero Content.
+func (m *Mailbox) Headers(ctx context.Context, uids []mail.UID) (map[mail.UID]mail.Content, error) {
+	defer m.use(ctx)()
+	headers := make(map[mail.UID]mail.Content, len(uids))
+	b := &bodies{c: m.c, section: headerBlock, got: func(uid mail.UID, body io.Reader) error {
+		h := mail.NewHasher()
+		_, err := io.Copy(h, body)
+		if err == nil {
+			headers[uid] = h.HeaderOnly()
+		}
+		return err
+	}}
+	err := m.fetch(ctx, sorted(uids), b, func(uid mail.UID, err error) error {
+		if !errors.Is(err, mail.ErrChanged) {
+			headers[uid] = mail.Content{}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, m.c.grade(ctx, err, m.fault("fetch headers"))
+	}
+	return headers, nil
+}
+
+// fetch gets one section of each message: first in large commands, then one by
+// one what did not come. without is told of those that cannot be had.
+func (m *Mailbox) fetch(ctx context.Context, uids []mail.UID, b *bodies, without func(mail.UID, error) error) error {
+	b.want = make(map[mail.UID]bool, len(uids))
+	for _, uid := range uids {
+		b.want[uid] = true
+	}
+	defer m.c.catchStrays(b.take)()
+	err := m.fetchSets(m.fetchSetsOf(uids, b.section), b)
+	if err != nil && (!refused(err) || temporary(err)) {
+		return err
+	}
+	missing := b.missing(uids)
+	if len(missing) == 0 {
+		return nil
+	}
+	exist := newListing()
+	if err := exist.fetch(m.c, missing, flagItems); err != nil {
+		return err
+	}
+	for _, uid := range missing {
+		r, ok := exist.records[uid]
+		if !ok {
+			err = without(uid, mail.ErrChanged)
+		} else {
+			err = m.fetchOne(ctx, uid, r.seq, b, without)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fetchOne asks for a message by itself: by its UID, and then by its sequence
+// number, because a large body that comes before its UID can only be told to be
+// the one asked for that way.
+func (m *Mailbox) fetchOne(ctx context.Context, uid mail.UID, seq uint32, b *bodies, without func(mail.UID, error) error) error {
+	b.mu.Lock()
+	b.single = uid
+	b.mu.Unlock()
+	var err error
+	for _, set := range []imap.NumSet{imap.UIDSetNum(imap.UID(uid)), imap.SeqSetNum(seq)} {
+		err = m.fetchSets([]imap.NumSet{set}, b)
+		if err != nil && !refused(err) {
+			return err
+		}
+		if len(b.missing([]mail.UID{uid})) == 0 {
+			return nil
+		}
+	}
+	f := m.fault("fetch message")
+	f.Scope, f.Message, f.Err = mail.ScopeMessage, fmt.Sprintf("UID %d", uid), errNoBody
+	if err != nil {
+		return without(uid, m.c.grade(ctx, err, f))
+	}
+	return without(uid, &f)
+}
+
+// missing returns those of uids that were not handed on; it waits for a body
+// that is being handed on.
+func (b *bodies) missing(uids []mail.UID) []mail.UID {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var missing []mail.UID
+	for _, uid := range uids {
+		if b.want[uid] {
+			missing = append(missing, uid)
+		}
+	}
+	return missing
+}
+
+// fetchSets sends a command for each set, two in flight, and returns the error
+// of got or of a broken connection, else the first refusal.
+func (m *Mailbox) fetchSets(all []imap.NumSet, b *bodies) error {
+	queue := make(chan imap.NumSet, len(all))
+	for _, set := range all {
+		queue <- set
+	}
+	close(queue)
+	errs := make([]error, fetchInFlight)
+	var wg sync.WaitGroup
+	for i := range errs {
+		wg.Go(func() {
+			for set := range queue {
+				err := m.fetchSet(set, b)
+				errs[i] = worst([]error{errs[i], err})
+				if err != nil && (!refused(err) || temporary(err)) {
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.err != nil {
+		return b.err
+	}
+	return worst(errs)
+}
+
+func (m *Mailbox) fetchSet(set imap.NumSet, b *bodies) error {
+	f := flight{take: b.take}
+	f.add(m.c.client.Fetch(set, &imap.FetchOptions{UID: true, BodySection: []*imap.FetchItemBodySection{b.section}}))
+	return f.wait()
+}
+
+// fetchSetsOf divides messages into sets of the right number and, where the
+// last snapshot told their sizes, of the right number of bytes.
+func (m *Mailbox) fetchSetsOf(uids []mail.UID, section *imap.FetchItemBodySection) []imap.NumSet {
+	m.a.mu.Lock()
+	sizes := m.a.sizes[m.folder]
+	m.a.mu.Unlock()
+	if section != wholeMessage {
+		sizes = nil
+	}
+	var all []imap.NumSet
+	start, bytes := 0, int64(0)
+	for i, uid := range uids {
+		if i > start && (i-start == fetchMessages || bytes+sizes[uid] > fetchBytes) {
+			all = appendSets(all, uids[start:i])
+			start, bytes = i, 0
+		}
+		bytes += sizes[uid]
+	}
+	return appendSets(all, uids[start:])
+}
+
+func appendSets(all []imap.NumSet, uids []mail.UID) []imap.NumSet {
+	for _, set := range sets(uids) {
+		all = append(all, set)
+	}
+	return all
+}

@@ -1,0 +1,46 @@
+package remote
+
+import (
+	"context"
+	"errors"
+
+	"imapsync/mail"
+)
+
+// Flags fetches the flags of these messages as they are now; those that no
+// longer exist are missing from the answer.
+func (m *Mailbox) Flags(ctx context.Context, uids []mail.UID) (map[mail.UID]mail.Flags, error) {
+	defer m.use(ctx)()
+	flags, err := m.flags(sorted(uids))
+	if err != nil {
+		return nil, m.c.grade(ctx, err, m.fault("fetch flags"))
+	}
+	return flags, nil
+}
+
+// errNoFlags is a server that names a message and will not tell its flags.
+var errNoFlags = errors.New("the server tells of a message without its flags")
+
+func (m *Mailbox) flags(uids []mail.UID) (map[mail.UID]mail.Flags, error) {
+	l := newListing()
+	if err := l.fetch(m.c, uids, flagItems); err != nil {
+		return nil, err
+	}
+	var lacking []mail.UID // an unasked FETCH took the place of the answer
+	for uid, r := range l.records {
+		if !r.hasFlags {
+			lacking = append(lacking, uid)
+		}
+	}
+	if err := l.fetch(m.c, sorted(lacking), flagItems); err != nil {
+		return nil, err
+	}
+	flags := make(map[mail.UID]mail.Flags, len(l.records))
+	for uid, r := range l.records {
+		if !r.hasFlags {
+			return nil, errNoFlags
+		}
+		flags[uid] = r.flags
+	}
+	return flags, nil
+}

@@ -1,0 +1,254 @@
+package remote
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/emersion/go-imap/v2"
+	"github.com/emersion/go-imap/v2/imapclient"
+
+	"imapsync/mail"
+	"imapsync/remote/wire"
+)
+
+// Folders lists the mailboxes, with their marks in the same round trip where
+// the server has LIST-STATUS (RFC 5819), else by one STATUS each, pipelined. A
+// mailbox whose name is unfit, or stands for a folder another one stands for,
+// is skipped with a warning. Folders begins a run: UIDVALIDITYs are compared
+// from here on, and as many connections as configured are tried again.
+func (a *Account) Folders(ctx context.Context) ([]mail.RemoteFolder, error) {
+	c, err := a.acquire(ctx, "")
+	if err != nil {
+		return nil, err
+	}
+	defer a.release(c)
+	defer c.guard(ctx)()
+	a.hear(c)
+
+	namespace := a.askNamespace(c)
+	list, err := c.client.List("", "*", c.listOptions()).Collect()
+	if err != nil {
+		return nil, c.grade(ctx, err, mail.Fault{Scope: mail.ScopeAccount, Doing: "list folders"})
+	}
+	a.settleNames(namespace, list)
+	folders, unmarked := a.translate(list)
+	if err := c.status(unmarked); err != nil {
+		return nil, c.grade(ctx, err, mail.Fault{Scope: mail.ScopeAccount, Doing: "ask for the state of folders"})
+	}
+	a.hear(c)
+	return folders, nil
+}
+
+// markItems are the STATUS items that make a mail.Mark.
+func (c *conn) markItems() *imap.StatusOptions {
+	return &imap.StatusOptions{NumMessages: true, UIDNext: true, UIDValidity: true, HighestModSeq: c.condstore()}
+}
+
+// listOptions asks for as much in one LIST as the server can say (RFC 5258,
+// RFC 5819, RFC 6154).
+func (c *conn) listOptions() *imap.ListOptions {
+	var o imap.ListOptions
+	if c.has("LIST-EXTENDED") {
+		o.ReturnSubscribed = true
+		o.ReturnSpecialUse = c.has("SPECIAL-USE")
+	}
+	if c.has("LIST-STATUS") {
+		o.ReturnStatus = c.markItems()
+	}
+	return &o
+}
+
+// askNamespace sends NAMESPACE ahead of the LIST, to cost no round trip; nil
+// when the answer is known or the server has none.
+func (a *Account) askNamespace(c *conn) *imapclient.NamespaceCommand {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.names != nil || !c.has("NAMESPACE") {
+		return nil
+	}
+	return c.client.Namespace()
+}
+
+// settleNames learns how names are to be translated from NAMESPACE, or from the
+// delimiter LIST shows. A NAMESPACE that was refused counts as none.
+func (a *Account) settleNames(cmd *imapclient.NamespaceCommand, list []*imap.ListData) {
+	var n names
+	for _, box := range list {
+		if box.Delim != 0 {
+			n.delim = string(box.Delim)
+			break
+		}
+	}
+	if cmd != nil {
+		if data, err := cmd.Wait(); err == nil && len(data.Personal) > 0 {
+			n.prefix = data.Personal[0].Prefix
+			if d := data.Personal[0].Delim; d != 0 {
+				n.delim = string(d)
+			}
+		}
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.names == nil {
+		a.names = &n
+	}
+}
+
+// unmarked is a mailbox whose state LIST did not tell.
+type unmarked struct {
+	name   string
+	folder *mail.RemoteFolder
+}
+
+// translate turns LIST's answer into folders and remembers how the server wrote
+// their names.
+func (a *Account) translate(list []*imap.ListData) ([]mail.RemoteFolder, []unmarked) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.limit = a.cfg.Connections
+	a.learnt = make(map[mail.FolderName]string, len(list))
+	clear(a.validity)
+	folders := make([]mail.RemoteFolder, 0, len(list)) // never grown: unmarked points into it
+	var rest []unmarked
+	for _, box := range list {
+		folder, err := a.names.ours(box.Mailbox)
+		if err != nil {
+			a.addWarning(fmt.Sprintf("mailbox %q skipped: %v", box.Mailbox, err))
+			continue
+		}
+		if other, ok := a.learnt[folder]; ok {
+			if other != box.Mailbox {
+				a.addWarning(fmt.Sprintf("mailbox %q skipped: %q stands for folder %q already", box.Mailbox, other, folder))
+			}
+			continue
+		}
+		a.learnt[folder] = box.Mailbox
+		f := mail.RemoteFolder{
+			Name:       folder,
+			Selectable: !slices.Contains(box.Attrs, imap.MailboxAttrNoSelect) && !slices.Contains(box.Attrs, imap.MailboxAttrNonExistent),
+			Mark:       markOf(box.Status),
+			Subscribed: slices.Contains(box.Attrs, imap.MailboxAttrSubscribed),
+		}
+		for _, attr := range box.Attrs {
+			f.Attrs = append(f.Attrs, string(attr))
+		}
+		folders = append(folders, f)
+		if f.Selectable && f.Mark == nil {
+			rest = append(rest, unmarked{box.Mailbox, &folders[len(folders)-1]})
+		}
+	}
+	return folders, rest
+}
+
+// markOf reads a STATUS; nil where it does not tell everything.
+func markOf(s *imap.StatusData) *mail.Mark {
+	if s == nil || s.NumMessages == nil || s.UIDNext == 0 || s.UIDValidity == 0 {
+		return nil
+	}
+	return &mail.Mark{
+		UIDValidity:   s.UIDValidity,
+		UIDNext:       mail.UID(s.UIDNext),
+		Messages:      *s.NumMessages,
+		HighestModSeq: s.HighestModSeq,
+	}
+}
+
+// status asks for the marks that LIST did not bring. A mailbox the server does
+// not tell about stays without.
+func (c *conn) status(boxes []unmarked) error {
+	cmds := make([]*imapclient.StatusCommand, len(boxes))
+	for i, box := range boxes {
+		cmds[i] = c.client.Status(box.name, c.markItems())
+	}
+	for i, cmd := range cmds {
+		data, err := cmd.Wait()
+		switch {
+		case err == nil:
+			boxes[i].folder.Mark = markOf(data)
+		case !refused(err):
+			return err
+		}
+	}
+	return nil
+}
+
+// serverName tells what the server calls a folder: as its LIST wrote it, else
+// by the rules of its namespace.
+func (a *Account) serverName(ctx context.Context, c *conn, folder mail.FolderName) (string, error) {
+	fault := mail.Fault{Scope: mail.ScopeFolder, Folder: folder, Doing: "translate the folder's name"}
+	a.mu.Lock()
+	name, learnt := a.learnt[folder]
+	known := a.names != nil
+	a.mu.Unlock()
+	if learnt {
+		return name, nil
+	}
+	if !known {
+		namespace := a.askNamespace(c)
+		list, err := c.client.List("", "", nil).Collect() // tells the delimiter (RFC 3501 section 6.3.8)
+		if err != nil {
+			return "", c.grade(ctx, err, fault)
+		}
+		a.settleNames(namespace, list)
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	name, err := a.names.server(folder)
+	if err != nil {
+		fault.Err = err
+		fault.Hint = "rename the folder, or leave it out by the folders patterns"
+		return "", &fault
+	}
+	return name, nil
+}
+
+// Missing reports whether the server, asked for this mailbox by name, says that
+// it does not exist: STATUS with NO [NONEXISTENT] (RFC 5530), or a LIST of
+// exactly this name that ends with OK and shows nothing.
+func (a *Account) Missing(ctx context.Context, folder mail.FolderName) (bool, error) {
+	c, err := a.acquire(ctx, "")
+	if err != nil {
+		return false, err
+	}
+	defer a.release(c)
+	defer c.guard(ctx)()
+	fault := mail.Fault{Scope: mail.ScopeFolder, Folder: folder, Doing: "ask whether the folder exists"}
+	name, err := a.serverName(ctx, c, folder)
+	if err != nil {
+		return false, err
+	}
+	_, err = c.client.Status(name, &imap.StatusOptions{UIDValidity: true}).Wait()
+	switch {
+	case err == nil:
+		return false, nil
+	case hasCode(err, imap.ResponseCodeNonExistent):
+		return true, nil
+	case !refused(err) || temporary(err):
+		return false, c.grade(ctx, err, fault)
+	}
+	box, err := a.lookUp(c, name)
+	return err == nil && box == nil, c.grade(ctx, err, fault)
+}
+
+// lookUp lists one mailbox by its exact name, nil if there is none. What the
+// server lists instead, spelling the name its own way, counts as found.
+func (a *Account) lookUp(c *conn, name string) (*imap.ListData, error) {
+	a.hear(c)
+	list, err := c.client.List("", name, nil).Collect()
+	if err != nil {
+		return nil, err
+	}
+	for _, box := range list {
+		if strings.EqualFold(box.Mailbox, name) || !strings.ContainsAny(name, "*%") {
+			return box, nil
+		}
+	}
+	for _, n := range a.hear(c) {
+		if n.Kind == wire.NoticeDropped {
+			return nil, fmt.Errorf("the server's answer was not understood: %s %s", n.Name, n.Text)
+		}
+	}
+	return nil, nil
+}

@@ -1,0 +1,201 @@
+package remote
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/emersion/go-imap/v2"
+
+	"imapsync/mail"
+	"imapsync/remote/wire"
+)
+
+// Mailbox is a selected mailbox on a connection that is the caller's until
+// Close. Not for concurrent use.
+type Mailbox struct {
+	a        *Account
+	c        *conn
+	folder   mail.FolderName
+	readOnly bool
+	returned bool // the connection was given back
+}
+
+// Open selects a mailbox on a connection of its own, waiting for a free one if
+// need be. A connection that has it selected already is used as it is: Mark is
+// then older than now, which is safe, and Snapshot selects anew.
+//
+// A mailbox opened read-only (EXAMINE, RFC 3501 section 6.3.2) does not tell
+// which flags could be stored; its snapshot's Space is mail.FullSpace.
+func (a *Account) Open(ctx context.Context, folder mail.FolderName, readOnly bool) (*Mailbox, error) {
+	for {
+		c, err := a.acquire(ctx, folder)
+		if err != nil {
+			return nil, err
+		}
+		reused := !c.used.IsZero()
+		m := &Mailbox{a: a, c: c, folder: folder, readOnly: readOnly}
+		if c.box.folder == folder && (readOnly || !c.box.readOnly) {
+			c.box.fresh = false
+			return m, nil
+		}
+		if err = m.selectAgain(ctx); err == nil {
+			return m, nil
+		}
+		broken := !c.alive()
+		a.release(c)
+		if !broken || !reused || ctx.Err() != nil {
+			return nil, err
+		}
+	}
+}
+
+// Mark is what the SELECT said of the mailbox.
+func (m *Mailbox) Mark() mail.Mark { return m.c.box.mark }
+
+// Close gives the connection back, still selected. A second call does nothing.
+func (m *Mailbox) Close() {
+	if !m.returned {
+		m.returned = true
+		m.a.release(m.c)
+	}
+}
+
+// reopen puts a new connection in the place of one that broke or had to be cut.
+func (m *Mailbox) reopen(ctx context.Context) error {
+	m.c.kill(errClosed)
+	m.Close()
+	again, err := m.a.Open(ctx, m.folder, m.readOnly)
+	if err != nil {
+		return err
+	}
+	m.c, m.returned = again.c, false
+	return nil
+}
+
+// use begins an operation: the SELECT is no longer news, and the end of ctx cuts
+// the connection off until the returned function is called.
+func (m *Mailbox) use(ctx context.Context) (stop func()) {
+	m.c.box.fresh = false
+	return m.c.guard(ctx)
+}
+
+// fault begins the description of an error in this mailbox.
+func (m *Mailbox) fault(doing string) mail.Fault {
+	return mail.Fault{Scope: mail.ScopeFolder, Folder: m.folder, Doing: doing}
+}
+
+// selectAgain sends the SELECT or EXAMINE.
+func (m *Mailbox) selectAgain(ctx context.Context) error {
+	c, a := m.c, m.a
+	defer c.guard(ctx)()
+	name, err := a.serverName(ctx, c, m.folder)
+	if err != nil {
+		return err
+	}
+	a.hear(c)
+	c.box = selection{}
+	data, err := c.client.Select(name, &imap.SelectOptions{ReadOnly: m.readOnly, CondStore: c.condstore()}).Wait()
+	if err != nil {
+		return c.grade(ctx, err, m.fault("select"))
+	}
+	box := selection{
+		folder:   m.folder,
+		readOnly: m.readOnly,
+		fresh:    true,
+		mark: mail.Mark{
+			UIDValidity:   data.UIDValidity,
+			UIDNext:       mail.UID(data.UIDNext),
+			Messages:      data.NumMessages,
+			HighestModSeq: data.HighestModSeq,
+		},
+	}
+	box.space = spaceOf(data, a.hear(c), m.readOnly)
+	if err := a.checkValidity(m.folder, data.UIDValidity); err != nil {
+		f := m.fault("select")
+		f.Err = err
+		return &f
+	}
+	c.box = box
+	return nil
+}
+
+// spaceOf reads PERMANENTFLAGS (RFC 3501 section 7.1). A server that does not
+// send it stores every flag. With \*, which lets keywords be made, a system
+// flag counts as stored unless FLAGS lists it and PERMANENTFLAGS does not: some
+// servers list only the flags in use. A mailbox that a SELECT found read-only
+// stores none.
+func spaceOf(data *imap.SelectData, notices []wire.Notice, examined bool) mail.FlagSpace {
+	if examined {
+		return mail.FullSpace()
+	}
+	told := data.PermanentFlags != nil
+	for _, n := range notices {
+		switch {
+		case n.Kind != wire.NoticeStatus:
+		case n.Name == "READ-ONLY":
+			return mail.FlagSpace{ReadOnly: true}
+		case n.Name == "PERMANENTFLAGS": // an empty list is nil to imapclient
+			told = true
+		}
+	}
+	if !told {
+		return mail.FullSpace()
+	}
+	permanent := flagsOf(data.PermanentFlags)
+	space := mail.FlagSpace{System: permanent.System, AnyKeyword: slices.Contains(data.PermanentFlags, imap.FlagWildcard)}
+	if space.AnyKeyword {
+		passing := flagsOf(data.Flags).System &^ permanent.System
+		space.System = mail.AllSystem &^ (passing &^ mail.Forwarded) // $Forwarded is a keyword to the server
+	}
+	permanent.System = 0
+	space.Keywords = permanent
+	return space
+}
+
+// flagsOf translates flags; \Recent and \* are left out.
+func flagsOf(flags []imap.Flag) mail.Flags {
+	if len(flags) == 0 {
+		return mail.Flags{}
+	}
+	words := make([]string, len(flags))
+	for i, f := range flags {
+		words[i] = string(f)
+	}
+	return mail.NewFlags(0, words...)
+}
+
+// imapFlags translates the other way.
+func imapFlags(flags mail.Flags) []imap.Flag {
+	var list []imap.Flag
+	for _, name := range flags.IMAP() {
+		list = append(list, imap.Flag(name))
+	}
+	return list
+}
+
+// checkValidity remembers a mailbox's UIDVALIDITY and refuses one that is not
+// what it was earlier in the run: what was planned with the old UIDs would hit
+// other messages.
+func (a *Account) checkValidity(folder mail.FolderName, validity uint32) error {
+	if validity == 0 {
+		return errors.New("the server gives no UIDVALIDITY, so its messages cannot be told apart for certain")
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if before, ok := a.validity[folder]; ok && before != validity {
+		return fmt.Errorf("UIDVALIDITY changed from %d to %d during the run; the next run matches the messages anew", before, validity)
+	}
+	a.validity[folder] = validity
+	return nil
+}
+
+// hear collects what the server said that imapclient does not pass on.
+func (a *Account) hear(c *conn) []wire.Notice {
+	notices := c.wire.Notices()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.keepWarnings(notices)
+	return notices
+}
