@@ -76,9 +76,8 @@ func (m *Mailbox) transfer(ctx context.Context, uids []mail.UID, to mail.FolderN
 
 // inOrder reads COPYUID, whose two sets correspond in the order in which they
 // are written. imapclient sorts them, so the text of the response code is read,
-// which package wire keeps; only where that was too long to be kept whole is
-// the order taken to be ascending, as it is when messages are copied in the
-// order in which they were asked for. Sets of unequal length say nothing.
+// which package wire keeps; without it nothing is said, for a wrong guess would
+// give one message the flags of another.
 func inOrder(src, dst imap.NumSet, notices []wire.Notice) (from, to []mail.UID) {
 	from, to = ascending(src), ascending(dst)
 	if len(from) != len(to) {
@@ -94,7 +93,7 @@ func inOrder(src, dst imap.NumSet, notices []wire.Notice) (from, to []mail.UID) 
 			return a, b
 		}
 	}
-	return from, to
+	return nil, nil
 }
 
 func ascending(set imap.NumSet) (uids []mail.UID) {

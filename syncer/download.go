@@ -78,6 +78,7 @@ func (a *applier) downloadBatch(ctx context.Context, mb Mailbox, f *folder, ops 
 		if err = ar.take(d, body, err); err != nil {
 			return err
 		}
+		a.emit(Event{Kind: EventMoved, Folder: f.Name, Op: ar.op, Bytes: ar.content.Wire})
 		return a.interrupted()
 	})
 	failed, err := d.Commit(ctx)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"time"
 
 	"imapsync/mail"
 )
@@ -127,6 +128,9 @@ func (r *run) adoptDownload(ctx context.Context, in *mail.Intent, place mail.Fol
 	}
 	if err != nil {
 		return nil, err
+	}
+	if !in.Date.IsZero() && time.Unix(0, stamp.MTime).Unix() != in.Date.Unix() {
+		return nil, nil // written since it was delivered: what it is now, its content must tell
 	}
 	if row == nil {
 		row = &mail.Base{}

@@ -31,6 +31,7 @@ const (
 	EventStarted  EventKind = "started"  // the run began
 	EventNote     EventKind = "note"     // something worth a line: re-match, doubt, skipped folder; Text
 	EventObserved EventKind = "observed" // both sides are known; Total operations are planned, Bytes to transfer
+	EventMoved    EventKind = "moved"    // Bytes of Op's message went over the wire; to be recorded
 	EventDone     EventKind = "done"     // Op was carried out and recorded
 	EventFailed   EventKind = "failed"   // Op, or what Text says, failed with Err
 	EventConflict EventKind = "conflict" // both sides had changed; Op says how it was settled

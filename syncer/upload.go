@@ -61,6 +61,9 @@ func (a *applier) uploadBatch(ctx context.Context, mb Mailbox, f *folder, ops []
 	}
 	appendErr := mb.Append(ctx, out, func(i int, uid mail.UID, err error) {
 		deps[i].uid, deps[i].err, deps[i].over = uid, err, true
+		if err == nil {
+			a.emit(Event{Kind: EventMoved, Folder: f.Name, Op: ops[i], Bytes: opBytes(ops[i])})
+		}
 	})
 	if err := a.recordUploads(ctx, mb, f, deps); err != nil {
 		return err

@@ -62,6 +62,7 @@ func TestProgress(t *testing.T) {
 	o.setProgress(container)
 	b.event(syncer.Event{Kind: syncer.EventObserved, Total: 2, Bytes: 4096})
 	now = now.Add(2 * time.Second)
+	b.event(syncer.Event{Kind: syncer.EventMoved, Folder: "INBOX", Op: &plan.Op{}, Bytes: 2048})
 	b.event(syncer.Event{Kind: syncer.EventDone, Folder: "INBOX", Op: &plan.Op{}, Bytes: 2048})
 	if got := b.bar.Current(); got != 1 {
 		t.Errorf("bar at %d, want 1", got)

@@ -111,12 +111,14 @@ func (b *bar) event(e syncer.Event) {
 		b.bytes.Store(e.Bytes)
 		b.bar.SetTotal(int64(e.Total), false)
 		b.begun.Store(b.now().UnixNano())
+	case syncer.EventMoved:
+		b.folder.Store(plain(string(e.Folder)))
+		b.moved.Add(e.Bytes)
 	case syncer.EventDone, syncer.EventFailed:
 		if e.Folder != "" {
 			b.folder.Store(plain(string(e.Folder)))
 		}
 		if e.Op != nil {
-			b.moved.Add(e.Bytes)
 			b.bar.Increment()
 		}
 	}

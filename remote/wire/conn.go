@@ -201,7 +201,11 @@ func (c *Conn) Stats() Stats {
 }
 
 func (c *Conn) notice(n Notice) {
-	n.Text, n.Human = c.shortText(n.Text), c.shortText(n.Human)
+	limit := maxText
+	if n.Name == "COPYUID" {
+		limit = maxSets
+	}
+	n.Text, n.Human = c.cutText(n.Text, limit), c.shortText(n.Human)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.notices) >= maxNotices {

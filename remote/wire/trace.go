@@ -47,14 +47,20 @@ func (c *Conn) scrub(s string) string {
 	return s
 }
 
-// maxText bounds the human-readable text that is kept.
-const maxText = 1 << 10
+// maxText bounds the human-readable text that is kept, maxSets the sets of a
+// COPYUID, whose order is lost when they are cut: those of a command of 8 KB fit.
+const (
+	maxText = 1 << 10
+	maxSets = 64 << 10
+)
 
 // shortText is a text fit for a Notice or an error.
-func (c *Conn) shortText(s string) string {
+func (c *Conn) shortText(s string) string { return c.cutText(s, maxText) }
+
+func (c *Conn) cutText(s string, limit int) string {
 	s = c.scrub(printable(s))
-	if len(s) > maxText {
-		cut := maxText
+	if len(s) > limit {
+		cut := limit
 		for cut > 0 && !utf8.RuneStart(s[cut]) {
 			cut--
 		}
