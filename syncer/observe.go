@@ -24,6 +24,10 @@ func (r *run) observe(ctx context.Context) error {
 	g.SetLimit(r.opt.Lanes)
 	for _, name := range names {
 		f := r.folders[name]
+		if r.unsettled[name] {
+			f.failed = true
+			continue
+		}
 		g.Go(func() error {
 			err := r.observeFolder(gctx, f)
 			if accountScope(err) || gctx.Err() != nil {

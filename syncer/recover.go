@@ -148,7 +148,8 @@ func (r *run) recoverUploads(ctx context.Context, byFolder map[mail.FolderName][
 		if accountScope(err) || ctx.Err() != nil {
 			return err
 		}
-		if err != nil { // kept: they are settled when the folder can be opened
+		if err != nil { // kept, and the folder left alone: uploading again could double them
+			r.unsettled[name] = true
 			r.fail(name, nil, err)
 		}
 	}
@@ -230,6 +231,10 @@ func findCopies(ctx context.Context, mb Mailbox, rows []*mail.Base, intents []*m
 	s, err := mb.Snapshot(ctx, mail.Known{}, true)
 	if err != nil {
 		return nil, err
+	}
+	if s.Doubt != "" {
+		return nil, &mail.Fault{Scope: mail.ScopeFolder, Class: mail.ClassTemporary, Folder: s.Folder, Doing: "look for copies of an interrupted run",
+			Err: errors.New("the server may not show all messages: " + s.Doubt), Hint: "the next run looks again"}
 	}
 	first := intents[0].UIDNext
 	headers := map[mail.Digest]bool{}

@@ -43,6 +43,7 @@ type run struct {
 	hadMarker bool          // the Maildir says so already
 	folders   map[mail.FolderName]*folder
 	skipped   map[mail.FolderName]*mail.FolderRecord // unchanged, not looked into
+	unsettled map[mail.FolderName]bool               // with copies of an earlier run that may or may not exist
 
 	completed map[*plan.Op]bool              // carried out and recorded
 	concerns  map[*plan.Op][]mail.FolderName // the folders that are not settled before it is
@@ -82,7 +83,7 @@ func Run(ctx context.Context, acc Account, opt Options, events func(Event)) (*Re
 	}
 	r := &run{Account: acc, opt: opt, events: events,
 		report:    &Report{Account: acc.Name, Counts: map[plan.Kind]int{}, Started: acc.Now()},
-		completed: map[*plan.Op]bool{}, concerns: map[*plan.Op][]mail.FolderName{},
+		unsettled: map[mail.FolderName]bool{}, completed: map[*plan.Op]bool{}, concerns: map[*plan.Op][]mail.FolderName{},
 		folders: map[mail.FolderName]*folder{}, skipped: map[mail.FolderName]*mail.FolderRecord{}}
 	r.emit(Event{Kind: EventStarted})
 	err := r.sync(ctx)

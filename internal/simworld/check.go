@@ -63,8 +63,8 @@ func (w *World) checkRow(row *mail.Base) error {
 // one: equal folders, each message on both with equal flags, and a row for each.
 func (w *World) CheckSettled() error {
 	local, remote := w.List(Local), w.List(Remote)
-	if !sameEntries(local, remote) {
-		return fmt.Errorf("the sides differ:\n local  %s\n remote %s", entriesText(local), entriesText(remote))
+	if !SameEntries(local, remote) {
+		return fmt.Errorf("the sides differ:\n local  %s\n remote %s", EntriesText(local), EntriesText(remote))
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()

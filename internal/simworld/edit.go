@@ -104,6 +104,9 @@ func (d *Disk) edit(e Edit) error {
 	}
 	switch e.Verb {
 	case Remove:
+		if len(d.folders) == 1 {
+			return fmt.Errorf("a Maildir without any folder looks unmounted, and is held")
+		}
 		delete(d.folders, e.Folder)
 		return nil
 	case Rename:
@@ -237,5 +240,5 @@ func (w *World) List(side Side) []Entry {
 			}
 		}
 	}
-	return tidy(list)
+	return Tidy(list)
 }

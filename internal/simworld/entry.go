@@ -140,7 +140,8 @@ func shorten(ps []phrase) []string {
 	return out
 }
 
-func entriesText(list []Entry) string {
+// EntriesText writes a listing as scenarios do.
+func EntriesText(list []Entry) string {
 	ps := make([]phrase, len(list))
 	for i, e := range list {
 		s := e.String()
@@ -166,9 +167,10 @@ func parseEntries(s string) ([]Entry, error) {
 	return list, nil
 }
 
-// tidy sorts and leaves out folders that an entry with a name implies, and
-// INBOX, which is always there.
-func tidy(list []Entry) []Entry {
+// Tidy returns a listing in the order of folders, names and flags, without the
+// folders that an entry with a name implies, and without INBOX, which is always
+// there.
+func Tidy(list []Entry) []Entry {
 	full := map[mail.FolderName]bool{mail.Inbox: true}
 	for _, e := range list {
 		if e.Name != "" {
@@ -203,9 +205,9 @@ func entryLess(a, b Entry) bool {
 	return a.String() < b.String()
 }
 
-// sameEntries compares listings; whether a file lies in new/ does not matter,
-// nor the spelling of keywords.
-func sameEntries(a, b []Entry) bool {
+// SameEntries compares two tidy listings; whether a file lies in new/ does not
+// matter, nor the spelling of keywords.
+func SameEntries(a, b []Entry) bool {
 	if len(a) != len(b) {
 		return false
 	}
@@ -217,5 +219,5 @@ func normal(list []Entry) string {
 	for i := range list {
 		list[i].New = false
 	}
-	return strings.ToLower(entriesText(tidy(list)))
+	return strings.ToLower(EntriesText(Tidy(list)))
 }

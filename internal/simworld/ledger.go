@@ -131,11 +131,11 @@ func (a *account) check(now []Entry, unsure bool) error {
 	case !a.removed && len(now) < least:
 		return fmt.Errorf("lost: %d made and none deleted, %d there", least, len(now))
 	case !a.unsure && len(now) > most:
-		return fmt.Errorf("doubled: %d made, %d there: %s", most, len(now), entriesText(now))
+		return fmt.Errorf("doubled: %d made, %d there: %s", most, len(now), EntriesText(now))
 	case unsure:
 		return nil
-	case len(a.events) == 0 && entriesText(now) != entriesText(a.settled):
-		return fmt.Errorf("nobody touched it, yet %s became %s", entriesText(a.settled), entriesText(now))
+	case len(a.events) == 0 && EntriesText(now) != EntriesText(a.settled):
+		return fmt.Errorf("nobody touched it, yet %s became %s", EntriesText(a.settled), EntriesText(now))
 	case len(a.settled) == 1:
 		return a.checkOne(now)
 	}
@@ -157,15 +157,15 @@ func (a *account) checkOne(now []Entry) error {
 	switch last.edit.Verb {
 	case Delete:
 		if len(now) != 0 {
-			return fmt.Errorf("deleted by %s alone, yet there: %s", last.side, entriesText(now))
+			return fmt.Errorf("deleted by %s alone, yet there: %s", last.side, EntriesText(now))
 		}
 	case Change:
 		if len(now) != 1 || !now[0].Flags.Equal(last.result) {
-			return fmt.Errorf("%s alone made its flags %s, yet they are %s", last.side, last.result, entriesText(now))
+			return fmt.Errorf("%s alone made its flags %s, yet they are %s", last.side, last.result, EntriesText(now))
 		}
 	case Move:
 		if len(now) != 1 || now[0].Folder != last.edit.To {
-			return fmt.Errorf("%s alone moved it to %s, yet it is at %s", last.side, last.edit.To, entriesText(now))
+			return fmt.Errorf("%s alone moved it to %s, yet it is at %s", last.side, last.edit.To, EntriesText(now))
 		}
 	}
 	return nil

@@ -139,10 +139,10 @@ func flagPhrases(op *plan.Op, in string) map[Side]phrase {
 	return out
 }
 
-// normalPlan is a plan for comparing with a mirrored one: without its order,
-// which follows keys and UIDs, the spelling of keywords, and the INBOX that only
-// a Maildir can lack.
-func normalPlan(phrases []string) string {
+// NormalPlan is a plan for comparing with that of a mirrored or a real world:
+// without its order, which follows keys and UIDs, the spelling of keywords, and
+// the INBOX that only a Maildir can lack.
+func NormalPlan(phrases []string) string {
 	var kept []string
 	for _, p := range phrases {
 		if p != "create INBOX/" {

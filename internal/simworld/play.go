@@ -108,7 +108,7 @@ func (p *playing) start() error {
 	if _, err := p.run(Options{}); err != nil {
 		return err
 	}
-	want := tidy(p.s.Start)
+	want := Tidy(p.s.Start)
 	return errors.Join(p.compare(Local, want), p.compare(Remote, want), p.idle(Options{}))
 }
 
@@ -244,8 +244,8 @@ func (p *playing) idle(o Options) error {
 }
 
 func (p *playing) compare(side Side, want []Entry) error {
-	if got := p.w.List(side); !sameEntries(got, want) {
-		return fmt.Errorf("after, %s:\n got  %s\n want %s", side, entriesText(got), entriesText(want))
+	if got := p.w.List(side); !SameEntries(got, want) {
+		return fmt.Errorf("after, %s:\n got  %s\n want %s", side, EntriesText(got), EntriesText(want))
 	}
 	return nil
 }
@@ -254,7 +254,7 @@ func (p *playing) comparePlan(want, got map[Side][]string) error {
 	for _, side := range []Side{Local, Remote, State} {
 		w, g := strings.Join(want[side], ", "), strings.Join(got[side], ", ")
 		if p.v.Mirrored {
-			w, g = normalPlan(want[side]), normalPlan(got[side])
+			w, g = NormalPlan(want[side]), NormalPlan(got[side])
 		}
 		if w != g {
 			return fmt.Errorf("plan, %s:\n got  %s\n want %s", side, g, w)

@@ -129,7 +129,7 @@ func (p *parser) roundLine(r *Round, word, rest string) error {
 		list, err := parseEntries(rest)
 		for _, s := range []Side{Local, Remote} {
 			if side == "" || side == s {
-				r.After[s] = tidy(append(r.After[s], list...))
+				r.After[s] = Tidy(append(r.After[s], list...))
 			}
 		}
 		return err
@@ -297,7 +297,7 @@ func (s *Scenario) String() string {
 		line("oneway", "")
 	}
 	if len(s.Start) > 0 {
-		line("start", entriesText(s.Start))
+		line("start", EntriesText(s.Start))
 	}
 	for i, r := range s.Rounds {
 		if i > 0 {
@@ -342,12 +342,12 @@ func (r Round) write(line func(words, text string)) {
 	if !planned {
 		line("plan", "nothing")
 	}
-	if sameEntries(r.After[Local], r.After[Remote]) {
-		line("after", entriesText(r.After[Local]))
+	if SameEntries(r.After[Local], r.After[Remote]) {
+		line("after", EntriesText(r.After[Local]))
 		return
 	}
-	line("after local", entriesText(r.After[Local]))
-	line("after remote", entriesText(r.After[Remote]))
+	line("after local", EntriesText(r.After[Local]))
+	line("after remote", EntriesText(r.After[Remote]))
 }
 
 // String is the form of an options line.

@@ -66,7 +66,7 @@ func keyOf(t *testing.T, w *World, folder mail.FolderName, name string) mail.Key
 
 func wantSide(t *testing.T, w *World, side Side, want string) {
 	t.Helper()
-	if got := entriesText(w.List(side)); got != want {
+	if got := EntriesText(w.List(side)); got != want {
 		t.Errorf("%s is %q, want %q", side, got, want)
 	}
 }
@@ -187,7 +187,7 @@ func TestCrashTakesOnlyWhatWasNotSynced(t *testing.T) {
 		if _, err := w.Server.Folders(ctx); err != error(ErrCrash) {
 			t.Error("a dead process still talks to the server:", err)
 		}
-		undone[entriesText(w.List(Local))] = true
+		undone[EntriesText(w.List(Local))] = true
 	}
 	for _, want := range []string{"A=S B=S", "A=S B= C=", "A=S B=S C=", "A=S B="} {
 		if !undone[want] {

@@ -1,0 +1,43 @@
+# What can be done here; every target works in a fresh clone.
+
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+VERSION     := $(shell git describe --tags --always --dirty 2>/dev/null || echo development)
+FUZZTIME    := 20s
+
+.PHONY: build demo test lint golden fuzz bench clean
+
+# One static binary, without a C library.
+build:
+	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o imapsync ./cmd/imapsync
+
+# The whole thing against an embedded server: no account, no network.
+demo: build
+	./imapsync demo
+
+# Everything this machine can test. What it cannot is named at the end, and is
+# a failure where CI=true or IMAPSYNC_REQUIRE=1.
+test: lint
+	scripts/test-packages dovecot-imapd notmuch mutt
+	go run ./internal/testsummary -race -timeout 9m ./...
+
+lint:
+	@files=$$(gofmt -l .); if [ -n "$$files" ]; then echo "not formatted by gofmt:" >&2; echo "$$files" >&2; exit 1; fi
+	go vet ./...
+	go run $(STATICCHECK) ./...
+
+# Rewrites the golden files. Commit only differences you understand.
+golden:
+	go test $$(grep -rl --include='*_test.go' 'flag.Bool("update"' . | xargs -n1 dirname | sort -u) -update
+
+# Every fuzz target for a short while; FUZZTIME=10m for a longer one.
+fuzz:
+	scripts/fuzz $(FUZZTIME)
+
+# imapsync and mbsync in turn on the same server, as ratios. BENCH="-messages
+# 20000" passes options.
+bench: build
+	scripts/test-packages dovecot-imapd isync
+	go run ./internal/bench -imapsync ./imapsync $(BENCH)
+
+clean:
+	rm -f imapsync

@@ -1,0 +1,92 @@
+package proxy
+
+import (
+	"bufio"
+	"io"
+	"net"
+	"slices"
+	"testing"
+)
+
+func TestCommandReader(t *testing.T) {
+	const sent = "a1 LOGIN anna secret\r\n" +
+		"a2 select INBOX\r\n" +
+		"a3 AUTHENTICATE PLAIN\r\nAGFubmEAc2VjcmV0\r\n" +
+		"a4 APPEND INBOX (\\Seen) {12}\r\na9 STORE 1\r\n (\\Seen) {3+}\r\na\r\n\r\n" +
+		"a5 UID STORE 1:* +FLAGS (\\Seen)\r\n" +
+		"a6 IDLE\r\nDONE\r\n"
+	want := []string{"LOGIN", "select INBOX", "AUTHENTICATE", "APPEND INBOX (\\Seen) {} (\\Seen) {}", "UID STORE 1:* +FLAGS (\\Seen)", "IDLE"}
+	// However the bytes are cut.
+	for size := 1; size <= len(sent); size++ {
+		var got []string
+		r := commandReader{record: func(c string) { got = append(got, c) }}
+		for piece := range slices.Chunk([]byte(sent), size) {
+			r.feed(piece)
+		}
+		if !slices.Equal(got, want) {
+			t.Fatalf("in pieces of %d: %q", size, got)
+		}
+	}
+	if got := Changing(want); len(got) != 2 || Verb(got[0]) != "APPEND" || Verb(got[1]) != "UID STORE" {
+		t.Errorf("changing: %q", got)
+	}
+}
+
+// echo answers each line with itself.
+func echo(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer c.Close()
+				_, _ = io.Copy(c, c)
+			}()
+		}
+	}()
+	return l.Addr().String()
+}
+
+func TestPassOnAndCut(t *testing.T) {
+	p, err := New(echo(t), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	conn, err := net.Dial("tcp", p.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	lines := bufio.NewReader(conn)
+	say := func(line string) (string, error) {
+		if _, err := io.WriteString(conn, line); err != nil {
+			return "", err
+		}
+		return lines.ReadString('\n')
+	}
+	if got, err := say("a NOOP\r\n"); err != nil || got != "a NOOP\r\n" {
+		t.Fatalf("%q, %v", got, err)
+	}
+	if in, out := p.Bytes(); in != 8 || out != 8 {
+		t.Errorf("counted %d in, %d out", in, out)
+	}
+	if got := p.Commands(); !slices.Equal(got, []string{"NOOP"}) {
+		t.Errorf("commands %q", got)
+	}
+	p.AfterSent(10, p.Cut)
+	if _, err := say("b NOOP\r\n"); err != nil {
+		t.Fatalf("cut too early: %v", err)
+	}
+	if got, err := say("c NOOP\r\n"); err == nil {
+		t.Fatalf("not cut: %q", got)
+	}
+}

@@ -1,0 +1,247 @@
+package realworld
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"imapsync/internal/dovecot"
+	"imapsync/internal/simworld"
+	"imapsync/mail"
+	"imapsync/maildir"
+)
+
+const scenarioDir = "../../testdata/scenarios"
+
+// leftOut are the scenarios that cannot be played here, and why.
+var leftOut = map[string]string{
+	"permanent-flags": "Dovecot stores every flag and keyword: its PERMANENTFLAGS cannot be narrowed",
+	"read-only":       "what this server lets a user select he may change",
+	"unproven":        "Dovecot's listings add up; a partial view cannot be had from it",
+}
+
+// variant is how the scenarios are played.
+type variant struct {
+	name    string
+	without []string // extensions taken away
+	begin   simworld.Side
+	layout  maildir.Layout
+	only    []string // scenarios; nil is all
+}
+
+// extensions are those a run makes use of.
+var extensions = []string{"CONDSTORE", "ESEARCH", "UIDPLUS", "MOVE", "LIST-STATUS", "LITERAL+"}
+
+// variants are the ways each scenario is played: what the server offers, and
+// how its start comes about: with mail on both sides that a run pairs, or on
+// one side, from where a run copies it.
+func variants() []variant {
+	list := []variant{
+		{name: "all"},
+		{name: "none", without: append([]string{"QRESYNC", "MULTIAPPEND", "UNSELECT", "LIST-EXTENDED"}, extensions...), begin: simworld.Remote},
+	}
+	for i, e := range extensions {
+		v := variant{name: "no-" + e, without: []string{e}}
+		switch {
+		case e == "CONDSTORE":
+			v.without = append(v.without, "QRESYNC") // which implies it (RFC 7162 section 3.2)
+		case i%3 == 1:
+			v.begin = simworld.Local
+		case i%3 == 2:
+			v.begin = simworld.Remote
+		}
+		list = append(list, v)
+	}
+	some := []string{"first-run", "folder-created", "folder-deleted-kept", "folder-deleted-local", "folder-deleted-remote",
+		"folder-renamed-local", "folder-renamed-remote", "keywords", "many-changes", "marker-missing", "moved-to-new-folder", "uidvalidity"}
+	for _, l := range []maildir.Layout{maildir.MaildirPP, maildir.Flat} {
+		list = append(list, variant{name: string(l), layout: l, only: some})
+	}
+	return list
+}
+
+// Each scenario ends as it says on the real thing, whatever the server offers
+// and however the Maildir is laid out, and the run after each round is idle.
+func TestScenarios(t *testing.T) {
+	server := dovecot.Start(t, dovecot.WithExtra(reuse))
+	files, err := filepath.Glob(filepath.Join(scenarioDir, "*.txt"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no scenarios in %s: %v", scenarioDir, err)
+	}
+	names := map[string]*simworld.Scenario{}
+	for _, path := range files {
+		name := strings.TrimSuffix(filepath.Base(path), ".txt")
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if names[name], err = simworld.Parse(path, string(text)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name := range leftOut {
+		if names[name] == nil {
+			t.Errorf("leftOut names %s, which is not there", name)
+		}
+	}
+	for _, v := range variants() {
+		for name, s := range names {
+			if leftOut[name] != "" || v.only != nil && !slices.Contains(v.only, name) {
+				continue
+			}
+			t.Run(name+"/"+v.name, func(t *testing.T) {
+				t.Parallel()
+				p := &player{newWorld(t, server, name+"."+v.name, v.layout, v.without), v}
+				if err := p.play(s); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+	}
+}
+
+// reuse has the server's processes serve many connections, one after another.
+const reuse = `
+service imap {
+  service_count = 100
+}`
+
+// player plays a scenario on a world.
+type player struct {
+	*world
+	v variant
+}
+
+func (p *player) play(s *simworld.Scenario) error {
+	if err := p.start(s.Start); err != nil {
+		return fmt.Errorf("start: %w\n%s", err, p.last)
+	}
+	for i, r := range s.Rounds {
+		if err := p.round(r); err != nil {
+			return fmt.Errorf("round %d: %w", i+1, err)
+		}
+	}
+	return nil
+}
+
+// start has a run agree on what the scenario begins with.
+func (p *player) start(entries []simworld.Entry) error {
+	if len(entries) == 0 {
+		return nil
+	}
+	for _, e := range entries {
+		edit := simworld.Edit{Verb: simworld.Add, Folder: e.Folder, Name: e.Name, Flags: e.Flags, New: e.New}
+		if e.Name == "" {
+			edit = simworld.Edit{Verb: simworld.Create, Folder: e.Folder}
+		}
+		for _, side := range []simworld.Side{simworld.Local, simworld.Remote} {
+			if p.v.begin == "" || p.v.begin == side {
+				p.edit(side, edit)
+			}
+		}
+	}
+	if out := p.run(simworld.Options{}); out.err != nil {
+		return out.err
+	}
+	want := simworld.Tidy(entries)
+	return p.quiet(simworld.Options{}, map[simworld.Side][]simworld.Entry{simworld.Local: want, simworld.Remote: want})
+}
+
+func (p *player) round(r simworld.Round) error {
+	for _, side := range []simworld.Side{simworld.State, simworld.Local, simworld.Remote} {
+		for _, e := range r.Edits[side] {
+			p.edit(side, e)
+		}
+	}
+	names := p.learn()
+	out := p.run(r.Options)
+	err := p.failed(r, out.err)
+	if out.report != nil && p.comparable() {
+		err = errors.Join(err, comparePlan(r.Plan, simworld.Phrases(out.report.Plan, names)))
+	}
+	if p.blindMoves() && r.Fails == "" {
+		err = errors.Join(err, p.run(r.Options).err)
+	}
+	if err = errors.Join(err, p.quiet(r.Options, r.After)); err != nil {
+		return fmt.Errorf("%w\n%s%s", err, out, p.last)
+	}
+	return nil
+}
+
+// failed tells whether the run failed otherwise than the round says.
+func (p *player) failed(r simworld.Round, err error) error {
+	switch {
+	case r.Fails == "" && err != nil:
+		return fmt.Errorf("the run failed: %w", err)
+	case r.Fails != "" && (err == nil || !strings.Contains(err.Error(), r.Fails)):
+		return fmt.Errorf("the run should fail with %q, not with %v", r.Fails, err)
+	}
+	return nil
+}
+
+// comparable tells whether the plan is to be the scenario's: without MOVE a
+// message that was moved is copied and deleted.
+func (p *player) comparable() bool { return !slices.Contains(p.without, "MOVE") }
+
+// blindMoves tells whether one more run may be needed: a server without UIDPLUS
+// does not tell the UIDs that moved messages have in their new place, so the
+// next run looks for them there.
+func (p *player) blindMoves() bool {
+	return slices.Contains(p.without, "UIDPLUS") && !slices.Contains(p.without, "MOVE")
+}
+
+// quiet checks what both sides hold, the state, and that another run is idle.
+func (p *player) quiet(o simworld.Options, want map[simworld.Side][]simworld.Entry) error {
+	local := p.reader.list()
+	remote, found := p.client.look()
+	errs := []error{compare(simworld.Local, local, want[simworld.Local]), compare(simworld.Remote, remote, want[simworld.Remote])}
+	equal := simworld.SameEntries(want[simworld.Local], want[simworld.Remote])
+	errs = append(errs, p.settled(p.last, found, equal), p.idle(o))
+	return errors.Join(append(errs, p.settled(p.last, found, equal))...)
+}
+
+func compare(side simworld.Side, got, want []simworld.Entry) error {
+	if !simworld.SameEntries(got, want) {
+		return fmt.Errorf("after, %s:\n got  %s\n want %s", side, simworld.EntriesText(got), simworld.EntriesText(want))
+	}
+	return nil
+}
+
+// comparePlan compares plans but for their order, which follows keys and UIDs.
+func comparePlan(want, got map[simworld.Side][]string) error {
+	for _, side := range []simworld.Side{simworld.Local, simworld.Remote, simworld.State} {
+		w, g := simworld.NormalPlan(writtenOut(want[side])), simworld.NormalPlan(writtenOut(got[side]))
+		if w != g {
+			return fmt.Errorf("plan, %s:\n got  %s\n want %s", side, g, w)
+		}
+	}
+	return nil
+}
+
+var span = regexp.MustCompile(`^(.*?)(\d+)\.\.[A-Za-z]+(\d+)(.*)$`)
+
+// writtenOut writes "delete M1..M3" as three phrases.
+func writtenOut(phrases []string) []string {
+	var out []string
+	for _, p := range phrases {
+		m := span.FindStringSubmatch(p)
+		if m == nil {
+			out = append(out, p)
+			continue
+		}
+		from, _ := strconv.Atoi(m[2])
+		to, _ := strconv.Atoi(m[3])
+		for n := from; n <= to; n++ {
+			out = append(out, m[1]+strconv.Itoa(n)+m[4])
+		}
+	}
+	return out
+}
+
+var _ = mail.Inbox
