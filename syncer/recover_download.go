@@ -1,0 +1,227 @@
+package syncer
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"time"
+
+	"imapsync/mail"
+)
+
+// found is a delivered file as recovery found it, under the key it has now: a
+// mail reader may have moved it since.
+type found struct {
+	key     mail.Key
+	content mail.Content
+	stamp   mail.FileStamp
+}
+
+// recoverDownloads looks for files by the keys the intents chose, wherever they
+// were moved since, and by their content where a mail reader moved them under
+// another name.
+func (r *run) recoverDownloads(ctx context.Context, byFolder map[mail.FolderName][]*mail.Intent) error {
+	if len(byFolder) == 0 {
+		return nil
+	}
+	scans, err := r.scanAll(ctx)
+	if err != nil {
+		return err
+	}
+	strays, err := r.findStrays(ctx, byFolder, scans)
+	if err != nil {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(byFolder)) {
+		intents := byFolder[name]
+		files, err := r.findFiles(ctx, intents, scans)
+		if err != nil {
+			return err
+		}
+		if err := r.findRenamed(ctx, name, intents, files, strays); err != nil {
+			if accountScope(err) || ctx.Err() != nil {
+				return err
+			}
+			r.unsettled[name] = true
+			r.fail(name, nil, err)
+			continue
+		}
+		if err := r.adoptDownloads(ctx, name, intents, files); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *run) scanAll(ctx context.Context) ([]mail.LocalSnapshot, error) {
+	folders, err := r.Local.Folders(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var scans []mail.LocalSnapshot
+	for _, f := range folders {
+		s, err := r.Local.Scan(ctx, f.Name, true)
+		if err != nil {
+			return nil, err
+		}
+		scans = append(scans, s)
+	}
+	return scans, nil
+}
+
+// findFiles finds those that still have their key.
+func (r *run) findFiles(ctx context.Context, intents []*mail.Intent, scans []mail.LocalSnapshot) (map[*mail.Intent]*found, error) {
+	files := map[*mail.Intent]*found{}
+	for _, in := range intents {
+		for _, s := range scans {
+			if _, ok := s.Messages[in.Key]; !ok {
+				continue
+			}
+			f, err := r.readFound(ctx, s.Folder, in.Key)
+			if err != nil {
+				return nil, err
+			}
+			files[in] = f
+			break
+		}
+	}
+	return files, nil
+}
+
+// readFound reads a file; nil when it is gone.
+func (r *run) readFound(ctx context.Context, folder mail.FolderName, key mail.Key) (*found, error) {
+	content, stamp, _, err := r.Local.Read(ctx, folder, key)
+	if errors.Is(err, mail.ErrChanged) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &found{key, content, stamp}, nil
+}
+
+// findRenamed finds those that a mail reader has given another key: files of no
+// row that have the time of the message and its content. The time keeps all
+// other files from being read. What it finds it takes from strays.
+func (r *run) findRenamed(ctx context.Context, name mail.FolderName, intents []*mail.Intent, files map[*mail.Intent]*found, strays map[*found]bool) error {
+	lost := map[int64][]*mail.Intent{}
+	headers := map[mail.Digest]bool{}
+	for _, in := range intents {
+		if files[in] == nil && !in.Date.IsZero() {
+			lost[in.Date.Unix()] = append(lost[in.Date.Unix()], in)
+		}
+	}
+	var asked []*mail.Intent
+	for f := range strays {
+		headers[f.content.Header] = true
+		asked = append(asked, lost[mtime(f.stamp)]...)
+	}
+	if len(asked) == 0 {
+		return nil
+	}
+	mb, err := r.Remote.Open(ctx, name, false)
+	if err != nil {
+		return err
+	}
+	defer mb.Close()
+	var uids []mail.UID
+	for _, in := range asked {
+		if in.UIDValidity == mb.Mark().UIDValidity {
+			uids = append(uids, in.UID)
+		}
+	}
+	slices.Sort(uids)
+	contents, err := wholeContents(ctx, mb, slices.Compact(uids), headers)
+	if err != nil {
+		return err
+	}
+	for _, in := range intents {
+		for f := range strays {
+			c, ok := contents[in.UID]
+			if ok && files[in] == nil && mtime(f.stamp) == in.Date.Unix() && c.SameMessage(f.content) {
+				files[in] = f
+				delete(strays, f)
+			}
+		}
+	}
+	return nil
+}
+
+func mtime(s mail.FileStamp) int64 { return time.Unix(0, s.MTime).Unix() }
+
+// findStrays reads the files of no row and no intent that could be deliveries
+// by their time.
+func (r *run) findStrays(ctx context.Context, byFolder map[mail.FolderName][]*mail.Intent, scans []mail.LocalSnapshot) (map[*found]bool, error) {
+	times, claimed := map[int64]bool{}, map[mail.Key]bool{}
+	for _, intents := range byFolder {
+		for _, in := range intents {
+			times[in.Date.Unix()], claimed[in.Key] = true, true
+		}
+	}
+	records, err := r.State.Folders(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, rec := range records {
+		rows, err := r.State.Rows(ctx, rec.Folder)
+		if err != nil {
+			return nil, err
+		}
+		for _, row := range rows {
+			claimed[row.Key] = true
+		}
+	}
+	strays := map[*found]bool{}
+	for _, s := range scans {
+		for _, key := range slices.Sorted(maps.Keys(s.Messages)) {
+			l := s.Messages[key]
+			if claimed[key] || l.Stamp == nil || !times[mtime(*l.Stamp)] {
+				continue
+			}
+			f, err := r.readFound(ctx, s.Folder, key)
+			if err != nil {
+				return nil, err
+			}
+			if f != nil {
+				strays[f] = true
+			}
+		}
+	}
+	return strays, nil
+}
+
+// adoptDownloads makes rows of the files that were delivered, and cleans up
+// after those that were not.
+func (r *run) adoptDownloads(ctx context.Context, name mail.FolderName, intents []*mail.Intent, files map[*mail.Intent]*found) error {
+	rows, err := r.State.Rows(ctx, name)
+	if err != nil {
+		return err
+	}
+	byUID := map[mail.UID]*mail.Base{}
+	for _, row := range rows {
+		byUID[row.UID] = row
+	}
+	b := mail.Batch{SettleIntents: intents}
+	for _, in := range intents {
+		f := files[in]
+		if f == nil {
+			if err := r.Local.CleanTmp(ctx, in.Folder, in.Key); err != nil {
+				return err
+			}
+			continue
+		}
+		if !in.Date.IsZero() && mtime(f.stamp) != in.Date.Unix() {
+			continue // written since it was delivered: what it is now, its content must tell
+		}
+		row := byUID[in.UID]
+		if row == nil {
+			row = &mail.Base{}
+		}
+		ar := arrival{intent: in, content: f.content, stamp: f.stamp}
+		ar.fill(row)
+		row.Key = f.key
+		b.Put = append(b.Put, row)
+	}
+	return r.commit(b)
+}

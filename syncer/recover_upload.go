@@ -1,0 +1,184 @@
+package syncer
+
+import (
+	"context"
+	"errors"
+	"io"
+	"maps"
+	"slices"
+
+	"imapsync/mail"
+)
+
+// recoverUploads looks for messages on the server, from the UIDNEXT the
+// intents were made at, and compares whole contents before adopting one.
+func (r *run) recoverUploads(ctx context.Context, byFolder map[mail.FolderName][]*mail.Intent) error {
+	for _, name := range slices.Sorted(maps.Keys(byFolder)) {
+		err := r.recoverFolder(ctx, name, byFolder[name])
+		if accountScope(err) || ctx.Err() != nil {
+			return err
+		}
+		if err != nil { // kept, and the folder left alone: uploading again could double them
+			r.unsettled[name] = true
+			r.fail(name, nil, err)
+		}
+	}
+	return nil
+}
+
+func (r *run) recoverFolder(ctx context.Context, name mail.FolderName, intents []*mail.Intent) error {
+	gone, err := r.Remote.Missing(ctx, name)
+	if err != nil {
+		return err
+	}
+	if gone {
+		return r.commit(mail.Batch{SettleIntents: intents})
+	}
+	mb, err := r.Remote.Open(ctx, name, false)
+	if err != nil {
+		return err
+	}
+	defer mb.Close()
+	rows, err := r.State.Rows(ctx, name)
+	if err != nil {
+		return err
+	}
+	b := mail.Batch{SettleIntents: intents}
+	valid := slices.DeleteFunc(slices.Clone(intents), func(in *mail.Intent) bool { return in.UIDValidity != mb.Mark().UIDValidity })
+	found, err := findCopies(ctx, mb, rows, valid)
+	if err != nil {
+		return err
+	}
+	for _, in := range valid {
+		if f := found[in]; f.UID != 0 {
+			if err := r.adoptUpload(ctx, in, f, rows, &b); err != nil {
+				return err
+			}
+		}
+	}
+	return r.commit(b)
+}
+
+// adoptUpload makes the row of a copy that arrived and takes the file away from
+// the row that had it, as the run would have done. A message uploaded again
+// because the server had lost it keeps its row.
+func (r *run) adoptUpload(ctx context.Context, in *mail.Intent, found mail.Remote, rows []*mail.Base, b *mail.Batch) error {
+	row := &mail.Base{}
+	for _, old := range rows {
+		if old.Key == in.Key && old.ID != in.Replaces {
+			row = old
+		}
+	}
+	row.Folder, row.UID, row.Key, row.Flags, row.Content = in.Folder, found.UID, in.Key, in.Flags, in.Content
+	row.RemoteSize, row.Date, row.File = found.Size, in.Date, mail.FileStamp{}
+	b.Put = append(b.Put, row)
+	if in.Replaces == 0 {
+		return nil
+	}
+	olds, err := r.State.Rows(ctx, in.ReplacesIn)
+	if err != nil {
+		return err
+	}
+	for _, old := range olds {
+		switch {
+		case old.ID != in.Replaces:
+		case in.DropReplaced:
+			b.Drop = append(b.Drop, old)
+		default:
+			old.UID, old.Key = in.ReplacesUID, ""
+			b.Put = append(b.Put, old)
+		}
+	}
+	return nil
+}
+
+// findCopies finds the messages that intents have created, each message for
+// one intent. Rows' messages are not candidates.
+func findCopies(ctx context.Context, mb Mailbox, rows []*mail.Base, intents []*mail.Intent) (map[*mail.Intent]mail.Remote, error) {
+	if len(intents) == 0 {
+		return nil, nil
+	}
+	s, err := mb.Snapshot(ctx, mail.Known{}, true)
+	if err != nil {
+		return nil, err
+	}
+	if s.Doubt != "" {
+		return nil, &mail.Fault{Scope: mail.ScopeFolder, Class: mail.ClassTemporary, Folder: s.Folder, Doing: "look for copies of an interrupted run",
+			Err: errors.New("the server may not show all messages: " + s.Doubt), Hint: "the next run looks again"}
+	}
+	first := intents[0].UIDNext
+	headers := map[mail.Digest]bool{}
+	for _, in := range intents {
+		first = min(first, in.UIDNext)
+		headers[in.Content.Header] = true
+	}
+	for _, row := range rows {
+		delete(s.Messages, row.UID)
+	}
+	var uids []mail.UID
+	for _, uid := range sortedUIDs(s.Messages) {
+		if uid >= first {
+			uids = append(uids, uid)
+		}
+	}
+	contents, err := wholeContents(ctx, mb, uids, headers)
+	if err != nil {
+		return nil, err
+	}
+	found := map[*mail.Intent]mail.Remote{}
+	taken := map[mail.UID]bool{}
+	for _, in := range intents {
+		for _, uid := range uids {
+			if c, ok := contents[uid]; ok && !taken[uid] && uid >= in.UIDNext && c.SameMessage(in.Content) {
+				found[in], taken[uid] = s.Messages[uid], true
+				break
+			}
+		}
+	}
+	return found, nil
+}
+
+// wholeContents fetches those messages whose header block is wanted.
+func wholeContents(ctx context.Context, mb Mailbox, uids []mail.UID, headers map[mail.Digest]bool) (map[mail.UID]mail.Content, error) {
+	contents := map[mail.UID]mail.Content{}
+	if len(uids) == 0 {
+		return contents, nil
+	}
+	blocks, err := mb.Headers(ctx, uids)
+	if err != nil {
+		return nil, err
+	}
+	var fetch []mail.UID
+	for _, uid := range uids {
+		if c, ok := blocks[uid]; ok && headers[c.Header] {
+			fetch = append(fetch, uid)
+		}
+	}
+	if len(fetch) == 0 {
+		return contents, nil
+	}
+	err = mb.Fetch(ctx, fetch, func(uid mail.UID, body io.Reader, err error) error {
+		if err != nil {
+			if errors.Is(err, mail.ErrChanged) {
+				return nil
+			}
+			return err
+		}
+		h := mail.NewHasher()
+		if _, err := io.Copy(h, body); err != nil {
+			return err
+		}
+		contents[uid] = h.Content()
+		return nil
+	})
+	return contents, err
+}
+
+func sortedUIDs(m map[mail.UID]mail.Remote) []mail.UID {
+	uids := make([]mail.UID, 0, len(m))
+	for uid := range m {
+		uids = append(uids, uid)
+	}
+	slices.Sort(uids)
+	return uids
+}
