@@ -16,6 +16,7 @@ type Content struct {
 	Size   int64  // bytes with LF line ends
 	Wire   int64  // bytes with CR LF line ends, as a server would announce them
 	Net    int64  // Wire less the fields left out of Header
+	NUL    bool   // it holds a NUL, which IMAP cannot carry
 	Fields int    // header fields that went into Header; 0 means no header to speak of
 }
 
@@ -126,6 +127,7 @@ func (h *Hasher) put(p []byte) {
 	h.content.Size += n
 	h.content.Wire += n + lines
 	h.content.Net += n + lines
+	h.content.NUL = h.content.NUL || bytes.IndexByte(p, 0) >= 0
 	if h.inBody {
 		h.body.Write(p)
 		return

@@ -16,7 +16,7 @@ var lineEnd = regexp.MustCompile(`\r*\n`)
 func dumbContent(message []byte) Content {
 	text := string(lineEnd.ReplaceAll(message, []byte("\n")))
 	lines := int64(strings.Count(text, "\n"))
-	c := Content{Size: int64(len(text)), Wire: int64(len(text)) + lines}
+	c := Content{Size: int64(len(text)), Wire: int64(len(text)) + lines, NUL: strings.ContainsRune(text, 0)}
 	head, body := text, ""
 	switch i := strings.Index(text, "\n\n"); {
 	case strings.HasPrefix(text, "\n"):

@@ -2,6 +2,10 @@ package plan
 
 import "imapsync/mail"
 
+// thinHeader is the number of fields below which a header block is no identity:
+// every message sent has more (From, Date, To, Subject, Message-ID).
+const thinHeader = 4
+
 // sameMessage reports whether a remote message is the one of the content: by
 // its bytes where they were fetched, else by its header block and its size
 // less the fields sync tools add. Unsure lists the cases where the header does
@@ -13,7 +17,7 @@ func sameMessage(c mail.Content, r mail.Remote) bool {
 	if !r.Content.Body.IsZero() {
 		return c.SameMessage(*r.Content)
 	}
-	return r.Content.Fields > 0 && c.Header == r.Content.Header && c.Net == announcedNet(r)
+	return r.Content.Fields >= thinHeader && c.Header == r.Content.Header && c.Net == announcedNet(r)
 }
 
 // announcedNet is the announced size less the fields sync tools add.
@@ -57,7 +61,7 @@ func NeedHeaders(in Input) []Candidate {
 }
 
 // NeedBodies lists the new remote messages whose header block does not settle
-// which known message they are: because several share it, because it is empty,
+// which known message they are: because several share it, because it is thin,
 // or because the sizes differ, which a server may have got wrong.
 func NeedBodies(in Input) []Candidate {
 	j := joinSides(in)
@@ -97,7 +101,7 @@ func (j *joined) settled(n *triple, known, rivals []*triple) bool {
 			contenders++
 		}
 	}
-	return partners == 0 || partners == 1 && contenders == 1 && sized && n.remote.Content.Fields > 0
+	return partners == 0 || partners == 1 && contenders == 1 && sized && n.remote.Content.Fields >= thinHeader
 }
 
 // couldBe reports whether the rules allow the new remote message n to be t.

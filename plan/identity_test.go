@@ -63,6 +63,7 @@ func TestBodiesAreWanted(t *testing.T) {
 	}{
 		"sizes differ":       {func(_ int, _ *mail.Content, r *mail.Remote) { r.Size++ }, 2},
 		"no header":          {func(_ int, _ *mail.Content, r *mail.Remote) { r.Content.Fields = 0 }, 2},
+		"thin header":        {func(_ int, _ *mail.Content, r *mail.Remote) { r.Content.Fields = 3 }, 2},
 		"header shared":      {func(_ int, l *mail.Content, r *mail.Remote) { l.Header = same.Header; r.Content.Header = same.Header }, 2},
 		"nothing in common":  {func(_ int, _ *mail.Content, r *mail.Remote) { r.Content.Header = same.Header }, 0},
 		"fields left out":    {func(_ int, l *mail.Content, _ *mail.Remote) { l.Wire += 20 }, 0},

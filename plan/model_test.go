@@ -39,7 +39,7 @@ func newModel(folders ...mail.FolderName) *model {
 func contentOfText(text string) mail.Content {
 	n := int64(len(text))
 	return mail.Content{Digest: sha256.Sum256([]byte(text)), Header: sha256.Sum256([]byte("h" + text)),
-		Body: sha256.Sum256([]byte("b" + text)), Size: n, Wire: n, Net: n, Fields: 1}
+		Body: sha256.Sum256([]byte("b" + text)), Size: n, Wire: n, Net: n, Fields: 5}
 }
 
 func (m *model) fresh() int { m.next++; return m.next }

@@ -96,7 +96,9 @@ func commitForEver(path string) error {
 		if intents, err = d.Intents(ctx); err == nil {
 			err = d.Commit(ctx, numberedBatch(n+1, intents))
 		}
-		fmt.Println(n + 1)
+		if err == nil {
+			fmt.Println(n + 1)
+		}
 	}
 	return err
 }
@@ -155,11 +157,11 @@ func TestKilledAmidCommits(t *testing.T) {
 		said := 0
 		for range 1 + random.IntN(5) {
 			if !lines.Scan() {
-				t.Fatal("the child ended by itself")
+				t.Fatalf("the child ended by itself after transaction %d", said)
 			}
 			n, err := strconv.Atoi(lines.Text())
 			if err != nil {
-				t.Fatal(lines.Text())
+				t.Fatalf("the child said: %s", lines.Text())
 			}
 			said = n
 		}

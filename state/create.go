@@ -16,8 +16,10 @@ func create(ctx context.Context, path string) error {
 		return err
 	}
 	tmp := path + ".new"
-	if err := os.Remove(tmp); err != nil && !errors.Is(err, fs.ErrNotExist) { // of a run that was killed here
-		return err
+	for _, left := range []string{tmp + "-wal", tmp + "-shm", tmp} { // by a run that was killed here
+		if err := os.Remove(left); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
 	}
 	f, err := os.OpenFile(tmp, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
 	if err != nil {
@@ -37,10 +39,12 @@ func create(ctx context.Context, path string) error {
 	return syncDir(dir)
 }
 
-// layDown writes the empty state of today's schema into an empty file.
+// layDown writes the empty state of today's schema into an empty file. It is
+// put into WAL mode here: at its final name that would be one more moment to
+// be killed in.
 func layDown(ctx context.Context, tmp string) error {
 	db := connect(tmp, scratch)
-	if _, err := db.ExecContext(ctx, schema+stamp(latest)); err != nil {
+	if _, err := db.ExecContext(ctx, schema+stamp(latest)+"PRAGMA journal_mode = WAL"); err != nil {
 		db.Close()
 		return err
 	}

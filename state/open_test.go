@@ -338,11 +338,14 @@ func TestOddPaths(t *testing.T) {
 // What a killed creation left behind is no hindrance.
 func TestLeftoverOfCreation(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "work.db")
-	if err := os.WriteFile(path+".new", []byte("half"), 0o600); err != nil {
-		t.Fatal(err)
+	for _, left := range []string{".new", ".new-wal", ".new-shm"} {
+		if err := os.WriteFile(path+left, []byte("half"), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
-	openState(t, path)
-	if _, err := os.Stat(path + ".new"); !os.IsNotExist(err) {
-		t.Errorf("the leftover is still there: %v", err)
+	d := openState(t, path)
+	commit(t, d, mail.Batch{Put: []*mail.Base{row("INBOX", 1, "a")}})
+	if got, want := names(t, filepath.Dir(path)), []string{"work.db", "work.db-shm", "work.db-wal"}; !reflect.DeepEqual(got, want) {
+		t.Errorf("files %v, want %v", got, want)
 	}
 }

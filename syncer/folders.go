@@ -69,6 +69,7 @@ func (a *applier) learnValidity(ctx context.Context, f *folder, o *plan.Op) erro
 	if err != nil {
 		return err
 	}
+	f.Remote.Mark = mb.Mark()
 	mb.Close()
 	return nil
 }

@@ -61,13 +61,13 @@ func (r *run) checkMarker(id mail.Identity, marker string, exists bool, rows int
 	const mount = "is it mounted, and is `maildir` right? Nothing was deleted. To start afresh from what is there, remove the state file; nothing is deleted then either"
 	switch {
 	case rows > 0 && !exists:
-		return held(fmt.Errorf("the Maildir is missing or empty, but %d messages of it are known", rows), mount)
+		return held(fmt.Errorf("%s is missing or empty, but %d messages of it are known", r.Maildir, rows), mount)
 	case rows > 0 && marker == "":
-		return held(fmt.Errorf("the Maildir has no .imapsync-id, but %d messages of it are known", rows), mount)
+		return held(fmt.Errorf("%s has no .imapsync-id, but %d messages of it are known", r.Maildir, rows), mount)
 	case id.Marker != "" && marker != "" && markerID(id.Marker) != markerID(marker):
-		return held(fmt.Errorf("the Maildir belongs to another account (%s)", markerOwner(marker)), mount)
+		return held(fmt.Errorf("%s is another Maildir than the one known: its .imapsync-id says %q", r.Maildir, marker), mount)
 	case id.Marker == "" && marker != "" && markerOwner(marker) != r.Identity.User+"@"+r.Identity.Server:
-		return held(fmt.Errorf("the Maildir belongs to %s, not to %s@%s", markerOwner(marker), r.Identity.User, r.Identity.Server),
+		return held(fmt.Errorf("%s belongs to %q, not to %s@%s", r.Maildir, markerOwner(marker), r.Identity.User, r.Identity.Server),
 			"if it is to be this account's from now on, remove its .imapsync-id")
 	}
 	return nil

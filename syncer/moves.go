@@ -80,44 +80,60 @@ func byTarget(ops []*plan.Op) (targets []mail.FolderName, groups map[mail.Folder
 // moveRemote follows on the server a move made in the Maildir. UID MOVE is
 // atomic, so nothing is journalled: a lost reply is found by identity.
 func (a *applier) moveRemote(ctx context.Context, f *folder, ops []*plan.Op) error {
-	mb, err := a.open(ctx, f)
-	if err != nil {
-		return err
-	}
-	defer mb.Close()
 	targets, groups := byTarget(ops)
 	for _, to := range targets {
-		if err := a.moveGroup(ctx, mb, f, to, groups[to]); err != nil {
+		if err := a.moveGroup(ctx, f, to, groups[to]); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (a *applier) moveGroup(ctx context.Context, mb Mailbox, f *folder, name mail.FolderName, ops []*plan.Op) error {
+func (a *applier) moveGroup(ctx context.Context, f *folder, name mail.FolderName, ops []*plan.Op) error {
 	to := a.target(name)
 	if to == nil {
 		a.trouble(f.Name)
 		return nil
 	}
-	uids := make([]mail.UID, 0, len(ops))
-	for _, o := range ops {
-		uids = append(uids, o.Remote.UID)
-	}
-	moved, moveErr := mb.Move(ctx, uids, name)
+	moved, moveErr := a.transfer(ctx, f, ops, func(mb Mailbox, uids []mail.UID) (map[mail.UID]mail.UID, error) {
+		return mb.Move(ctx, uids, name)
+	})
 	deps := make([]*departure, 0, len(ops))
 	for _, o := range ops {
 		uid := moved[o.Remote.UID]
 		in := &mail.Intent{Folder: name, Key: o.Local.Key, Content: o.Row.Content, UIDNext: to.Remote.Mark.UIDNext}
 		deps = append(deps, &departure{op: o, intent: in, uid: uid, over: moveErr == nil || uid != 0})
 	}
-	if moveErr != nil { // what became of the rest is found by identity in the next run
-		return firstOf(moveErr, a.recordUploads(ctx, nil, to, deps))
+	return firstOf(moveErr, a.recordArrivals(ctx, to, deps)) // the rest of a broken MOVE is found by identity in the next run
+}
+
+// transfer lets send act on the messages of operations in their mailbox, and
+// gives the connection back before anything else is asked for: lanes that each
+// held one while waiting for another would wait for ever.
+func (a *applier) transfer(ctx context.Context, f *folder, ops []*plan.Op, send func(Mailbox, []mail.UID) (map[mail.UID]mail.UID, error)) (map[mail.UID]mail.UID, error) {
+	mb, err := a.open(ctx, f)
+	if err != nil {
+		return nil, err
 	}
-	target, err := a.open(ctx, to)
+	defer mb.Close()
+	uids := make([]mail.UID, 0, len(ops))
+	for _, o := range ops {
+		uids = append(uids, o.Remote.UID)
+	}
+	return send(mb, uids)
+}
+
+// recordArrivals settles messages that came from another mailbox of the server;
+// those of which it told no UID are looked for in the target.
+func (a *applier) recordArrivals(ctx context.Context, to *folder, deps []*departure) error {
+	silent, err := a.recordUploads(to, deps)
+	if err != nil || len(silent) == 0 {
+		return err
+	}
+	mb, err := a.open(ctx, to)
 	if err != nil {
 		return err
 	}
-	defer target.Close()
-	return a.recordUploads(ctx, target, to, deps)
+	defer mb.Close()
+	return a.findSilent(ctx, mb, to, silent)
 }

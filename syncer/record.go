@@ -69,7 +69,7 @@ func (r *run) recordFolders(p *plan.Plan) error {
 		if f.trouble || f.failed || f.Remote.Doubt != "" {
 			allDone = false
 			if f.distrust && f.Known && f.record.Settled {
-				b.Folders = append(b.Folders, mail.FolderRecord{Folder: f.Name, Mark: mail.Mark{UIDValidity: f.record.Mark.UIDValidity}})
+				b.Folders = append(b.Folders, unsettledRecord(f.Name, f.record.Mark.UIDValidity))
 			}
 			continue
 		}
@@ -86,16 +86,20 @@ func (r *run) recordFolders(p *plan.Plan) error {
 	return r.commit(b)
 }
 
-// settled is the folder's record with the watermarks of this run. A folder
-// that one side only got in this run has none yet; the next run takes them.
+// unsettledRecord has the next run compare the folder in full.
+func unsettledRecord(name mail.FolderName, validity uint32) mail.FolderRecord {
+	return mail.FolderRecord{Folder: name, Mark: mail.Mark{UIDValidity: validity}}
+}
+
+// settled is the folder's record with the watermarks of this run. A folder made
+// in the Maildir by this run has no stamp yet, which matches nothing; one made
+// on the server has the mark it was empty at.
 func (f *folder) settled(now time.Time) mail.FolderRecord {
+	if f.Remote.Mark.UIDValidity == 0 || f.Remote.Mark.UIDNext == 0 { // the server does not tell
+		return unsettledRecord(f.Name, f.validity)
+	}
 	rec := f.record
 	rec.Folder = f.Name
-	if !f.Local.Exists || !f.Remote.Exists {
-		rec.Mark = mail.Mark{UIDValidity: f.validity}
-		rec.Stamp, rec.Settled = mail.DirStamp{}, false
-		return rec
-	}
 	rec.Mark, rec.Stamp, rec.Settled = f.Remote.Mark, f.stamp, true
 	if f.full {
 		rec.FullCheck = now

@@ -188,7 +188,22 @@ func (r *run) findStrays(ctx context.Context, byFolder map[mail.FolderName][]*ma
 			}
 		}
 	}
-	return strays, nil
+	return strays, r.dropKnown(ctx, strays)
+}
+
+// dropKnown leaves out contents of which there is a row: such a file may be
+// that row's, moved.
+func (r *run) dropKnown(ctx context.Context, strays map[*found]bool) error {
+	for f := range strays {
+		rows, err := r.State.RowsOf(ctx, []mail.Digest{f.content.Digest})
+		if err != nil {
+			return err
+		}
+		if len(rows) > 0 {
+			delete(strays, f)
+		}
+	}
+	return nil
 }
 
 // adoptDownloads makes rows of the files that were delivered, and cleans up
@@ -203,6 +218,9 @@ func (r *run) adoptDownloads(ctx context.Context, name mail.FolderName, intents 
 		byUID[row.UID] = row
 	}
 	b := mail.Batch{SettleIntents: intents}
+	if len(files) > 0 { // this run is to look at where they lie now, whatever its stamps say
+		b.Folders = []mail.FolderRecord{unsettledRecord(name, intents[0].UIDValidity)}
+	}
 	for _, in := range intents {
 		f := files[in]
 		if f == nil {

@@ -49,6 +49,9 @@ func (r *run) recoverFolder(ctx context.Context, name mail.FolderName, intents [
 	if err != nil {
 		return err
 	}
+	if len(valid) > 0 {
+		b.Folders = []mail.FolderRecord{unsettledRecord(name, mb.Mark().UIDValidity)}
+	}
 	for _, in := range valid {
 		if f := found[in]; f.UID != 0 {
 			if err := r.adoptUpload(ctx, in, f, rows, &b); err != nil {

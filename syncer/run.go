@@ -15,6 +15,7 @@ import (
 type Account struct {
 	Name     string
 	Identity mail.Identity // Server and User as configured; Marker is the syncer's to choose
+	Maildir  string        // the root's path, for messages
 	Local    Local
 	Remote   Remote
 	State    State

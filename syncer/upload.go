@@ -2,6 +2,7 @@ package syncer
 
 import (
 	"context"
+	"errors"
 	"io"
 
 	"imapsync/mail"
@@ -14,6 +15,9 @@ const (
 )
 
 func (a *applier) upload(ctx context.Context, f *folder, ops []*plan.Op) error {
+	if ops = a.sendable(f, ops); len(ops) == 0 {
+		return nil
+	}
 	mb, err := a.open(ctx, f)
 	if err != nil {
 		return err
@@ -27,6 +31,34 @@ func (a *applier) upload(ctx context.Context, f *folder, ops []*plan.Op) error {
 		ops = ops[n:]
 	}
 	return nil
+}
+
+// sendable leaves out, and names, what no APPEND can carry. Some servers would
+// store such a message altered and say OK.
+func (a *applier) sendable(f *folder, ops []*plan.Op) []*plan.Op {
+	var out []*plan.Op
+	for _, o := range ops {
+		if c := o.Local.Content; c != nil && c.NUL {
+			a.fail(f.Name, o, &mail.Fault{Scope: mail.ScopeMessage, Folder: f.Name, Message: "file " + string(o.Local.Key), Doing: "upload",
+				Err: errNUL, Hint: "it stays in the Maildir only; mend or remove the file"})
+			continue
+		}
+		out = append(out, o)
+	}
+	return out
+}
+
+var errNUL = errors.New("the message holds a NUL byte, which IMAP cannot carry (RFC 3501 section 9, CHAR8)")
+
+// naming says in an error which message it is about.
+func naming(err error, o *plan.Op) error {
+	var f *mail.Fault
+	if !errors.As(err, &f) || f.Message != "" {
+		return err
+	}
+	named := *f
+	named.Message = "file " + string(o.Local.Key)
+	return &named
 }
 
 // departure is one message of a batch on its way to the server, or to another
@@ -65,10 +97,11 @@ func (a *applier) uploadBatch(ctx context.Context, mb Mailbox, f *folder, ops []
 			a.emit(Event{Kind: EventMoved, Folder: f.Name, Op: ops[i], Bytes: opBytes(ops[i])})
 		}
 	})
-	if err := a.recordUploads(ctx, mb, f, deps); err != nil {
-		return err
+	silent, err := a.recordUploads(f, deps)
+	if err == nil && len(silent) > 0 {
+		err = a.findSilent(ctx, mb, f, silent)
 	}
-	return appendErr
+	return firstOf(appendErr, err)
 }
 
 // hashing hashes a body while it is sent, for the file may have been rewritten
@@ -111,13 +144,12 @@ func (a *applier) contentOf(o *plan.Op) *mail.Content {
 	return o.Local.Content
 }
 
-// recordUploads settles what is known of the batch. A copy of which the server
-// told no UID is looked for; one that may or may not have arrived keeps its
+// recordUploads settles what is known of the batch, and returns the copies of
+// which the server told no UID. One that may or may not have arrived keeps its
 // intent for the next run.
-func (a *applier) recordUploads(ctx context.Context, mb Mailbox, f *folder, deps []*departure) error {
+func (a *applier) recordUploads(f *folder, deps []*departure) (silent []*departure, err error) {
 	var b mail.Batch
 	var done []*plan.Op
-	var silent []*departure
 	for _, d := range deps {
 		switch {
 		case !d.over:
@@ -126,7 +158,7 @@ func (a *applier) recordUploads(ctx context.Context, mb Mailbox, f *folder, deps
 		case d.err != nil:
 			b.SettleIntents = append(b.SettleIntents, d.intent)
 			a.trouble(f.Name)
-			a.fail(d.op.Folder, d.op, d.err)
+			a.fail(d.op.Folder, d.op, naming(d.err, d.op))
 		case d.uid == 0:
 			silent = append(silent, d)
 		default:
@@ -134,13 +166,7 @@ func (a *applier) recordUploads(ctx context.Context, mb Mailbox, f *folder, deps
 			done = append(done, d.op)
 		}
 	}
-	if err := a.record(b, done...); err != nil {
-		return err
-	}
-	if len(silent) == 0 {
-		return nil
-	}
-	return a.findSilent(ctx, mb, f, silent)
+	return silent, a.record(b, done...)
 }
 
 // settle puts the row of a copy whose UID is known, takes the file away from
@@ -243,37 +269,19 @@ func (a *applier) copyGroup(ctx context.Context, f, to *folder, ops []*plan.Op) 
 	if err != nil {
 		return err
 	}
-	copied, err := a.copyUIDs(ctx, f, to.Name, ops)
+	copied, copyErr := a.transfer(ctx, f, ops, func(mb Mailbox, uids []mail.UID) (map[mail.UID]mail.UID, error) {
+		return mb.Copy(ctx, uids, to.Name)
+	})
 	for _, d := range deps {
-		d.uid, d.over = copied[d.op.Remote.UID], err == nil || copied[d.op.Remote.UID] != 0
+		d.uid, d.over = copied[d.op.Remote.UID], copyErr == nil || copied[d.op.Remote.UID] != 0
 	}
-	if err != nil {
-		return firstOf(err, a.recordUploads(ctx, nil, to, deps))
-	}
-	mb, err := a.open(ctx, to)
-	if err != nil {
-		return err
-	}
-	defer mb.Close()
-	return a.recordUploads(ctx, mb, to, deps)
+	return firstOf(copyErr, a.recordArrivals(ctx, to, deps))
 }
 
+// firstOf returns the error that came first, unless the other costs more.
 func firstOf(err, other error) error {
-	if accountScope(other) {
+	if err == nil || accountScope(other) {
 		return other
 	}
 	return err
-}
-
-func (a *applier) copyUIDs(ctx context.Context, f *folder, to mail.FolderName, ops []*plan.Op) (map[mail.UID]mail.UID, error) {
-	mb, err := a.open(ctx, f)
-	if err != nil {
-		return nil, err
-	}
-	defer mb.Close()
-	uids := make([]mail.UID, 0, len(ops))
-	for _, o := range ops {
-		uids = append(uids, o.Remote.UID)
-	}
-	return mb.Copy(ctx, uids, to)
 }

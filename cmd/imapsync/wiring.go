@@ -107,6 +107,7 @@ func (l *lane) account(dir *maildir.Maildir, server *remote.Account, db *state.D
 	return syncer.Account{
 		Name:      l.Name,
 		Identity:  mail.Identity{Server: net.JoinHostPort(l.Host, strconv.Itoa(l.Port)), User: l.User},
+		Maildir:   l.Maildir,
 		Local:     localSide{dir},
 		Remote:    remoteSide{server},
 		State:     db,

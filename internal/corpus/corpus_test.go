@@ -23,7 +23,7 @@ func TestEqualSeedsGiveEqualMail(t *testing.T) {
 }
 
 func TestSizesAndShape(t *testing.T) {
-	const n = 4000
+	const n = 2000
 	g := corpus.New(7)
 	var sizes []int
 	total, threaded, flagged := 0, 0, 0

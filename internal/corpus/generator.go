@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"mime"
 	"mime/quotedprintable"
+	"slices"
 	"strings"
 	"time"
 
@@ -125,10 +126,9 @@ func (g *Generator) withAttachment(b *bytes.Buffer, size int) {
 		boundary, pick(g, words))
 	noise := make([]byte, max(size-b.Len(), 0)*3/4)
 	_, _ = g.source.Read(noise) // it never fails
-	for len(noise) > 0 {
-		n := min(57, len(noise)) // 76 characters a line
-		b.WriteString(base64.StdEncoding.EncodeToString(noise[:n]) + "\n")
-		noise = noise[n:]
+	for line := range slices.Chunk([]byte(base64.StdEncoding.EncodeToString(noise)), 76) {
+		b.Write(line)
+		b.WriteByte('\n')
 	}
 	fmt.Fprintf(b, "--%s--\n", boundary)
 }

@@ -33,11 +33,12 @@ func Wire(body []byte) []byte {
 // dropped, others stay.
 func Disk(body []byte) []byte {
 	disk := make([]byte, 0, len(body))
-	for _, c := range body {
-		if c == '\n' {
-			disk = bytes.TrimRight(disk, "\r")
+	for line := range bytes.Lines(body) {
+		text, whole := bytes.CutSuffix(line, []byte{'\n'})
+		if !whole {
+			return append(disk, line...)
 		}
-		disk = append(disk, c)
+		disk = append(append(disk, bytes.TrimRight(text, "\r")...), '\n')
 	}
 	return disk
 }

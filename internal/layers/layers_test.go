@@ -56,7 +56,7 @@ var table = []rule{
 // testOnly are the packages that serve tests and benchmarks. Beyond test files
 // only they import each other, and the benchmark them; the program carries none.
 var testOnly = []string{
-	"internal/corpus", "internal/dovecot", "internal/e2e", "internal/imaptest", "internal/layers", "internal/simworld",
+	"internal/corpus", "internal/dovecot", "internal/e2e", "internal/imaptest", "internal/layers", "internal/proxy", "internal/realworld", "internal/simworld",
 }
 
 // benchmarks may use what tests use.

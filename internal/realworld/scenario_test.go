@@ -13,7 +13,6 @@ import (
 
 	"imapsync/internal/dovecot"
 	"imapsync/internal/simworld"
-	"imapsync/mail"
 	"imapsync/maildir"
 )
 
@@ -26,28 +25,84 @@ var leftOut = map[string]string{
 	"unproven":        "Dovecot's listings add up; a partial view cannot be had from it",
 }
 
+// planDepends are the scenarios whose plan is not compared, and why.
+var planDepends = map[string]string{
+	"keywords-table-full": "that the table is full is noticed only when the directory is listed, as it is while its stamp is young",
+}
+
+// withoutEmpty are scenarios played but for the message without any bytes, which
+// Dovecot refuses to store.
+var withoutEmpty = []string{"odd-messages", "odd-messages-first-run"}
+
+// emptyless leaves the message Empty out of a scenario.
+func emptyless(s *simworld.Scenario) {
+	empty := regexp.MustCompile(`\bEmpty\b`)
+	isEmpty := func(e simworld.Entry) bool { return e.Name == "Empty" }
+	s.Start = slices.DeleteFunc(s.Start, isEmpty)
+	for _, r := range s.Rounds {
+		for side := range r.Edits {
+			r.Edits[side] = slices.DeleteFunc(r.Edits[side], func(e simworld.Edit) bool { return e.Name == "Empty" })
+		}
+		for side := range r.Plan {
+			r.Plan[side] = slices.DeleteFunc(r.Plan[side], empty.MatchString)
+		}
+		for side := range r.After {
+			r.After[side] = slices.DeleteFunc(r.After[side], isEmpty)
+		}
+	}
+}
+
 // variant is how the scenarios are played.
 type variant struct {
 	name    string
 	without []string // extensions taken away
 	begin   simworld.Side
 	layout  maildir.Layout
-	only    []string // scenarios; nil is all
+	plays   func(name string, s *simworld.Scenario) bool // nil: every scenario
 }
 
 // extensions are those a run makes use of.
 var extensions = []string{"CONDSTORE", "ESEARCH", "UIDPLUS", "MOVE", "LIST-STATUS", "LITERAL+"}
 
-// variants are the ways each scenario is played: what the server offers, and
-// how its start comes about: with mail on both sides that a run pairs, or on
-// one side, from where a run copies it.
+// matters tells whether a scenario makes use of an extension, such as MOVE where
+// something is to be moved on the server.
+func matters(extension string, s *simworld.Scenario) bool {
+	var plan, edits []string
+	for _, r := range s.Rounds {
+		plan = append(plan, r.Plan[simworld.Remote]...)
+		for _, e := range r.Edits[simworld.Remote] {
+			edits = append(edits, e.String())
+		}
+	}
+	does := func(list []string, verbs ...string) bool {
+		return slices.ContainsFunc(list, func(phrase string) bool {
+			verb, _, _ := strings.Cut(phrase, " ")
+			return slices.Contains(verbs, verb)
+		})
+	}
+	switch extension {
+	case "MOVE":
+		return does(plan, "move")
+	case "LITERAL+":
+		return does(plan, "new")
+	case "UIDPLUS":
+		return does(plan, "move", "copy", "new", "delete")
+	case "ESEARCH": // for finding out which message went
+		return does(plan, "move", "delete") || does(edits, "move", "delete", "remove", "rename", "renumber")
+	}
+	return len(s.Start) > 0 // CONDSTORE and LIST-STATUS: for finding out what changed since
+}
+
+// variants are the ways scenarios are played: what the server offers, and how
+// the start comes about: with mail on both sides that a run pairs, or on one
+// side, from where a run copies it.
 func variants() []variant {
 	list := []variant{
 		{name: "all"},
 		{name: "none", without: append([]string{"QRESYNC", "MULTIAPPEND", "UNSELECT", "LIST-EXTENDED"}, extensions...), begin: simworld.Remote},
 	}
 	for i, e := range extensions {
-		v := variant{name: "no-" + e, without: []string{e}}
+		v := variant{name: "no-" + e, without: []string{e}, plays: func(_ string, s *simworld.Scenario) bool { return matters(e, s) }}
 		switch {
 		case e == "CONDSTORE":
 			v.without = append(v.without, "QRESYNC") // which implies it (RFC 7162 section 3.2)
@@ -61,7 +116,8 @@ func variants() []variant {
 	some := []string{"first-run", "folder-created", "folder-deleted-kept", "folder-deleted-local", "folder-deleted-remote",
 		"folder-renamed-local", "folder-renamed-remote", "keywords", "many-changes", "marker-missing", "moved-to-new-folder", "uidvalidity"}
 	for _, l := range []maildir.Layout{maildir.MaildirPP, maildir.Flat} {
-		list = append(list, variant{name: string(l), layout: l, only: some})
+		list = append(list, variant{name: string(l), layout: l,
+			plays: func(name string, _ *simworld.Scenario) bool { return slices.Contains(some, name) }})
 	}
 	return list
 }
@@ -85,6 +141,9 @@ func TestScenarios(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	for _, name := range withoutEmpty {
+		emptyless(names[name])
+	}
 	for name := range leftOut {
 		if names[name] == nil {
 			t.Errorf("leftOut names %s, which is not there", name)
@@ -92,12 +151,12 @@ func TestScenarios(t *testing.T) {
 	}
 	for _, v := range variants() {
 		for name, s := range names {
-			if leftOut[name] != "" || v.only != nil && !slices.Contains(v.only, name) {
+			if leftOut[name] != "" || v.plays != nil && !v.plays(name, s) {
 				continue
 			}
 			t.Run(name+"/"+v.name, func(t *testing.T) {
 				t.Parallel()
-				p := &player{newWorld(t, server, name+"."+v.name, v.layout, v.without), v}
+				p := &player{newWorld(t, server, name+"."+strings.ReplaceAll(v.name, "+", "-plus"), v.layout, v.without), v, name}
 				if err := p.play(s); err != nil {
 					t.Error(err)
 				}
@@ -115,7 +174,8 @@ service imap {
 // player plays a scenario on a world.
 type player struct {
 	*world
-	v variant
+	v    variant
+	name string // of the scenario
 }
 
 func (p *player) play(s *simworld.Scenario) error {
@@ -149,6 +209,7 @@ func (p *player) start(entries []simworld.Entry) error {
 	if out := p.run(simworld.Options{}); out.err != nil {
 		return out.err
 	}
+	p.learn()
 	want := simworld.Tidy(entries)
 	return p.quiet(simworld.Options{}, map[simworld.Side][]simworld.Entry{simworld.Local: want, simworld.Remote: want})
 }
@@ -165,7 +226,7 @@ func (p *player) round(r simworld.Round) error {
 	if out.report != nil && p.comparable() {
 		err = errors.Join(err, comparePlan(r.Plan, simworld.Phrases(out.report.Plan, names)))
 	}
-	if p.blindMoves() && r.Fails == "" {
+	if blindMoves(p.without) && r.Fails == "" {
 		err = errors.Join(err, p.run(r.Options).err)
 	}
 	if err = errors.Join(err, p.quiet(r.Options, r.After)); err != nil {
@@ -187,23 +248,25 @@ func (p *player) failed(r simworld.Round, err error) error {
 
 // comparable tells whether the plan is to be the scenario's: without MOVE a
 // message that was moved is copied and deleted.
-func (p *player) comparable() bool { return !slices.Contains(p.without, "MOVE") }
+func (p *player) comparable() bool {
+	return !slices.Contains(p.without, "MOVE") && planDepends[p.name] == ""
+}
 
 // blindMoves tells whether one more run may be needed: a server without UIDPLUS
 // does not tell the UIDs that moved messages have in their new place, so the
 // next run looks for them there.
-func (p *player) blindMoves() bool {
-	return slices.Contains(p.without, "UIDPLUS") && !slices.Contains(p.without, "MOVE")
+func blindMoves(without []string) bool {
+	return slices.Contains(without, "UIDPLUS") && !slices.Contains(without, "MOVE")
 }
 
-// quiet checks what both sides hold, the state, and that another run is idle.
+// quiet checks what both sides hold, that another run is idle, and the state.
 func (p *player) quiet(o simworld.Options, want map[simworld.Side][]simworld.Entry) error {
 	local := p.reader.list()
 	remote, found := p.client.look()
 	errs := []error{compare(simworld.Local, local, want[simworld.Local]), compare(simworld.Remote, remote, want[simworld.Remote])}
 	equal := simworld.SameEntries(want[simworld.Local], want[simworld.Remote])
-	errs = append(errs, p.settled(p.last, found, equal), p.idle(o))
-	return errors.Join(append(errs, p.settled(p.last, found, equal))...)
+	errs = append(errs, p.idle(o))
+	return errors.Join(append(errs, p.settled(found, equal))...)
 }
 
 func compare(side simworld.Side, got, want []simworld.Entry) error {
@@ -243,5 +306,3 @@ func writtenOut(phrases []string) []string {
 	}
 	return out
 }
-
-var _ = mail.Inbox

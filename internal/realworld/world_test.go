@@ -35,6 +35,8 @@ type world struct {
 	dir     string
 	layout  maildir.Layout
 	without []string // extensions the synchroniser is to do without
+
+	connections int // that a run may use
 	reader  *reader
 	client  *client
 
@@ -45,14 +47,12 @@ type world struct {
 // outcome is one run.
 type outcome struct {
 	report   *syncer.Report
-	err      error    // of the run, its failures and the state's check
+	err      error    // of the run and its failures
 	commands []string // sent, without their tags
-	intents  []*mail.Intent
-	rows     []*mail.Base
 }
 
 func newWorld(t testing.TB, s *dovecot.Server, user string, layout maildir.Layout, without []string) *world {
-	w := &world{t: t, server: s, user: user, dir: t.TempDir(), layout: layout, without: without, names: map[mail.Digest]string{}}
+	w := &world{t: t, server: s, user: user, dir: t.TempDir(), layout: layout, without: without, connections: 3, names: map[mail.Digest]string{}}
 	w.reader = &reader{t: t, root: filepath.Join(w.dir, "mail"), layout: layout}
 	w.client = newClient(t, s, user)
 	return w
@@ -87,9 +87,6 @@ func (w *world) loseState() {
 	}
 }
 
-// connections is how many a run may use.
-const connections = 3
-
 // run does one run as the program does: everything is opened for it anew.
 func (w *world) run(o simworld.Options) outcome {
 	w.t.Helper()
@@ -110,7 +107,7 @@ func (w *world) run(o simworld.Options) outcome {
 		w.t.Fatal(err)
 	}
 	var sending sync.Mutex
-	server := remote.New(remote.Config{Connections: connections, Wire: wire.Options{
+	server := remote.New(remote.Config{Connections: w.connections, Wire: wire.Options{
 		Host: w.server.Host, Port: w.server.Port, Security: wire.Plain, User: w.user, Timeout: time.Minute,
 		Secret:  func(context.Context) (string, error) { return w.server.Password, nil },
 		Disable: w.without,
@@ -128,7 +125,7 @@ func (w *world) run(o simworld.Options) outcome {
 	if o.DeletionWins {
 		account.Policy = func(mail.FolderName) conflict.Policy { return conflict.Policy{Deletion: conflict.Wins} }
 	}
-	out.report, err = syncer.Run(ctx, account, syncer.Options{Full: o.Full, Lanes: connections,
+	out.report, err = syncer.Run(ctx, account, syncer.Options{Full: o.Full, Lanes: w.connections,
 		AcceptDeletions: o.Accept, AcceptFolders: o.AcceptFolders}, nil)
 	if out.report != nil {
 		err = errors.Join(append([]error{err}, out.report.Failures...)...)
@@ -136,7 +133,7 @@ func (w *world) run(o simworld.Options) outcome {
 	if err := server.Close(); err != nil {
 		w.t.Error(err)
 	}
-	out.err = errors.Join(err, out.look(ctx, db))
+	out.err = err
 	for _, text := range append(server.Warnings(), texts(dir.Skipped())...) {
 		w.t.Errorf("warning: %s", text)
 	}
@@ -149,19 +146,6 @@ func texts(errs []error) (out []string) {
 		out = append(out, err.Error())
 	}
 	return out
-}
-
-// look takes what the run left in the state.
-func (o *outcome) look(ctx context.Context, db *state.DB) error {
-	folders, err := db.Folders(ctx)
-	errs := []error{err, db.Check(ctx)}
-	for _, f := range folders {
-		rows, err := db.Rows(ctx, f.Folder)
-		o.rows = append(o.rows, rows...)
-		errs = append(errs, err)
-	}
-	o.intents, err = db.Intents(ctx)
-	return errors.Join(append(errs, err)...)
 }
 
 var command = regexp.MustCompile(`^[A-Za-z0-9]+ ([A-Z]+.*)`)
@@ -183,7 +167,7 @@ func (o outcome) changing() []string {
 	return slices.DeleteFunc(slices.Clone(o.commands), harmless.MatchString)
 }
 
-// fetchedBodies are the commands of the run that fetched more than flags.
+// plans are the operations of the run but those held back.
 func (o outcome) plans() []string {
 	var list []string
 	if o.report != nil && o.report.Plan != nil {
@@ -229,14 +213,36 @@ func (w *world) idle(o simworld.Options) error {
 	return errors.Join(errs...)
 }
 
-// settled compares the state with both sides: no intent is left, and where a
-// row's file or message is there, it is what the row says. Where both sides are
-// equal each message has its row.
-func (w *world) settled(out outcome, remote map[mail.FolderName][]phone.Message, equal bool) error {
-	var errs []error
-	for _, i := range out.intents {
+// recorded reads the state: its rows and what is wrong with it.
+func (w *world) recorded() ([]*mail.Base, error) {
+	ctx := w.t.Context()
+	db, err := state.OpenReadOnly(ctx, w.statePath())
+	if err != nil {
+		return nil, err
+	}
+	defer db.Close()
+	errs := []error{db.Check(ctx)}
+	intents, err := db.Intents(ctx)
+	for _, i := range intents {
 		errs = append(errs, fmt.Errorf("state: intent left: %+v", i))
 	}
+	errs = append(errs, err)
+	folders, err := db.Folders(ctx)
+	errs = append(errs, err)
+	var all []*mail.Base
+	for _, f := range folders {
+		rows, err := db.Rows(ctx, f.Folder)
+		all, errs = append(all, rows...), append(errs, err)
+	}
+	return all, errors.Join(errs...)
+}
+
+// settled checks the state and compares it with both sides: where a row's file
+// or message is there, it is what the row says. Where both sides are equal each
+// message has its row.
+func (w *world) settled(remote map[mail.FolderName][]phone.Message, equal bool) error {
+	rows, err := w.recorded()
+	errs := []error{err}
 	files, messages := map[string]file{}, map[string]phone.Message{}
 	for folder, dir := range w.reader.folders() {
 		for _, f := range w.reader.files(dir) {
@@ -248,7 +254,7 @@ func (w *world) settled(out outcome, remote map[mail.FolderName][]phone.Message,
 			messages[fmt.Sprintf("%s/%d", folder, m.UID)] = m
 		}
 	}
-	for _, row := range out.rows {
+	for _, row := range rows {
 		f, isFile := files[string(row.Folder)+"/"+string(row.Key)]
 		m, isMessage := messages[fmt.Sprintf("%s/%d", row.Folder, row.UID)]
 		if isFile && digest(w.reader.content(f)) != row.Content.Digest {
@@ -269,8 +275,8 @@ func (w *world) settled(out outcome, remote map[mail.FolderName][]phone.Message,
 			errs = append(errs, fmt.Errorf("row %d of %s: the file's date is not the message's", row.ID, row.Folder))
 		}
 	}
-	if equal && len(out.rows) != len(messages) {
-		errs = append(errs, fmt.Errorf("state: %d rows for %d messages", len(out.rows), len(messages)))
+	if equal && len(rows) != len(messages) {
+		errs = append(errs, fmt.Errorf("state: %d rows for %d messages", len(rows), len(messages)))
 	}
 	return errors.Join(errs...)
 }
