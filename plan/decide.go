@@ -201,7 +201,20 @@ func (d *decider) download(t *triple, out conflict.Outcome) {
 		row = &mail.Base{Folder: out.Folder, UID: t.remote.UID, RemoteSize: t.remote.Size, Date: t.remote.Date}
 	}
 	d.kept[out.Folder] = true
-	d.add(&Op{Kind: Download, Folder: out.Folder, Row: row, Remote: t.remote, Flags: out.Flags}, out)
+	d.add(&Op{Kind: Download, Folder: out.Folder, Row: row, Remote: t.dated(), Flags: out.Flags}, out)
+}
+
+// dated is the remote message with the date and size that the base knows: of
+// messages in the base a listing does not ask for them.
+func (t *triple) dated() *mail.Remote {
+	r := *t.remote
+	if t.base != nil && r.Date.IsZero() {
+		r.Date = t.base.Date
+	}
+	if t.base != nil && r.Size == 0 {
+		r.Size = t.base.RemoteSize
+	}
+	return &r
 }
 
 func (d *decider) upload(t *triple, out conflict.Outcome) {
@@ -244,7 +257,7 @@ func (d *decider) keepBoth(t *triple, out conflict.Outcome) {
 	first := d.add(&Op{Kind: Upload, Folder: out.Folder, Row: newRow(t), Old: t.base, DropOld: true, Local: t.local, Remote: t.remote, Flags: out.Flags}, out)
 	out.Conflict = false
 	row := &mail.Base{Folder: t.remoteIn.Name, UID: t.remote.UID, RemoteSize: t.base.RemoteSize, Date: t.base.Date}
-	d.add(&Op{Kind: Download, Folder: t.remoteIn.Name, Row: row, Remote: t.remote, Flags: t.remote.Flags, After: first}, out)
+	d.add(&Op{Kind: Download, Folder: t.remoteIn.Name, Row: row, Remote: t.dated(), Flags: t.remote.Flags, After: first}, out)
 }
 
 // newLocal settles a file that nothing on the server or in the base is: the

@@ -31,7 +31,8 @@ type selection struct {
 	readOnly bool
 	mark     mail.Mark
 	space    mail.FlagSpace
-	fresh    bool // nothing was done since the SELECT
+	seen     mail.UID // the session knows of all messages below
+	fresh    bool     // nothing was done since the SELECT
 }
 
 // attempts is how often a dial is tried before the fault is reported.

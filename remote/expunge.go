@@ -28,6 +28,9 @@ func (m *Mailbox) Expunge(ctx context.Context, uids []mail.UID) error {
 	}
 	c := m.c
 	defer m.use(ctx)()
+	if err := m.see(uids); err != nil {
+		return c.grade(ctx, err, doing)
+	}
 	if err := m.store(uids, onlyDeleted, mail.Flags{}); err != nil {
 		return c.grade(ctx, err, doing)
 	}

@@ -35,6 +35,9 @@ var errNoBody = errors.New("the server does not give its content")
 // Fetch itself is for the messages without a call to got.
 func (m *Mailbox) Fetch(ctx context.Context, uids []mail.UID, got func(uid mail.UID, body io.Reader, err error) error) error {
 	defer m.use(ctx)()
+	if err := m.see(uids); err != nil {
+		return m.c.grade(ctx, err, m.fault("fetch"))
+	}
 	var gotErr error
 	b := &bodies{c: m.c, section: wholeMessage, got: func(uid mail.UID, body io.Reader) error {
 		gotErr = got(uid, body, nil)
@@ -55,6 +58,9 @@ func (m *Mailbox) Fetch(ctx context.Context, uids []mail.UID, got func(uid mail.
 // header block the server does not give has the zero Content.
 func (m *Mailbox) Headers(ctx context.Context, uids []mail.UID) (map[mail.UID]mail.Content, error) {
 	defer m.use(ctx)()
+	if err := m.see(uids); err != nil {
+		return nil, m.c.grade(ctx, err, m.fault("fetch headers"))
+	}
 	headers := make(map[mail.UID]mail.Content, len(uids))
 	b := &bodies{c: m.c, section: headerBlock, got: func(uid mail.UID, body io.Reader) error {
 		h := mail.NewHasher()

@@ -10,7 +10,13 @@ import (
 // Flags fetches the flags of these messages as they are now; those that no
 // longer exist are missing from the answer.
 func (m *Mailbox) Flags(ctx context.Context, uids []mail.UID) (map[mail.UID]mail.Flags, error) {
+	fresh := m.c.box.fresh
 	defer m.use(ctx)()
+	if !fresh { // what a session has not been told yet, its FETCH need not show
+		if err := m.c.client.Noop().Wait(); err != nil {
+			return nil, m.c.grade(ctx, err, m.fault("fetch flags"))
+		}
+	}
 	flags, err := m.flags(sorted(uids))
 	if err != nil {
 		return nil, m.c.grade(ctx, err, m.fault("fetch flags"))

@@ -51,6 +51,9 @@ func (m *Mailbox) transfer(ctx context.Context, uids []mail.UID, to mail.FolderN
 	send func(set imap.UIDSet, name string) (src, dst imap.NumSet, err error)) (map[mail.UID]mail.UID, error) {
 	defer m.use(ctx)()
 	copied := map[mail.UID]mail.UID{}
+	if err := m.see(uids); err != nil {
+		return copied, m.c.grade(ctx, err, m.fault(doing))
+	}
 	name, err := m.a.serverName(ctx, m.c, to)
 	if err != nil {
 		return copied, err

@@ -81,6 +81,21 @@ func (m *Mailbox) use(ctx context.Context) (stop func()) {
 	return m.c.guard(ctx)
 }
 
+// see makes sure that the session knows of the messages. One that selected the
+// mailbox before another connection put them there need not be told before it
+// asks (RFC 3501 section 6.1.2, NOOP), and until then a command on them does
+// nothing and is OK.
+func (m *Mailbox) see(uids []mail.UID) error {
+	if len(uids) == 0 || slices.Max(uids) < m.c.box.seen {
+		return nil
+	}
+	if err := m.c.client.Noop().Wait(); err != nil {
+		return err
+	}
+	m.c.box.seen = slices.Max(uids) + 1
+	return nil
+}
+
 // fault begins the description of an error in this mailbox.
 func (m *Mailbox) fault(doing string) mail.Fault {
 	return mail.Fault{Scope: mail.ScopeFolder, Folder: m.folder, Doing: doing}
@@ -112,6 +127,7 @@ func (m *Mailbox) selectAgain(ctx context.Context) error {
 		},
 	}
 	box.space = spaceOf(data, a.hear(c), m.readOnly)
+	box.seen = box.mark.UIDNext
 	if err := a.checkValidity(m.folder, data.UIDValidity); err != nil {
 		f := m.fault("select")
 		f.Err = err

@@ -15,7 +15,10 @@ import (
 func (m *Mailbox) Store(ctx context.Context, uids []mail.UID, add, remove mail.Flags) error {
 	defer m.use(ctx)()
 	space := m.c.box.space
-	err := m.store(sorted(uids), space.Storable(add), space.Storable(remove))
+	err := m.see(uids)
+	if err == nil {
+		err = m.store(sorted(uids), space.Storable(add), space.Storable(remove))
+	}
 	return m.c.grade(ctx, err, m.fault("change flags"))
 }
 

@@ -73,7 +73,7 @@ func (r *run) recordFolders(p *plan.Plan) error {
 			}
 			continue
 		}
-		if f.removed {
+		if f.removed || !f.Local.Exists && !f.Remote.Exists { // such as a \NoSelect name
 			continue
 		}
 		if rec := f.settled(r.Now()); rec != f.record {

@@ -120,6 +120,9 @@ func (r *run) findRenamed(ctx context.Context, name mail.FolderName, intents []*
 	if len(asked) == 0 {
 		return nil
 	}
+	if gone, err := r.Remote.Missing(ctx, name); err != nil || gone {
+		return err
+	}
 	mb, err := r.Remote.Open(ctx, name, false)
 	if err != nil {
 		return err

@@ -18,6 +18,7 @@ type History struct {
 	log    []string
 	ledger *ledger
 	names  int
+	cut    bool // the last run did not end well
 	err    error
 }
 
@@ -130,6 +131,7 @@ func (h *History) run(o Options, words string) bool {
 	if report != nil {
 		err = errors.Join(append([]error{err}, report.Failures...)...)
 	}
+	h.cut = err != nil
 	changed := false
 	for _, c := range h.w.Trace() {
 		changed = changed || c.Effect && c.Side != State
@@ -261,7 +263,9 @@ func (h *History) do(do func(Side, Edit) error, when string, side Side, e Edit) 
 		return
 	}
 	h.logf("%s %s%s", side, e, when)
-	h.ledger.note(side, e, when != "", before)
+	// What an interrupted run sent is looked for where it was sent to: moved on
+	// by another client, it is out of sight, too.
+	h.ledger.note(side, e, when != "" || h.cut && side == Remote, before)
 }
 
 // holdings and holders are for hooks, too: the lock may be held.

@@ -20,7 +20,7 @@ type ledger struct {
 type account struct {
 	made    map[Side]int // instances that people made: new ones and copies
 	removed bool         // somebody deleted or rewrote one, ever
-	unsure  bool         // moved during a run, or touched while unsure: it may rightly be there twice
+	unsure  bool         // moved during a run or after an interrupted one, or touched while unsure: it may rightly be there twice
 	settled []Entry      // the instances at the end of the last epoch
 	events  []event      // of this epoch
 }
