@@ -55,6 +55,7 @@ type LocalSnapshot struct {
 	Messages map[Key]Local
 	Space    FlagSpace
 	Stamp    DirStamp // taken before the listing
+	Doubt    string   // as of RemoteSnapshot
 }
 
 // RemoteSnapshot is what the server holds of a folder, however it was learnt:

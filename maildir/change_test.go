@@ -189,7 +189,7 @@ func TestFileThatIsGone(t *testing.T) {
 			"read": readErr, "open": openErr, "move": moveErr,
 			"copy":   m.Copy(t.Context(), "A", k, "B", "new-key"),
 			"flags":  m.SetFlags(t.Context(), "A", k, flags(":S"), mail.Flags{}),
-			"remove": m.Remove(t.Context(), "A", k, mail.Flags{}),
+			"remove": m.Remove(t.Context(), "A", k, mail.Flags{}, mail.FileStamp{}),
 			"folder": m.SetFlags(t.Context(), "no-such", k, flags(":S"), mail.Flags{}),
 		} {
 			if !errors.Is(err, mail.ErrChanged) {
@@ -209,10 +209,10 @@ func TestRenamedMeanwhile(t *testing.T) {
 		"copy":  func(m *Maildir) error { return m.Copy(t.Context(), "A", "k", "B", "k2") },
 		"read":  func(m *Maildir) error { _, _, _, err := m.Read(t.Context(), "A", "k"); return err },
 		"remove": func(m *Maildir) error {
-			if err := m.Remove(t.Context(), "A", "k", mail.Flags{}); !errors.Is(err, mail.ErrChanged) {
+			if err := m.Remove(t.Context(), "A", "k", mail.Flags{}, mail.FileStamp{}); !errors.Is(err, mail.ErrChanged) {
 				return errors.New("removed a message that got a flag")
 			}
-			return m.Remove(t.Context(), "A", "k", flags(":F"))
+			return m.Remove(t.Context(), "A", "k", flags(":F"), mail.FileStamp{})
 		},
 	} {
 		m := open(t, Config{KeepDir: keep}, "A", "B")
@@ -340,15 +340,22 @@ func TestRemoveKeeps(t *testing.T) {
 	if err := os.Chtimes(file, date, date); err != nil {
 		t.Fatal(err)
 	}
-	for _, wrong := range []string{":S todo", ":FS", ":FS todo more", ":"} {
-		if err := m.Remove(t.Context(), "A/cur", key, flags(wrong)); !errors.Is(err, mail.ErrChanged) {
+	for _, wrong := range []string{":S todo", ":FS", ":"} {
+		if err := m.Remove(t.Context(), "A/cur", key, flags(wrong), mail.FileStamp{}); !errors.Is(err, mail.ErrChanged) {
 			t.Errorf("expecting %s: %v", wrong, err)
 		}
 	}
-	if err := m.Remove(t.Context(), "A/cur", key, flags(":FS TODO")); err != nil {
+	at := mail.FileStamp{Size: 4, MTime: date.UnixNano()}
+	for _, other := range []mail.FileStamp{{Size: 5, MTime: at.MTime}, {Size: 4, MTime: at.MTime + 1}} {
+		if err := m.Remove(t.Context(), "A/cur", key, flags(":FS todo"), other); !errors.Is(err, mail.ErrChanged) {
+			t.Errorf("a file written since: %v", err)
+		}
+	}
+	// The keyword that has no letter here cannot be expected of a file.
+	if err := m.Remove(t.Context(), "A/cur", key, flags(":FS TODO elsewhere"), at); err != nil {
 		t.Fatal(err)
 	}
-	if err := m.Remove(t.Context(), "INBOX", fresh, mail.Flags{}); err != nil {
+	if err := m.Remove(t.Context(), "INBOX", fresh, mail.Flags{}, mail.FileStamp{}); err != nil {
 		t.Fatal(err)
 	}
 	for _, f := range []mail.FolderName{"A/cur", "INBOX"} {
@@ -383,7 +390,7 @@ func TestRemoveKeeps(t *testing.T) {
 func TestRemoveForGood(t *testing.T) {
 	m := open(t, Config{}, "A")
 	key := deliver(t, m, "A", ":S", "x")
-	if err := m.Remove(t.Context(), "A", key, flags(":S")); err != nil {
+	if err := m.Remove(t.Context(), "A", key, flags(":S"), mail.FileStamp{}); err != nil {
 		t.Fatal(err)
 	}
 	want(t, m, "A")

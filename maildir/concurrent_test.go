@@ -129,7 +129,7 @@ func TestEverybodyAtOnce(t *testing.T) {
 					}
 					kept.Add(2)
 				case 2:
-					if err := m.Remove(t.Context(), from, key, flags(":F todo")); err != nil {
+					if err := m.Remove(t.Context(), from, key, flags(":F todo"), mail.FileStamp{}); err != nil {
 						t.Error(err)
 					}
 				}
@@ -197,7 +197,7 @@ func TestAcrossFileSystems(t *testing.T) {
 	if err := m.Copy(t.Context(), "A", keys[1], "B", "copy"); err != nil {
 		t.Fatal(err)
 	}
-	if err := m.Remove(t.Context(), "A", keys[2], flags(":S")); err != nil {
+	if err := m.Remove(t.Context(), "A", keys[2], flags(":S"), mail.FileStamp{}); err != nil {
 		t.Fatal(err)
 	}
 	want(t, m, "A", "cur/"+string(keys[1])+":2,S")

@@ -131,7 +131,7 @@ func TestUnreadableTableIsNoEmptyOne(t *testing.T) {
 	}
 	_, err := m.Scan(t.Context(), "A", false)
 	wantScope(t, err, mail.ScopeFolder, "read keywords")
-	if m.Remove(t.Context(), "A", key, flags(":S")) == nil {
+	if m.Remove(t.Context(), "A", key, flags(":S"), mail.FileStamp{}) == nil {
 		t.Error("a message was removed though its keywords are not known")
 	}
 }

@@ -227,7 +227,7 @@ func TestModes(t *testing.T) {
 		m := open(t, Config{Layout: layout, KeepDir: filepath.Join(keep, string(layout))}, "INBOX", "A/B")
 		deliver(t, m, "INBOX", ":", "x")
 		key := deliver(t, m, "A/B", ":S kw", "x")
-		if err := m.Remove(t.Context(), "A/B", key, flags(":S kw")); err != nil {
+		if err := m.Remove(t.Context(), "A/B", key, flags(":S kw"), mail.FileStamp{}); err != nil {
 			t.Fatal(err)
 		}
 		deliver(t, m, "A/B", ":S kw", "x")
@@ -354,14 +354,14 @@ func TestRemoveFolder(t *testing.T) {
 			t.Errorf("%s: a folder that was not removed lost a message", layout)
 		}
 		deliver(t, m, "A", ":", "x")
-		if err := m.Remove(t.Context(), "A", key, flags(":S kw")); err != nil {
+		if err := m.Remove(t.Context(), "A", key, flags(":S kw"), mail.FileStamp{}); err != nil {
 			t.Fatal(err)
 		}
 		if m.RemoveFolder(t.Context(), "A") == nil {
 			t.Errorf("%s: a folder with new mail was removed", layout)
 		}
 		for k := range scan(t, m, "A").Messages {
-			if err := m.Remove(t.Context(), "A", k, mail.Flags{}); err != nil {
+			if err := m.Remove(t.Context(), "A", k, mail.Flags{}, mail.FileStamp{}); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -62,24 +62,6 @@ func hash(ctx context.Context, file io.Reader) (mail.Content, error) {
 	}
 }
 
-// Stat tells the stamp of one message file, found by its key with any flags.
-// mail.ErrChanged when there is none.
-func (m *Maildir) Stat(ctx context.Context, name mail.FolderName, key mail.Key) (mail.FileStamp, error) {
-	var stamp mail.FileStamp
-	f, err := m.folder(name)
-	if err != nil {
-		return stamp, err
-	}
-	err = f.onFile(ctx, key, func(p place) error {
-		info, err := os.Lstat(f.at(p))
-		if err == nil {
-			stamp = stampOfFile(info)
-		}
-		return err
-	})
-	return stamp, f.message(key, "look at message", err)
-}
-
 // Open gives a message's bytes with CR LF line ends, as for an APPEND: as many
 // as the Wire of its content. mail.ErrChanged when there is none.
 func (m *Maildir) Open(ctx context.Context, name mail.FolderName, key mail.Key) (io.ReadCloser, error) {

@@ -17,9 +17,10 @@ import (
 const keepStamp = "20060102T150405Z"
 
 // Remove takes a file out of the Maildir if it still has exactly the flags
-// expected, else mail.ErrChanged. It goes to Config.KeepDir (see the package
+// expected, as far as the folder can store them, and the stamp expected unless
+// that is zero; else mail.ErrChanged. It goes to Config.KeepDir (see the package
 // comment) or, without one, for good. Durable after Sync.
-func (m *Maildir) Remove(ctx context.Context, name mail.FolderName, key mail.Key, expected mail.Flags) error {
+func (m *Maildir) Remove(ctx context.Context, name mail.FolderName, key mail.Key, expected mail.Flags, stamp mail.FileStamp) error {
 	const doing = "remove message"
 	f, err := m.folder(name)
 	if err != nil {
@@ -30,10 +31,11 @@ func (m *Maildir) Remove(ctx context.Context, name mail.FolderName, key mail.Key
 		if err != nil {
 			return err
 		}
-		if !t.flags(parseName(p.file).letters).Equal(expected) {
-			if err := f.still(p); err != nil {
-				return err
-			}
+		info, err := os.Lstat(f.at(p))
+		if err != nil {
+			return err
+		}
+		if !t.flags(parseName(p.file).letters).Equal(expected.Intersect(mail.NewFlags(mail.AllSystem, t[:]...))) || stamp != (mail.FileStamp{}) && stampOfFile(info) != stamp {
 			return mail.ErrChanged
 		}
 		if m.keep == "" {

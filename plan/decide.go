@@ -12,6 +12,9 @@ type decider struct {
 	in   Input
 	plan *Plan
 	kept map[mail.FolderName]bool // folders that hold a message when the plan is done
+	// staying counts the messages of a folder that the base has there and that
+	// both sides still have.
+	staying map[mail.FolderName]int
 }
 
 func (d *decider) add(o *Op, why conflict.Outcome) *Op {
@@ -29,7 +32,7 @@ func (d *decider) policy(folder mail.FolderName) conflict.Policy {
 
 // decide settles one message that has a base row, or both sides.
 func (d *decider) decide(t *triple) {
-	if t.base != nil && t.remote == nil && d.unproven(t) {
+	if t.base != nil && (t.remote == nil || t.local == nil && t.base.Key != "") && d.unproven(t) {
 		return
 	}
 	if t.base != nil && t.base.Key == "" {
@@ -45,6 +48,9 @@ func (d *decider) decide(t *triple) {
 	switch out.Action {
 	case conflict.Settle, conflict.Nothing:
 		d.kept[out.Folder] = true
+		if t.base != nil && t.base.Folder == out.Folder {
+			d.staying[out.Folder]++
+		}
 		d.settle(t, out, local, remote)
 	case conflict.Download:
 		d.download(t, out)
@@ -75,20 +81,30 @@ func (d *decider) finishMove(t *triple) {
 	d.add(&Op{Kind: DeleteRemote, Folder: t.remoteIn.Name, Row: t.base, Remote: t.remote, Moved: true}, why)
 }
 
-// unproven notes a message missing on the server without proof and keeps it.
+// unproven notes a message missing on a side without proof and keeps it.
 func (d *decider) unproven(t *triple) bool {
-	for _, f := range d.in.Folders {
-		if f.Name == t.base.Folder && f.Remote.Doubt != "" && !t.rematch {
-			d.plan.Unproven[f.Name] = f.Remote.Doubt
-			d.kept[f.Name] = true
-			if t.localIn != nil {
-				d.plan.Unproven[t.localIn.Name] = f.Remote.Doubt
-				d.kept[t.localIn.Name] = true
-			}
-			return true
+	var f *Folder
+	for _, f = range d.in.Folders {
+		if f.Name == t.base.Folder {
+			break
 		}
 	}
-	return false
+	doubt := ""
+	switch {
+	case t.remote == nil && f.Remote.Doubt != "" && !t.rematch:
+		doubt = f.Remote.Doubt
+	case t.local == nil && f.Local.Doubt != "":
+		doubt = f.Local.Doubt
+	default:
+		return false
+	}
+	for _, at := range []*Folder{f, t.localIn, t.remoteIn} {
+		if at != nil {
+			d.plan.Unproven[at.Name] = doubt
+			d.kept[at.Name] = true
+		}
+	}
+	return true
 }
 
 func place(t *triple) mail.FolderName {

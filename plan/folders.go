@@ -15,9 +15,29 @@ func (d *decider) folders() {
 		}
 	}
 	for _, f := range d.in.Folders {
-		if o, why := d.folder(f); o != nil {
-			o.Held = held[f.Name] && (o.Kind == RemoveLocal || o.Kind == RemoveRemote)
-			d.add(o, why)
+		o, why := d.folder(f)
+		if o == nil {
+			continue
+		}
+		o.Held = held[f.Name] && o.Kind != CreateLocal
+		d.add(o, why)
+		if o.Held && o.Kind == CreateRemote {
+			d.holdFolder(f.Name)
+		}
+	}
+}
+
+// holdFolder holds all that would go into a folder that the server deleted while
+// the deletion of its messages is held: in a new folder of the name they could
+// no longer be told from mail that never was there.
+func (d *decider) holdFolder(name mail.FolderName) {
+	for _, o := range d.plan.Ops {
+		into := o.Folder
+		if o.To != "" {
+			into = o.To
+		}
+		if into == name {
+			o.Held = true
 		}
 	}
 }

@@ -20,7 +20,7 @@ type Limits struct{ Count, Percent int }
 type Guard struct {
 	Limits
 
-	// What each side holds, folder by folder, in the whole account.
+	// What each side holds, folder by folder, in the whole account, for Percent.
 	Local, Remote map[mail.FolderName]int
 
 	// Accepted tells the folders whose deletions the user has confirmed.
@@ -28,12 +28,13 @@ type Guard struct {
 }
 
 // hold marks the deletions of the plan that need the user's word.
-func (g Guard) hold(p *Plan) {
-	g.holdSide(p, DeleteLocal, "local", g.Local)
-	g.holdSide(p, DeleteRemote, "remote", g.Remote)
+// staying tells how many messages of a folder that the base knows stay in it.
+func (g Guard) hold(p *Plan, staying map[mail.FolderName]int) {
+	g.holdSide(p, DeleteLocal, "local", g.Local, staying)
+	g.holdSide(p, DeleteRemote, "remote", g.Remote, staying)
 }
 
-func (g Guard) holdSide(p *Plan, kind Kind, side string, holdings map[mail.FolderName]int) {
+func (g Guard) holdSide(p *Plan, kind Kind, side string, holdings, staying map[mail.FolderName]int) {
 	byFolder := map[mail.FolderName][]*Op{}
 	var folders []mail.FolderName
 	deletions, total := 0, 0
@@ -53,7 +54,7 @@ func (g Guard) holdSide(p *Plan, kind Kind, side string, holdings map[mail.Folde
 	tooMany := deletions > or(g.Count, 100) && deletions*100 > or(g.Percent, 25)*total
 	for _, f := range folders {
 		n := len(byFolder[f])
-		all := n > wholeFolder && n >= holdings[f]
+		all := n > wholeFolder && staying[f] == 0 // mail that came since does not make it less of an accident
 		if !tooMany && !all || g.Accepted != nil && g.Accepted(f) {
 			continue
 		}

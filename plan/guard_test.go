@@ -113,6 +113,24 @@ func TestGuardLetsMovesPass(t *testing.T) {
 	}
 }
 
+// TestGuardSeesThroughArrivals: new mail in a folder that lost all it had, or a
+// message moved out of it, does not make the loss less of an accident.
+func TestGuardSeesThroughArrivals(t *testing.T) {
+	m := deletedLocally(90, 89, 1000)
+	m.putRemote("INBOX", "new", "")
+	m.putLocal("INBOX", "newer", "")
+	for _, k := range sortedKeys(m.local["INBOX"]) {
+		if f := m.local["INBOX"][k]; f.text == "m89" {
+			delete(m.local["INBOX"], k)
+			m.local["Other"][k] = f
+		}
+	}
+	p := Make(m.observe(conflict.Policy{}))
+	if len(p.Holds) != 1 || p.Holds[0].Count != 89 {
+		t.Errorf("%+v", p.Holds)
+	}
+}
+
 // TestHeldFolderStays: a folder whose deletions are held is not removed.
 func TestHeldFolderStays(t *testing.T) {
 	m := newModel("INBOX", "A")

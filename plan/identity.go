@@ -46,6 +46,7 @@ func NeedHeaders(in Input) []Candidate {
 		}
 		if t.rematch {
 			pairing[j.byFolder[t.base.Folder]] = true
+			pairing[t.localIn] = true // where it may have been moved on both sides
 			continue
 		}
 		sizes[t.base.RemoteSize] = true
@@ -58,6 +59,19 @@ func NeedHeaders(in Input) []Candidate {
 		}
 	}
 	return need
+}
+
+// Missing reports on which sides a message that the base knows is nowhere to be
+// found in the folders observed, so that a deletion would be decided.
+func Missing(in Input) (local, remote bool) {
+	for _, t := range join(in).triples {
+		if t.base == nil || t.base.Key == "" {
+			continue
+		}
+		local = local || t.local == nil
+		remote = remote || t.remote == nil && t.base.UID != 0
+	}
+	return local, remote
 }
 
 // NeedBodies lists the new remote messages whose header block does not settle

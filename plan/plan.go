@@ -36,7 +36,7 @@ type Input struct {
 // Make decides.
 func Make(in Input) *Plan {
 	j := join(in)
-	d := &decider{in: in, plan: &Plan{Unproven: map[mail.FolderName]string{}}, kept: map[mail.FolderName]bool{}}
+	d := &decider{in: in, plan: &Plan{Unproven: map[mail.FolderName]string{}}, kept: map[mail.FolderName]bool{}, staying: map[mail.FolderName]int{}}
 	for _, t := range j.triples {
 		d.decide(t)
 	}
@@ -51,7 +51,7 @@ func Make(in Input) *Plan {
 		d.plan.Unproven[name] = "new messages there may be those missing elsewhere without proof"
 		d.kept[name] = true
 	}
-	in.Guard.hold(d.plan)
+	in.Guard.hold(d.plan, d.staying)
 	d.folders()
 	order(d.plan.Ops)
 	return d.plan

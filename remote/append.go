@@ -223,6 +223,9 @@ func (u *upload) settle(messages int, bytes int64) error {
 // message would fare no better.
 func (u *upload) grade(err error) error {
 	f := u.m.fault("append message")
+	if mail.ScopeOf(err) == mail.ScopeAccount { // the disk, not the message
+		return err
+	}
 	if !refused(err) {
 		f.Scope, f.Err = mail.ScopeMessage, err
 		return &f

@@ -205,8 +205,10 @@ func (a *Account) serverName(ctx context.Context, c *conn, folder mail.FolderNam
 }
 
 // Missing reports whether the server, asked for this mailbox by name, says that
-// it does not exist: STATUS with NO [NONEXISTENT] (RFC 5530), or a LIST of
-// exactly this name that ends with OK and shows nothing.
+// it does not exist: STATUS with NO [NONEXISTENT] (RFC 5530), or STATUS with NO
+// and a LIST of exactly this name that ends with OK and shows nothing, or a
+// mere place in the hierarchy, as is left of a deleted mailbox with children
+// (RFC 3501 section 6.3.4).
 func (a *Account) Missing(ctx context.Context, folder mail.FolderName) (bool, error) {
 	c, err := a.acquire(ctx, "")
 	if err != nil {
@@ -229,7 +231,10 @@ func (a *Account) Missing(ctx context.Context, folder mail.FolderName) (bool, er
 		return false, c.grade(ctx, err, fault)
 	}
 	box, err := a.lookUp(c, name)
-	return err == nil && box == nil, c.grade(ctx, err, fault)
+	gone := box == nil || slices.ContainsFunc(box.Attrs, func(attr imap.MailboxAttr) bool {
+		return attr == imap.MailboxAttrNoSelect || attr == imap.MailboxAttrNonExistent
+	})
+	return err == nil && gone, c.grade(ctx, err, fault)
 }
 
 // lookUp lists one mailbox by its exact name, nil if there is none. What the

@@ -160,7 +160,7 @@ func (s *survey) search() error {
 			continue
 		}
 		s.present = map[mail.UID]bool{}
-		if found <= max(exists, maxAbsurd) {
+		if found <= uint64(len(s.seen()))+maxAbsurd {
 			each(set, func(uid mail.UID) { s.present[uid] = true })
 		}
 		if found != exists {

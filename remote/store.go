@@ -19,7 +19,11 @@ func (m *Mailbox) Store(ctx context.Context, uids []mail.UID, add, remove mail.F
 	if err == nil {
 		err = m.store(sorted(uids), space.Storable(add), space.Storable(remove))
 	}
-	return m.c.grade(ctx, err, m.fault("change flags"))
+	fault := m.fault("change flags")
+	if refused(err) && !temporary(err) { // other flags and other work on the folder are not concerned
+		fault.Scope = mail.ScopeMessage
+	}
+	return m.c.grade(ctx, err, fault)
 }
 
 // store sends STORE .SILENT (RFC 3501 section 6.4.6) in sets, pipelined.

@@ -219,7 +219,7 @@ func (a *applier) prepare(p *plan.Plan) error {
 // renumbered the folder. Rows of a renumbered folder lose their UIDs in the
 // same transaction: another message may have them by now.
 func (a *applier) known(f *folder) error {
-	if f.Known && f.record.Mark.UIDValidity == f.validity && !a.moved {
+	if f.Known && f.record.Mark.UIDValidity == f.validity {
 		return nil
 	}
 	var b mail.Batch

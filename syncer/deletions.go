@@ -11,6 +11,9 @@ func (a *applier) deleteLocal(ctx context.Context, f *folder, ops []*plan.Op) er
 	var b mail.Batch
 	var done []*plan.Op
 	for _, o := range ops {
+		if a.stop.Err() != nil || ctx.Err() != nil {
+			break // what was removed is recorded below
+		}
 		err := a.remove(ctx, f, o)
 		if accountScope(err) {
 			return err
@@ -34,14 +37,10 @@ func (a *applier) deleteLocal(ctx context.Context, f *folder, ops []*plan.Op) er
 // remove takes the file away unless it was rewritten in place since its content
 // was last read: then nobody deleted what is in it now.
 func (a *applier) remove(ctx context.Context, f *folder, o *plan.Op) error {
-	stamp, err := a.Local.Stat(ctx, f.Name, o.Local.Key)
-	if err != nil {
-		return err
-	}
-	if stamp != o.Row.File {
+	if o.Row.File == (mail.FileStamp{}) {
 		return mail.ErrChanged
 	}
-	return a.Local.Remove(ctx, f.Name, o.Local.Key, o.Local.Flags)
+	return a.Local.Remove(ctx, f.Name, o.Local.Key, o.Local.Flags, o.Row.File)
 }
 
 // deleteRemote expunges messages whose flags are still those the decision was

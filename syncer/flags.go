@@ -2,6 +2,7 @@ package syncer
 
 import (
 	"context"
+	"slices"
 
 	"imapsync/mail"
 	"imapsync/plan"
@@ -39,9 +40,11 @@ func (a *applier) setFlags(ctx context.Context, f *folder, ops []*plan.Op) error
 		}
 	}
 	if len(remote) > 0 {
-		if err := a.storeFlags(ctx, f, remote); err != nil {
+		refused, err := a.storeFlags(ctx, f, remote)
+		if err != nil {
 			return err
 		}
+		settled = slices.DeleteFunc(settled, func(o *plan.Op) bool { return refused[o] })
 	}
 	var b mail.Batch
 	for _, o := range settled {
@@ -54,27 +57,41 @@ func (a *applier) setFlags(ctx context.Context, f *folder, ops []*plan.Op) error
 	return a.record(b, settled...)
 }
 
-// storeFlags sends as few STOREs as there are different changes.
-func (a *applier) storeFlags(ctx context.Context, f *folder, ops []*plan.Op) error {
+// storeFlags sends as few STOREs as there are different changes, and tells
+// which operations the server refused.
+func (a *applier) storeFlags(ctx context.Context, f *folder, ops []*plan.Op) (refused map[*plan.Op]bool, err error) {
 	mb, err := a.open(ctx, f)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer mb.Close()
 	type change struct{ add, remove mail.Flags }
 	var order []change
-	sets := map[change][]mail.UID{}
+	sets := map[change][]*plan.Op{}
+	refused = map[*plan.Op]bool{}
 	for _, o := range ops {
 		c := change{o.Flags.Minus(o.Remote.Flags), o.Remote.Flags.Minus(o.Flags)}
 		if sets[c] == nil {
 			order = append(order, c)
 		}
-		sets[c] = append(sets[c], o.Row.UID)
+		sets[c] = append(sets[c], o)
 	}
 	for _, c := range order {
-		if err := mb.Store(ctx, sets[c], c.add, c.remove); err != nil {
-			return err
+		uids := make([]mail.UID, 0, len(sets[c]))
+		for _, o := range sets[c] {
+			uids = append(uids, o.Row.UID)
+		}
+		err := mb.Store(ctx, uids, c.add, c.remove)
+		if err == nil {
+			continue
+		}
+		if mail.ScopeOf(err) != mail.ScopeMessage {
+			return nil, err
+		}
+		for _, o := range sets[c] {
+			refused[o] = true
+			a.fail(f.Name, o, naming(err, o))
 		}
 	}
-	return nil
+	return refused, nil
 }

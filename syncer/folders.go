@@ -69,7 +69,7 @@ func (a *applier) learnValidity(ctx context.Context, f *folder, o *plan.Op) erro
 	if err != nil {
 		return err
 	}
-	f.Remote.Mark = mb.Mark()
+	f.Remote.Mark, f.Remote.Exists, f.Remote.Space = mb.Mark(), true, mail.FullSpace()
 	mb.Close()
 	return nil
 }

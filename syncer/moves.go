@@ -28,6 +28,9 @@ func place(row *mail.Base, folder mail.FolderName, uid mail.UID, key mail.Key) {
 // moveLocal follows on disk a move made on the server.
 func (a *applier) moveLocal(ctx context.Context, f *folder, ops []*plan.Op) error {
 	for _, o := range ops {
+		if err := firstOf(a.interrupted(), ctx.Err()); err != nil {
+			return err
+		}
 		to := a.target(o.To)
 		if to == nil {
 			a.trouble(f.Name)

@@ -132,10 +132,8 @@ func (r *run) observeFolder(ctx context.Context, f *folder) error {
 		}
 		f.Base = rows
 	}
-	if r.moved {
-		for _, row := range f.Base {
-			row.UID = 0
-		}
+	if r.moved || f.record.Mark.UIDValidity == 0 {
+		f.unnumber()
 	}
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
@@ -153,6 +151,14 @@ func (r *run) observeFolder(ctx context.Context, f *folder) error {
 		return r.look(gctx, f)
 	})
 	return g.Wait()
+}
+
+// unnumber takes the rows' UIDs for meaningless; they are recorded so before
+// anything is done: see known.
+func (f *folder) unnumber() {
+	for _, row := range f.Base {
+		row.UID = 0
+	}
 }
 
 // checkDue spreads the full checks of folders over half of their interval.
@@ -287,11 +293,12 @@ func (r *run) look(ctx context.Context, f *folder) error {
 	}
 	defer mb.Close()
 	known := mail.Known{Messages: make(map[mail.UID]mail.Flags, len(f.Base))}
-	renumbered := len(f.Base) > 0 && !r.moved && mb.Mark().UIDValidity != f.record.Mark.UIDValidity
+	before := f.record.Mark.UIDValidity
+	renumbered := len(f.Base) > 0 && !r.moved && before != 0 && mb.Mark().UIDValidity != before
+	if renumbered {
+		f.unnumber()
+	}
 	for _, row := range f.Base {
-		if renumbered {
-			row.UID = 0 // recorded before anything is done: see known
-		}
 		if row.UID != 0 {
 			known.Messages[row.UID] = row.Flags
 		}
@@ -354,13 +361,21 @@ func (r *run) followMoves(ctx context.Context) error {
 			return err
 		}
 		for k := range s.Messages {
-			if f := missing[k]; f != nil {
+			switch f := missing[k]; {
+			case f == nil:
+			case f.validity != f.record.Mark.UIDValidity: // renumbered: all its rows must be found again at once
+				f.failed = true
+				r.fail(f.Name, nil, &mail.Fault{Scope: mail.ScopeFolder, Folder: f.Name, Doing: "synchronise the folder alone", Err: errMovedOut,
+					Hint: "synchronise the whole account once"})
+			default:
 				r.leaveMoved(f, k, l.Name)
 			}
 		}
 	}
 	return nil
 }
+
+var errMovedOut = errors.New("the server has renumbered it, and messages of it were moved to folders that are not part of this run")
 
 func (r *run) leaveMoved(f *folder, key mail.Key, to mail.FolderName) {
 	kept := f.Base[:0]

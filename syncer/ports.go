@@ -31,8 +31,6 @@ type Local interface {
 	// Read hashes one message file, found by its key with any flags.
 	// mail.ErrChanged when there is none.
 	Read(ctx context.Context, folder mail.FolderName, key mail.Key) (mail.Content, mail.FileStamp, time.Time, error)
-	// Stat looks at one message file. mail.ErrChanged when there is none.
-	Stat(ctx context.Context, folder mail.FolderName, key mail.Key) (mail.FileStamp, error)
 	// Open gives a message's bytes with CR LF line ends, as for an APPEND.
 	// mail.ErrChanged when there is none.
 	Open(ctx context.Context, folder mail.FolderName, key mail.Key) (io.ReadCloser, error)
@@ -52,8 +50,10 @@ type Local interface {
 	// under a key chosen before. Durable when it returns.
 	Copy(ctx context.Context, folder mail.FolderName, key mail.Key, to mail.FolderName, as mail.Key) error
 	// Remove takes a file out of the Maildir, keeping it where undo finds it,
-	// if it still has exactly the flags expected; else mail.ErrChanged.
-	Remove(ctx context.Context, folder mail.FolderName, key mail.Key, expected mail.Flags) error
+	// if it still has exactly the flags and, where one is given, the stamp
+	// expected; else mail.ErrChanged. Flags that the folder has no means to
+	// store are not expected.
+	Remove(ctx context.Context, folder mail.FolderName, key mail.Key, expected mail.Flags, stamp mail.FileStamp) error
 	// Sync makes the folder's renames and removals durable.
 	Sync(ctx context.Context, folder mail.FolderName) error
 	// CleanTmp removes what a crashed delivery under this key left in tmp/.

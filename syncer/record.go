@@ -43,9 +43,15 @@ func (r *run) begin() error {
 		}
 	}
 	r.record = mail.RunRecord{Started: r.report.Started}
-	b := mail.Batch{Run: &r.record}
-	if !r.moved {
-		b.Identity = &r.identity
+	b := mail.Batch{Run: &r.record, Identity: &r.identity}
+	if r.moved { // from now on no UID of any folder means anything: see observeFolder
+		records, err := r.State.Folders(context.Background())
+		if err != nil {
+			return err
+		}
+		for _, rec := range records {
+			b.Folders = append(b.Folders, unsettledRecord(rec.Folder, 0))
+		}
 	}
 	return r.commit(b)
 }
@@ -64,10 +70,8 @@ func (r *run) recordFolders(p *plan.Plan) error {
 			}
 		}
 	}
-	allDone := true
 	for _, f := range r.sorted() {
-		if f.trouble || f.failed || f.Remote.Doubt != "" {
-			allDone = false
+		if f.trouble || f.failed || f.Remote.Doubt != "" || f.Local.Doubt != "" {
 			if f.distrust && f.Known && f.record.Settled {
 				b.Folders = append(b.Folders, unsettledRecord(f.Name, f.record.Mark.UIDValidity))
 			}
@@ -79,9 +83,6 @@ func (r *run) recordFolders(p *plan.Plan) error {
 		if rec := f.settled(r.Now()); rec != f.record {
 			b.Folders = append(b.Folders, rec)
 		}
-	}
-	if r.moved && allDone {
-		b.Identity = &r.identity
 	}
 	return r.commit(b)
 }

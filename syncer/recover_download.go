@@ -26,31 +26,42 @@ func (r *run) recoverDownloads(ctx context.Context, byFolder map[mail.FolderName
 		return nil
 	}
 	scans, err := r.scanAll(ctx)
-	if err != nil {
-		return err
+	var strays map[*found]bool
+	if err == nil {
+		strays, err = r.findStrays(ctx, byFolder, scans)
 	}
-	strays, err := r.findStrays(ctx, byFolder, scans)
 	if err != nil {
-		return err
+		return r.leaveIntents(ctx, slices.Sorted(maps.Keys(byFolder)), err)
 	}
 	for _, name := range slices.Sorted(maps.Keys(byFolder)) {
 		intents := byFolder[name]
 		files, err := r.findFiles(ctx, intents, scans)
-		if err != nil {
-			return err
+		if err == nil {
+			err = r.findRenamed(ctx, name, intents, files, strays)
 		}
-		if err := r.findRenamed(ctx, name, intents, files, strays); err != nil {
-			if accountScope(err) || ctx.Err() != nil {
+		if err != nil {
+			if err := r.leaveIntents(ctx, []mail.FolderName{name}, err); err != nil {
 				return err
 			}
-			r.unsettled[name] = true
-			r.fail(name, nil, err)
 			continue
 		}
 		if err := r.adoptDownloads(ctx, name, intents, files); err != nil {
 			return err
 		}
 	}
+	return nil
+}
+
+// leaveIntents keeps the intents of folders that cannot be looked through now,
+// and leaves those folders alone: copying again could double their messages.
+func (r *run) leaveIntents(ctx context.Context, names []mail.FolderName, err error) error {
+	if accountScope(err) || ctx.Err() != nil {
+		return err
+	}
+	for _, name := range names {
+		r.unsettled[name] = true
+	}
+	r.fail(names[0], nil, err)
 	return nil
 }
 

@@ -14,13 +14,10 @@ import (
 // intents were made at, and compares whole contents before adopting one.
 func (r *run) recoverUploads(ctx context.Context, byFolder map[mail.FolderName][]*mail.Intent) error {
 	for _, name := range slices.Sorted(maps.Keys(byFolder)) {
-		err := r.recoverFolder(ctx, name, byFolder[name])
-		if accountScope(err) || ctx.Err() != nil {
-			return err
-		}
-		if err != nil { // kept, and the folder left alone: uploading again could double them
-			r.unsettled[name] = true
-			r.fail(name, nil, err)
+		if err := r.recoverFolder(ctx, name, byFolder[name]); err != nil {
+			if err := r.leaveIntents(ctx, []mail.FolderName{name}, err); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

@@ -88,9 +88,11 @@ func Run(ctx context.Context, acc Account, opt Options, events func(Event)) (*Re
 		folders: map[mail.FolderName]*folder{}, skipped: map[mail.FolderName]*mail.FolderRecord{}}
 	r.emit(Event{Kind: EventStarted})
 	err := r.sync(ctx)
-	if errors.Is(err, errInterrupted) || ctx.Err() != nil {
+	if ctx.Err() != nil {
 		r.report.Interrupted = true
-		err = nil
+		if errors.Is(err, errInterrupted) || errors.Is(err, ctx.Err()) {
+			err = nil
+		}
 	}
 	if ferr := r.finish(err); err == nil {
 		err = ferr
@@ -114,6 +116,9 @@ func (r *run) sync(ctx context.Context) error {
 		return err
 	}
 	if err := r.identify(ctx); err != nil {
+		return err
+	}
+	if err := r.confirm(ctx); err != nil {
 		return err
 	}
 	p, err := r.decide(ctx)
@@ -172,7 +177,7 @@ func (r *run) announce(p *plan.Plan) {
 	r.emit(Event{Kind: EventObserved, Total: total, Bytes: bytes})
 	for name, doubt := range p.Unproven {
 		r.trouble(name)
-		r.note(name, "messages missing on the server are not taken for deleted: "+doubt)
+		r.note(name, "missing messages are not taken for deleted: "+doubt)
 	}
 	for i := range p.Holds {
 		r.emit(Event{Kind: EventHeld, Folder: p.Holds[i].Folder, Hold: &p.Holds[i]})

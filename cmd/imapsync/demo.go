@@ -167,7 +167,7 @@ func (p *program) changeMaildir(ctx context.Context, l *lane) error {
 		return err
 	}
 	key := func(subject string) mail.Key { return messages[subject].Key }
-	remove := func(subject string) error { return dir.Remove(ctx, mail.Inbox, key(subject), messages[subject].Flags) }
+	remove := func(subject string) error { return dir.Remove(ctx, mail.Inbox, key(subject), messages[subject].Flags, mail.FileStamp{}) }
 	changes := []struct {
 		text string
 		do   func() error

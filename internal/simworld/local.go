@@ -202,24 +202,11 @@ func (d *Disk) Copy(ctx context.Context, folder mail.FolderName, key mail.Key, t
 	})
 }
 
-// Stat implements syncer.Local.
-func (d *Disk) Stat(ctx context.Context, folder mail.FolderName, key mail.Key) (stamp mail.FileStamp, err error) {
-	err = d.w.do(ctx, Call{Side: Local, Name: "stat", Folder: folder, Detail: string(key)}, func() error {
-		f := d.dir(folder)
-		if f == nil || f.files[key] == nil {
-			return mail.ErrChanged
-		}
-		stamp = f.files[key].stamp
-		return nil
-	})
-	return stamp, err
-}
-
 // Remove implements syncer.Local.
-func (d *Disk) Remove(ctx context.Context, folder mail.FolderName, key mail.Key, expected mail.Flags) error {
+func (d *Disk) Remove(ctx context.Context, folder mail.FolderName, key mail.Key, expected mail.Flags, stamp mail.FileStamp) error {
 	return d.change(ctx, "remove", folder, string(key), func(f *dir) error {
 		x := f.files[key]
-		if x == nil || !x.flags.Equal(expected) {
+		if x == nil || !x.flags.Equal(expected.Intersect(mail.NewFlags(mail.AllSystem, f.keywords.Keywords()...))) || stamp != (mail.FileStamp{}) && x.stamp != stamp {
 			return mail.ErrChanged
 		}
 		f.volatile(key)

@@ -179,7 +179,7 @@ func TestCrashTakesOnlyWhatWasNotSynced(t *testing.T) {
 		must(t, w.Disk.SetFlags(ctx, mail.Inbox, keyOf(t, w, mail.Inbox, "A"), mail.NewFlags(mail.Seen), mail.Flags{}))
 		must(t, w.Disk.Sync(ctx, mail.Inbox))
 		must(t, w.Disk.SetFlags(ctx, mail.Inbox, keyOf(t, w, mail.Inbox, "B"), mail.NewFlags(mail.Seen), mail.Flags{}))
-		must(t, w.Disk.Remove(ctx, mail.Inbox, keyOf(t, w, mail.Inbox, "C"), mail.Flags{}))
+		must(t, w.Disk.Remove(ctx, mail.Inbox, keyOf(t, w, mail.Inbox, "C"), mail.Flags{}, mail.FileStamp{}))
 		w.TroubleAt(When{N: 4}, CrashBefore)
 		if err := w.Disk.CreateFolder(ctx, "Work"); err != error(ErrCrash) {
 			t.Fatal(err)
@@ -240,7 +240,7 @@ func TestKeywordTable(t *testing.T) {
 func TestRemoveAndMoveOfChangedFiles(t *testing.T) {
 	w := worldOf(t, "A=S Work/B=")
 	key := keyOf(t, w, mail.Inbox, "A")
-	if err := w.Disk.Remove(ctx, mail.Inbox, key, mail.Flags{}); !errors.Is(err, mail.ErrChanged) {
+	if err := w.Disk.Remove(ctx, mail.Inbox, key, mail.Flags{}, mail.FileStamp{}); !errors.Is(err, mail.ErrChanged) {
 		t.Errorf("remove with other flags: %v", err)
 	}
 	as, err := w.Disk.Move(ctx, mail.Inbox, key, "Work")
