@@ -261,7 +261,12 @@ func fileOf(l *mail.Local) mail.FileStamp {
 // deletes the old, whose row has given its file away.
 func (d *decider) replace(t *triple, out conflict.Outcome) {
 	d.kept[out.Folder] = true
-	first := d.add(&Op{Kind: Upload, Folder: out.Folder, Row: newRow(t), Old: t.base, Local: t.local, Remote: t.remote, Flags: out.Flags}, out)
+	row := newRow(t)
+	first := d.add(&Op{Kind: Upload, Folder: out.Folder, Row: row, Old: t.base, Local: t.local, Remote: t.remote, Flags: out.Flags}, out)
+	if !out.Flags.Equal(t.local.Flags) {
+		sent := &mail.Remote{Flags: out.Flags}
+		d.add(&Op{Kind: SetFlags, Folder: out.Folder, Row: row, Local: t.local, Remote: sent, Flags: out.Flags, OnLocal: true, After: first}, out)
+	}
 	d.add(&Op{Kind: DeleteRemote, Folder: t.remoteIn.Name, Row: t.base, Remote: t.remote, Moved: true, After: first}, out)
 }
 

@@ -47,7 +47,6 @@ func NeedHeaders(in Input) []Candidate {
 		if t.rematch {
 			pairing[j.byFolder[t.base.Folder]] = true
 			pairing[t.localIn] = true // where it may have been moved on both sides
-			continue
 		}
 		sizes[t.base.RemoteSize] = true
 		sizes[t.base.Content.Wire] = true
@@ -120,8 +119,8 @@ func (j *joined) settled(n *triple, known, rivals []*triple) bool {
 
 // couldBe reports whether the rules allow the new remote message n to be t.
 func (j *joined) couldBe(t, n *triple) bool {
-	if t.base == nil || t.rematch {
-		return t.localIn == n.remoteIn || t.base != nil && t.base.Folder == n.remoteIn.Name
+	if t.base == nil {
+		return t.localIn == n.remoteIn
 	}
 	return t.base.Key != ""
 }

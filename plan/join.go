@@ -129,7 +129,7 @@ func (j *joined) findMovedMessages() {
 		func(t, n *triple) bool { return t.localIn == n.remoteIn && t.base.Folder != n.remoteIn.Name },
 		func(t, n *triple) bool { return t.localIn == n.remoteIn },
 		func(t, n *triple) bool { return t.base.Folder == n.remoteIn.Name },
-		func(t, n *triple) bool { return !t.rematch },
+		func(t, n *triple) bool { return true },
 	}
 	for _, fit := range fits {
 		for _, t := range j.triples {

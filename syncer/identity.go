@@ -4,9 +4,20 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"imapsync/mail"
 )
+
+// CheckIdentity reports what would keep a run from beginning: a Maildir that is
+// missing or not the one known. It changes nothing.
+func CheckIdentity(ctx context.Context, acc Account) error {
+	r := &run{Account: acc, events: func(Event) {}}
+	if r.Now == nil {
+		r.Now = time.Now
+	}
+	return r.checkIdentity(ctx)
+}
 
 // checkIdentity makes sure that state, Maildir and server belong together
 // before anything is believed of any of them. A Maildir that is not there

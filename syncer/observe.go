@@ -6,6 +6,7 @@ import (
 	"hash/fnv"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -62,6 +63,10 @@ func (r *run) list(ctx context.Context) ([]mail.FolderName, error) {
 		return nil, err
 	}
 	for _, l := range locals {
+		if otherInbox(l.Name) {
+			r.refuseInbox(l.Name)
+			continue
+		}
 		if f := r.folder(l.Name); f != nil {
 			f.stamp, f.Local.Exists = l.Stamp, true
 		}
@@ -76,6 +81,11 @@ func (r *run) list(ctx context.Context) ([]mail.FolderName, error) {
 			f.record, f.Known, f.validity = rec, true, rec.Mark.UIDValidity
 		}
 	}
+	for _, name := range r.opt.AcceptFolders {
+		if r.folders[name] == nil {
+			r.note(name, "there is no such folder in this run, so no deletion of it to accept")
+		}
+	}
 	for _, name := range r.opt.Folders {
 		if r.folders[name] == nil {
 			return nil, &mail.Fault{Scope: mail.ScopeAccount, Class: mail.ClassUsage, Folder: name, Doing: "synchronise",
@@ -84,6 +94,23 @@ func (r *run) list(ctx context.Context) ([]mail.FolderName, error) {
 	}
 	return slices.Sorted(maps.Keys(r.folders)), nil
 }
+
+// otherInbox reports whether a folder on disk is called INBOX in another case,
+// as some tools do: to the server it is INBOX itself (RFC 3501 section 5.1).
+func otherInbox(name mail.FolderName) bool {
+	first := name.Components()[0]
+	return first != string(mail.Inbox) && strings.EqualFold(first, string(mail.Inbox))
+}
+
+// refuseInbox leaves such a folder and INBOX alone, for all of its mail would
+// seem to be missing from the one and new in the other.
+func (r *run) refuseInbox(name mail.FolderName) {
+	r.unsettled[mail.Inbox] = true
+	r.fail(name, nil, &mail.Fault{Scope: mail.ScopeFolder, Folder: name, Doing: "list the Maildir",
+		Err: errInboxCase, Hint: "rename it to INBOX; until then neither is synchronised"})
+}
+
+var errInboxCase = errors.New("servers know INBOX in any case, so this name cannot stand for another folder")
 
 var errNoFolder = errors.New("neither side has this folder, or it is not among the account's folders")
 

@@ -111,8 +111,13 @@ func (f *folder) settled(now time.Time) mail.FolderRecord {
 // finish closes the run in the log and reports.
 func (r *run) finish(err error) error {
 	r.report.Finished = r.Now()
-	r.report.Folders = len(r.folders) + len(r.skipped)
-	if !r.opt.DryRun && r.record.ID != 0 {
+	r.report.Folders = len(r.skipped)
+	for _, f := range r.folders {
+		if (f.Local.Exists || f.Remote.Exists) && !f.removed {
+			r.report.Folders++
+		}
+	}
+	if !r.opt.DryRun {
 		if cerr := r.closeRun(err); cerr != nil && err == nil {
 			err = cerr
 		}
@@ -122,7 +127,7 @@ func (r *run) finish(err error) error {
 }
 
 func (r *run) closeRun(err error) error {
-	r.record.Finished = r.report.Finished
+	r.record.Started, r.record.Finished = r.report.Started, r.report.Finished
 	r.record.Counts = map[string]int{}
 	for kind, n := range r.report.Counts {
 		r.record.Counts[string(kind)] = n
@@ -139,7 +144,9 @@ func (r *run) closeRun(err error) error {
 	}
 	records, rerr := r.State.Folders(context.Background())
 	for _, rec := range records {
-		r.report.Messages += rec.Rows
+		if r.folders[rec.Folder] != nil || r.skipped[rec.Folder] != nil {
+			r.report.Messages += rec.Rows
+		}
 	}
 	return rerr
 }

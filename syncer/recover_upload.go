@@ -42,7 +42,7 @@ func (r *run) recoverFolder(ctx context.Context, name mail.FolderName, intents [
 	}
 	b := mail.Batch{SettleIntents: intents}
 	valid := slices.DeleteFunc(slices.Clone(intents), func(in *mail.Intent) bool { return in.UIDValidity != mb.Mark().UIDValidity })
-	found, err := findCopies(ctx, mb, rows, valid)
+	found, err := findCopies(ctx, mb, rows, valid, false)
 	if err != nil {
 		return err
 	}
@@ -93,8 +93,10 @@ func (r *run) adoptUpload(ctx context.Context, in *mail.Intent, found mail.Remot
 }
 
 // findCopies finds the messages that intents have created, each message for
-// one intent. Rows' messages are not candidates.
-func findCopies(ctx context.Context, mb Mailbox, rows []*mail.Base, intents []*mail.Intent) (map[*mail.Intent]mail.Remote, error) {
+// one intent. Rows' messages are not candidates. When the copies are surely
+// there, one whose header the server has altered is known by its body, and the
+// last one by being the only one left.
+func findCopies(ctx context.Context, mb Mailbox, rows []*mail.Base, intents []*mail.Intent, sure bool) (map[*mail.Intent]mail.Remote, error) {
 	if len(intents) == 0 {
 		return nil, nil
 	}
@@ -125,24 +127,56 @@ func findCopies(ctx context.Context, mb Mailbox, rows []*mail.Base, intents []*m
 	if err != nil {
 		return nil, err
 	}
+	found := matchCopies(intents, uids, s.Messages, func(in *mail.Intent, uid mail.UID) bool {
+		c, ok := contents[uid]
+		return ok && c.SameMessage(in.Content)
+	})
+	if !sure || len(found) == len(intents) {
+		return found, nil
+	}
+	return found, findAltered(ctx, mb, intents, uids, s.Messages, found)
+}
+
+// matchCopies gives each intent the first message that is its, from the UIDNEXT
+// it was made at on.
+func matchCopies(intents []*mail.Intent, uids []mail.UID, messages map[mail.UID]mail.Remote, same func(*mail.Intent, mail.UID) bool) map[*mail.Intent]mail.Remote {
 	found := map[*mail.Intent]mail.Remote{}
 	taken := map[mail.UID]bool{}
 	for _, in := range intents {
 		for _, uid := range uids {
-			if c, ok := contents[uid]; ok && !taken[uid] && uid >= in.UIDNext && c.SameMessage(in.Content) {
-				found[in], taken[uid] = s.Messages[uid], true
+			if !taken[uid] && uid >= in.UIDNext && same(in, uid) {
+				found[in], taken[uid] = messages[uid], true
 				break
 			}
 		}
 	}
-	return found, nil
+	return found
+}
+
+// findAltered adds to found the copies that the server did not store as sent.
+func findAltered(ctx context.Context, mb Mailbox, intents []*mail.Intent, uids []mail.UID, messages map[mail.UID]mail.Remote, found map[*mail.Intent]mail.Remote) error {
+	taken := map[mail.UID]bool{}
+	for _, m := range found {
+		taken[m.UID] = true
+	}
+	missing := slices.DeleteFunc(slices.Clone(intents), func(in *mail.Intent) bool { return found[in].UID != 0 })
+	uids = slices.DeleteFunc(slices.Clone(uids), func(uid mail.UID) bool { return taken[uid] })
+	contents, err := fetchContents(ctx, mb, uids)
+	if err != nil {
+		return err
+	}
+	only := len(missing) == 1 && len(uids) == 1
+	maps.Copy(found, matchCopies(missing, uids, messages, func(in *mail.Intent, uid mail.UID) bool {
+		c, ok := contents[uid]
+		return ok && (only || c.Body == in.Content.Body && c.Size > 0)
+	}))
+	return nil
 }
 
 // wholeContents fetches those messages whose header block is wanted.
 func wholeContents(ctx context.Context, mb Mailbox, uids []mail.UID, headers map[mail.Digest]bool) (map[mail.UID]mail.Content, error) {
-	contents := map[mail.UID]mail.Content{}
 	if len(uids) == 0 {
-		return contents, nil
+		return nil, nil
 	}
 	blocks, err := mb.Headers(ctx, uids)
 	if err != nil {
@@ -154,10 +188,15 @@ func wholeContents(ctx context.Context, mb Mailbox, uids []mail.UID, headers map
 			fetch = append(fetch, uid)
 		}
 	}
-	if len(fetch) == 0 {
+	return fetchContents(ctx, mb, fetch)
+}
+
+func fetchContents(ctx context.Context, mb Mailbox, uids []mail.UID) (map[mail.UID]mail.Content, error) {
+	contents := map[mail.UID]mail.Content{}
+	if len(uids) == 0 {
 		return contents, nil
 	}
-	err = mb.Fetch(ctx, fetch, func(uid mail.UID, body io.Reader, err error) error {
+	err := mb.Fetch(ctx, uids, func(uid mail.UID, body io.Reader, err error) error {
 		if err != nil {
 			if errors.Is(err, mail.ErrChanged) {
 				return nil

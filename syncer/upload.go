@@ -128,6 +128,9 @@ func (a *applier) intendUploads(to *folder, next mail.UID, ops []*plan.Op) ([]*d
 		}
 		if o.Old != nil {
 			in.Replaces, in.ReplacesIn, in.ReplacesUID, in.DropReplaced = o.Old.ID, o.Old.Folder, o.Remote.UID, o.DropOld
+			if o.Kind == plan.Upload { // the file gets the server's part of the flags in a step of its own
+				in.Flags = o.Flags.Intersect(o.Local.Flags)
+			}
 		}
 		deps = append(deps, &departure{op: o, intent: in})
 		b.AddIntents = append(b.AddIntents, in)
@@ -208,7 +211,7 @@ func (a *applier) findSilent(ctx context.Context, mb Mailbox, f *folder, silent 
 	if err != nil {
 		return err
 	}
-	found, err := findCopies(ctx, mb, rows, intents)
+	found, err := findCopies(ctx, mb, rows, intents, true)
 	if err != nil {
 		return err
 	}
@@ -217,7 +220,8 @@ func (a *applier) findSilent(ctx context.Context, mb Mailbox, f *folder, silent 
 	for i, d := range silent {
 		if d.uid = found[intents[i]].UID; d.uid == 0 {
 			a.trouble(f.Name)
-			a.trouble(d.op.Folder)
+			a.fail(d.op.Folder, d.op, naming(&mail.Fault{Scope: mail.ScopeMessage, Folder: f.Name, Doing: "upload",
+				Err: errNotFound, Hint: "look for it on the server before the next run, which sends it again"}, d.op))
 			continue
 		}
 		d.settle(&b)
@@ -225,6 +229,8 @@ func (a *applier) findSilent(ctx context.Context, mb Mailbox, f *folder, silent 
 	}
 	return a.record(b, done...)
 }
+
+var errNotFound = errors.New("the server took it and does not show it")
 
 // copyRemote has the server copy messages it holds to the folders in which the
 // Maildir has them too.

@@ -16,9 +16,20 @@ var places = []mail.FolderName{mail.Inbox, "Work", "Home", "Lists/Go", "Häuser"
 // maxMessages bounds what a side may hold before it gets no more.
 const maxMessages = 40
 
-// do does an edit and remembers it.
+// do does an edit and remembers it. A mailbox that is deleted or renamed and then
+// made anew is renumbered.
 func (h *history) do(side simworld.Side, e simworld.Edit) {
 	h.t.Helper()
+	if side == simworld.Remote {
+		switch e.Verb {
+		case simworld.Remove, simworld.Rename:
+			h.now.gone = append(h.now.gone, e.Folder)
+		case simworld.Renumber:
+			h.now.blurred = true
+		}
+		h.now.blurred = h.now.blurred || slices.Contains(h.now.gone, e.To) ||
+			slices.Contains(h.now.gone, e.Folder) && e.Verb != simworld.Remove && e.Verb != simworld.Rename
+	}
 	h.log = append(h.log, fmt.Sprintf("%-7s%s", side, e))
 	h.edit(side, e)
 }
@@ -163,7 +174,7 @@ func (h *history) folder(side simworld.Side, n int) {
 		h.have[side] = slices.DeleteFunc(h.have[side], in)
 	default:
 		e.Verb, e.To = simworld.Rename, h.place()
-		if e.To == mail.Inbox || slices.ContainsFunc(h.have[side], func(x simworld.Entry) bool { return x.Folder == e.To }) {
+		if e.To == mail.Inbox || h.exists(side, e.To) {
 			return
 		}
 		h.do(side, e)
@@ -176,6 +187,14 @@ func (h *history) folder(side simworld.Side, n int) {
 	}
 }
 
+// exists looks for a folder, which may be there without a message.
+func (h *history) exists(side simworld.Side, folder mail.FolderName) bool {
+	if side == simworld.Remote {
+		return slices.Contains(h.client.Folders(), string(folder))
+	}
+	return h.reader.folders()[folder] != ""
+}
+
 // renumber gives a folder another UIDVALIDITY.
 func (h *history) renumber() {
 	if len(h.have[simworld.Remote]) == 0 {
@@ -183,5 +202,4 @@ func (h *history) renumber() {
 	}
 	folder := h.have[simworld.Remote][h.IntN(len(h.have[simworld.Remote]))].Folder
 	h.do(simworld.Remote, simworld.Edit{Verb: simworld.Renumber, Folder: folder})
-	h.now.blurred = true
 }

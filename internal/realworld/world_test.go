@@ -37,8 +37,8 @@ type world struct {
 	without []string // extensions the synchroniser is to do without
 
 	connections int // that a run may use
-	reader  *reader
-	client  *client
+	reader      *reader
+	client      *client
 
 	names map[mail.Digest]string // of all messages seen so far
 	last  outcome

@@ -1,0 +1,404 @@
+package syncer_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"imapsync/internal/simworld"
+	"imapsync/mail"
+	"imapsync/plan"
+	"imapsync/syncer"
+)
+
+// bench is a simulated world with an account on it that tests may bend.
+type bench struct {
+	*testing.T
+	*simworld.World
+	server string
+	local  syncer.Local
+	remote syncer.Remote
+}
+
+func newBench(t *testing.T) *bench {
+	w := simworld.New(1)
+	return &bench{T: t, World: w, server: "imap.example.org:993", local: w.Disk, remote: w.Server}
+}
+
+func (b *bench) edit(side simworld.Side, verb simworld.Verb, folder mail.FolderName, name string, more ...func(*simworld.Edit)) {
+	b.Helper()
+	e := simworld.Edit{Verb: verb, Folder: folder, Name: name}
+	for _, m := range more {
+		m(&e)
+	}
+	if err := b.Edit(side, e); err != nil {
+		b.Fatal(err)
+	}
+}
+
+func to(folder mail.FolderName) func(*simworld.Edit) {
+	return func(e *simworld.Edit) { e.To = folder }
+}
+
+func with(system mail.System) func(*simworld.Edit) {
+	return func(e *simworld.Edit) { e.Flags = mail.NewFlags(system) }
+}
+
+func (b *bench) run(o syncer.Options) *syncer.Report {
+	b.Helper()
+	b.Begin(time.Hour)
+	o.Lanes = max(o.Lanes, 1)
+	report, err := syncer.Run(context.Background(), syncer.Account{Name: "sim", Identity: mail.Identity{Server: b.server, User: "me"},
+		Maildir: "/Mail", Local: b.local, Remote: b.remote, State: b.Record, FullCheck: 7 * 24 * time.Hour, Now: b.Now}, o, nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	if wrong := b.Wrong(); len(wrong) > 0 {
+		b.Fatal(wrong)
+	}
+	return report
+}
+
+// settled runs until both sides are quiet.
+func (b *bench) settled() {
+	b.Helper()
+	for range 4 {
+		if len(b.run(syncer.Options{}).Plan.Ops) == 0 {
+			return
+		}
+	}
+	b.Fatal("never quiet")
+}
+
+// want checks what both sides hold.
+func (b *bench) want(entries string) {
+	b.Helper()
+	for _, side := range []simworld.Side{simworld.Local, simworld.Remote} {
+		if got := strings.ReplaceAll(simworld.EntriesText(b.List(side))+" ", "= ", " "); got != entries+" " {
+			b.Errorf("%s: %s, want %s", side, got, entries)
+		}
+	}
+}
+
+func deletes(r *syncer.Report) (n int) {
+	for _, o := range r.Plan.Ops {
+		if o.Deletion() && !o.Moved && !o.Held {
+			n++
+		}
+	}
+	return n
+}
+
+type lateScan struct {
+	syncer.Local
+	before func()
+}
+
+func (l *lateScan) Scan(ctx context.Context, f mail.FolderName, stat bool) (mail.LocalSnapshot, error) {
+	if f == mail.Inbox && l.before != nil {
+		l.before()
+		l.before = nil
+	}
+	return l.Local.Scan(ctx, f, stat)
+}
+
+// TestFileMovedBehindTheScan: Archive was found unchanged, then a mail reader
+// archived a message, then INBOX was scanned. The message is in neither
+// listing, and was not deleted.
+func TestFileMovedBehindTheScan(t *testing.T) {
+	b := newBench(t)
+	b.edit(simworld.Remote, simworld.Create, "Archive", "")
+	b.edit(simworld.Remote, simworld.Add, mail.Inbox, "M")
+	b.edit(simworld.Remote, simworld.Add, mail.Inbox, "N")
+	b.settled()
+	b.edit(simworld.Local, simworld.Change, mail.Inbox, "N", with(mail.Seen))
+	b.local = &lateScan{b.Disk, func() { b.edit(simworld.Local, simworld.Move, mail.Inbox, "M", to("Archive")) }}
+	if n := deletes(b.run(syncer.Options{})); n != 0 {
+		t.Errorf("%d deletions", n)
+	}
+	b.settled()
+	b.want("N=S Archive/M")
+}
+
+type lateOpen struct {
+	syncer.Remote
+	before func()
+}
+
+func (l *lateOpen) Open(ctx context.Context, f mail.FolderName, readOnly bool) (syncer.Mailbox, error) {
+	if f == mail.Inbox && l.before != nil {
+		l.before()
+		l.before = nil
+	}
+	return l.Remote.Open(ctx, f, readOnly)
+}
+
+// TestMessageMovedBehindTheList is the same on the server, with a flag set in
+// the Maildir that a deletion would yield to: the message must not be doubled.
+func TestMessageMovedBehindTheList(t *testing.T) {
+	b := newBench(t)
+	b.edit(simworld.Remote, simworld.Create, "Archive", "")
+	b.edit(simworld.Remote, simworld.Add, mail.Inbox, "M")
+	b.settled()
+	b.edit(simworld.Local, simworld.Change, mail.Inbox, "M", with(mail.Flagged))
+	b.edit(simworld.Remote, simworld.Add, mail.Inbox, "N")
+	b.remote = &lateOpen{b.Server, func() { b.edit(simworld.Remote, simworld.Move, mail.Inbox, "M", to("Archive")) }}
+	b.run(syncer.Options{})
+	b.settled()
+	b.want("N Archive/M=F")
+}
+
+type closedBox struct {
+	syncer.Remote
+	name mail.FolderName
+}
+
+func (c closedBox) Open(ctx context.Context, f mail.FolderName, readOnly bool) (syncer.Mailbox, error) {
+	if f == c.name {
+		return nil, &mail.Fault{Scope: mail.ScopeFolder, Class: mail.ClassTemporary, Folder: f, Doing: "select", Err: errors.New("NO [INUSE]")}
+	}
+	return c.Remote.Open(ctx, f, readOnly)
+}
+
+// TestMovedIntoAFolderThatFails: the other end of the move cannot be looked at.
+func TestMovedIntoAFolderThatFails(t *testing.T) {
+	for _, side := range []simworld.Side{simworld.Local, simworld.Remote} {
+		b := newBench(t)
+		b.edit(simworld.Remote, simworld.Create, "U", "")
+		b.edit(simworld.Remote, simworld.Add, mail.Inbox, "M")
+		b.settled()
+		b.edit(side, simworld.Move, mail.Inbox, "M", to("U"))
+		b.remote = closedBox{b.Server, "U"}
+		if r := b.run(syncer.Options{Full: true}); deletes(r) != 0 {
+			t.Errorf("moved on %s: %d deletions, failures %v", side, deletes(r), r.Failures)
+		}
+		b.remote = b.Server
+		b.settled()
+		b.want("U/M")
+	}
+}
+
+type unreadable struct{ syncer.Local }
+
+func (unreadable) Open(context.Context, mail.FolderName, mail.Key) (io.ReadCloser, error) {
+	return nil, &mail.Fault{Scope: mail.ScopeMessage, Err: errors.New("cannot be read")}
+}
+
+// TestServerSwitchIsOver: after a config that points elsewhere one run matches
+// everything again. A message that can never be sent does not make all later
+// runs do the same, which would undo every deletion.
+func TestServerSwitchIsOver(t *testing.T) {
+	b := newBench(t)
+	for i := range 4 {
+		b.edit(simworld.Remote, simworld.Add, mail.Inbox, fmt.Sprint("M", i))
+	}
+	b.settled()
+	b.edit(simworld.Local, simworld.Add, mail.Inbox, "stuck")
+	b.server, b.local = "imap.example.org:143", unreadable{b.Disk}
+	b.run(syncer.Options{})
+	b.edit(simworld.Local, simworld.Delete, mail.Inbox, "M1")
+	b.edit(simworld.Remote, simworld.Delete, mail.Inbox, "M2")
+	b.run(syncer.Options{})
+	if got := simworld.EntriesText(b.List(simworld.Remote)); got != "M0= M3=" {
+		t.Errorf("the server has %s", got)
+	}
+}
+
+// TestServerSwitchReachesAllFolders: a run on one folder after the switch does
+// not let the others be compared by the old server's UIDs.
+func TestServerSwitchReachesAllFolders(t *testing.T) {
+	b := newBench(t)
+	b.edit(simworld.Remote, simworld.Create, "A", "")
+	b.edit(simworld.Remote, simworld.Add, "A", "M")
+	b.settled()
+	b.server = "other.example.org:993"
+	b.run(syncer.Options{Folders: []mail.FolderName{mail.Inbox}})
+	b.edit(simworld.Remote, simworld.Delete, "A", "M") // as if the new server never had it
+	b.settled()
+	b.want("A/M")
+}
+
+// TestHeldFolderIsNotMadeAgain: new mail in a folder that the server deleted
+// does not turn its held deletions into uploads.
+func TestHeldFolderIsNotMadeAgain(t *testing.T) {
+	b := newBench(t)
+	b.edit(simworld.Remote, simworld.Create, "A", "")
+	for i := range 110 {
+		b.edit(simworld.Remote, simworld.Add, "A", fmt.Sprint("M", i))
+	}
+	b.settled()
+	b.edit(simworld.Remote, simworld.Remove, "A", "")
+	b.edit(simworld.Local, simworld.Add, "A", "NEW", with(mail.Seen))
+	for range 2 {
+		if r := b.run(syncer.Options{}); len(r.Held) != 1 || r.Held[0].Count != 110 || r.Counts[plan.Upload] != 0 {
+			t.Fatalf("held %v, done %v", r.Held, r.Counts)
+		}
+	}
+	b.run(syncer.Options{AcceptDeletions: true})
+	b.settled()
+	b.want("A/NEW=S")
+}
+
+// altering is a server without UIDPLUS that adds a header field to what it
+// stores.
+type altering struct{ syncer.Remote }
+
+func (a altering) Open(ctx context.Context, f mail.FolderName, readOnly bool) (syncer.Mailbox, error) {
+	m, err := a.Remote.Open(ctx, f, readOnly)
+	if err != nil {
+		return nil, err
+	}
+	return alteringBox{m}, nil
+}
+
+type alteringBox struct{ syncer.Mailbox }
+
+const added = "X-Server: yes\r\n"
+
+func (b alteringBox) Append(ctx context.Context, messages []mail.Outgoing, done func(int, mail.UID, error)) error {
+	for i := range messages {
+		open := messages[i].Open
+		messages[i].Size += int64(len(added))
+		messages[i].Open = func() (io.ReadCloser, error) {
+			body, err := open()
+			if err != nil {
+				return nil, err
+			}
+			return struct {
+				io.Reader
+				io.Closer
+			}{io.MultiReader(strings.NewReader(added), body), body}, nil
+		}
+	}
+	return b.Mailbox.Append(ctx, messages, done)
+}
+
+func TestServerThatAltersWhatItStores(t *testing.T) {
+	b := newBench(t)
+	b.Server.NoUIDPlus = true
+	b.edit(simworld.Local, simworld.Add, mail.Inbox, "A")
+	b.edit(simworld.Local, simworld.Add, mail.Inbox, "B")
+	b.remote = altering{b.Server}
+	b.settled()
+	if l, r := len(b.List(simworld.Local)), len(b.List(simworld.Remote)); l != 2 || r != 2 {
+		t.Errorf("%d files, %d messages", l, r)
+	}
+}
+
+type damaged struct{ syncer.Local }
+
+func (d damaged) Folders(ctx context.Context) ([]mail.LocalFolder, error) {
+	list, err := d.Local.Folders(ctx)
+	return append(list, mail.LocalFolder{Name: "Broken"}), err
+}
+
+func (d damaged) Scan(ctx context.Context, f mail.FolderName, stat bool) (mail.LocalSnapshot, error) {
+	if f == "Broken" {
+		return mail.LocalSnapshot{}, &mail.Fault{Scope: mail.ScopeFolder, Folder: f, Err: errors.New("damaged")}
+	}
+	return d.Local.Scan(ctx, f, stat)
+}
+
+// TestRecoveryBesideADamagedFolder: what cannot be looked through costs the
+// folders with open copies, not the run.
+func TestRecoveryBesideADamagedFolder(t *testing.T) {
+	b := newBench(t)
+	b.edit(simworld.Remote, simworld.Create, "A", "")
+	b.settled()
+	b.edit(simworld.Remote, simworld.Add, "A", "M")
+	intent := mail.Intent{Kind: mail.IntentDownload, Folder: "A", Key: "k", UID: 1, UIDValidity: validityOf(b, "A"), Date: time.Unix(1, 0)}
+	if err := b.Record.Commit(context.Background(), mail.Batch{AddIntents: []*mail.Intent{&intent}}); err != nil {
+		t.Fatal(err)
+	}
+	b.edit(simworld.Remote, simworld.Add, mail.Inbox, "N")
+	b.local = damaged{b.Disk}
+	if r := b.run(syncer.Options{}); r.Counts[plan.Download] != 1 || len(r.Failures) == 0 {
+		t.Errorf("done %v, failures %v", r.Counts, r.Failures)
+	}
+	b.local = b.Disk
+	b.settled()
+	b.want("N A/M")
+}
+
+func validityOf(b *bench, name mail.FolderName) uint32 {
+	b.Helper()
+	records, err := b.Record.Folders(context.Background())
+	for _, rec := range records {
+		if rec.Folder == name {
+			return rec.Mark.UIDValidity
+		}
+	}
+	b.Fatal("no record", err)
+	return 0
+}
+
+type picky struct{ syncer.Remote }
+
+func (p picky) Open(ctx context.Context, f mail.FolderName, readOnly bool) (syncer.Mailbox, error) {
+	m, err := p.Remote.Open(ctx, f, readOnly)
+	if err != nil {
+		return nil, err
+	}
+	return pickyBox{m}, nil
+}
+
+type pickyBox struct{ syncer.Mailbox }
+
+func (p pickyBox) Store(ctx context.Context, uids []mail.UID, add, remove mail.Flags) error {
+	if add.HasKeyword("bad") {
+		return &mail.Fault{Scope: mail.ScopeMessage, Err: errors.New("NO too many keywords")}
+	}
+	return p.Mailbox.Store(ctx, uids, add, remove)
+}
+
+// TestRefusedStoreCostsItsMessages: the other flags and the deletions of the
+// folder are done all the same.
+func TestRefusedStoreCostsItsMessages(t *testing.T) {
+	b := newBench(t)
+	for _, name := range []string{"A", "B", "C"} {
+		b.edit(simworld.Remote, simworld.Add, mail.Inbox, name)
+	}
+	b.settled()
+	b.edit(simworld.Local, simworld.Change, mail.Inbox, "A", func(e *simworld.Edit) { e.Flags = mail.NewFlags(0, "bad") })
+	b.edit(simworld.Local, simworld.Change, mail.Inbox, "B", with(mail.Flagged))
+	b.edit(simworld.Local, simworld.Delete, mail.Inbox, "C")
+	b.remote = picky{b.Server}
+	if r := b.run(syncer.Options{}); len(r.Failures) != 1 || r.Counts[plan.SetFlags] != 1 || r.Counts[plan.DeleteRemote] != 1 {
+		t.Errorf("done %v, failures %v", r.Counts, r.Failures)
+	}
+	b.remote = b.Server
+	b.settled()
+	b.want("A=+bad B=F")
+}
+
+// TestInboxInAnotherCase: a Maildir of another tool with Inbox/ is INBOX to the
+// server; nothing of either is copied until it is renamed.
+func TestInboxInAnotherCase(t *testing.T) {
+	b := newBench(t)
+	b.edit(simworld.Remote, simworld.Add, mail.Inbox, "A")
+	b.edit(simworld.Local, simworld.Add, "Inbox", "A")
+	b.edit(simworld.Local, simworld.Add, "Inbox/kid", "B")
+	r := b.run(syncer.Options{})
+	if len(r.Plan.Ops) != 0 || len(r.Failures) != 2 || !strings.Contains(r.Failures[0].Error(), "rename it to INBOX") {
+		t.Errorf("planned %v, failures %v", r.Plan.Ops, r.Failures)
+	}
+}
+
+// TestDeletionsOutOfARunOnChosenFolders: a file moved to a folder that is not
+// part of the run is no deletion.
+func TestDeletionsOutOfARunOnChosenFolders(t *testing.T) {
+	b := newBench(t)
+	b.edit(simworld.Remote, simworld.Create, "Archive", "")
+	b.edit(simworld.Remote, simworld.Add, mail.Inbox, "M")
+	b.settled()
+	b.edit(simworld.Local, simworld.Move, mail.Inbox, "M", to("Archive"))
+	if r := b.run(syncer.Options{Folders: []mail.FolderName{mail.Inbox}}); deletes(r) != 0 {
+		t.Error(r.Plan.Ops)
+	}
+	b.settled()
+	b.want("Archive/M")
+}
