@@ -7,11 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
-	"time"
-	"unicode"
 )
 
 // Secret says where an account's password or access token comes from. The zero
@@ -47,14 +43,40 @@ func (s Secret) Source() string { return s.key }
 // maxSecret bounds a secret in bytes; access tokens take a few thousand.
 const maxSecret = 64 << 10
 
+// SecretError is why a secret could not be fetched. It holds none of it.
+type SecretError struct {
+	Key  string // of the configuration, such as "password_command"
+	Err  error
+	Hint string // what the user can do about it
+}
+
+func (e *SecretError) Error() string { return e.Key + ": " + e.Err.Error() }
+
+func (e *SecretError) Unwrap() error { return e.Err }
+
+// failed makes the error of a source with what to do about that source.
+func (s Secret) failed(err error) error {
+	e := &SecretError{Key: s.key, Err: err}
+	switch {
+	case s.command != "":
+		e.Hint = "run the command by hand, as the user and in the environment of imapsync: the first line it prints must be the secret"
+	case s.file != "":
+		e.Hint = "mend the file " + s.file + ": you must be able to read it, and its first line must be the secret"
+	case s.credential != "":
+		e.Hint = "mend the credential " + s.credential + " of the systemd unit: its first line must be the secret"
+	}
+	return e
+}
+
 // Get fetches the secret. Commands are run each time, by sh -c, without
-// standard input and until ctx ends. No error holds any of the secret.
+// standard input and until ctx ends; see runCommand for what ends with them.
+// The error is a SecretError, unless nothing is configured.
 func (s Secret) Get(ctx context.Context) (string, error) {
 	var text []byte
 	var err error
 	switch {
 	case s.command != "":
-		text, err = runCommand(ctx, s.command)
+		text, err = runCommand(ctx, s.command, !inForeground())
 	case s.file != "":
 		text, err = readStart(s.file)
 	case s.credential != "":
@@ -65,17 +87,17 @@ func (s Secret) Get(ctx context.Context) (string, error) {
 		return "", errors.New("no password is configured")
 	}
 	if err != nil {
-		return "", fmt.Errorf("%s: %w", s.key, err)
+		return "", s.failed(err)
 	}
 	line, _, _ := bytes.Cut(text, []byte{'\n'})
 	line = bytes.TrimSuffix(line, []byte{'\r'})
 	switch {
 	case len(line) > maxSecret:
-		return "", fmt.Errorf("%s: the first line is longer than %d bytes", s.key, maxSecret)
+		return "", s.failed(fmt.Errorf("the first line is longer than %d bytes", maxSecret))
 	case len(line) == 0:
-		return "", fmt.Errorf("%s: the first line is empty: there is no secret in it", s.key)
+		return "", s.failed(errors.New("the first line is empty: there is no secret in it"))
 	case bytes.IndexByte(line, 0) >= 0:
-		return "", fmt.Errorf("%s: the first line holds a NUL character", s.key)
+		return "", s.failed(errors.New("the first line holds a NUL character"))
 	}
 	return string(line), nil
 }
@@ -87,47 +109,6 @@ func readStart(file string) ([]byte, error) {
 	}
 	defer f.Close()
 	return io.ReadAll(io.LimitReader(f, maxSecret+2))
-}
-
-// runCommand returns what the command printed. What it printed as errors is
-// shown only when it failed.
-func runCommand(ctx context.Context, command string) ([]byte, error) {
-	stdout, stderr := capped{max: maxSecret + 2}, capped{max: 2000}
-	cmd := exec.CommandContext(ctx, "sh", "-c", command)
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	cmd.WaitDelay = time.Second // for a grandchild that keeps the pipe open
-	err := cmd.Run()
-	switch {
-	case ctx.Err() != nil:
-		return nil, fmt.Errorf("the command was stopped: %w", context.Cause(ctx))
-	case errors.Is(err, exec.ErrWaitDelay):
-		return stdout.data, nil // the command itself ended well
-	case err == nil:
-		return stdout.data, nil
-	}
-	said := printable(string(stderr.data))
-	if said == "" {
-		return nil, fmt.Errorf("the command failed (%w) and said nothing", err)
-	}
-	return nil, fmt.Errorf("the command failed (%w): %s", err, said)
-}
-
-// capped keeps the beginning of what is written to it.
-type capped struct {
-	max  int
-	data []byte
-}
-
-func (c *capped) Write(p []byte) (int, error) {
-	c.data = append(c.data, p[:min(len(p), c.max-len(c.data))]...)
-	return len(p), nil
-}
-
-// printable makes one line of a program's words, without control characters.
-func printable(s string) string {
-	return strings.Join(strings.FieldsFunc(strings.ToValidUTF8(s, "?"), func(r rune) bool {
-		return unicode.IsControl(r) || unicode.IsSpace(r)
-	}), " ")
 }
 
 // readCredential reads what systemd handed to the service under that name (see

@@ -176,11 +176,11 @@ func TestCopyAndMove(t *testing.T) {
 				},
 			})
 			m := open(t, f.account(), mail.Inbox)
-			copied, err := m.Copy(t.Context(), []mail.UID{3, 1}, "A")
+			copied, err := m.Copy(t.Context(), []mail.UID{3, 1}, "A", 0)
 			if err != nil || !maps.Equal(copied, c.want) {
 				t.Errorf("Copy: %v, %v, want %v", copied, err, c.want)
 			}
-			moved, err := m.Move(t.Context(), []mail.UID{3, 1}, "A")
+			moved, err := m.Move(t.Context(), []mail.UID{3, 1}, "A", 0)
 			if err != nil || !maps.Equal(moved, c.want) {
 				t.Errorf("Move: %v, %v, want %v", moved, err, c.want)
 			}
@@ -195,9 +195,9 @@ func TestCopyRefusedExpungesNothing(t *testing.T) {
 		c.send("%s NO [OVERQUOTA] full", tag)
 	}})
 	m := open(t, f.account(), mail.Inbox)
-	_, err := m.Move(t.Context(), []mail.UID{1}, "A")
+	_, err := m.Move(t.Context(), []mail.UID{1}, "A", 0)
 	wantScope(t, err, mail.ScopeFolder, mail.ClassFailed, "no MOVE")
-	_, err = m.Copy(t.Context(), []mail.UID{1}, "A")
+	_, err = m.Copy(t.Context(), []mail.UID{1}, "A", 0)
 	wantScope(t, err, mail.ScopeFolder, mail.ClassFailed, "OVERQUOTA")
 	if sent := f.sent("UID STORE", "UID EXPUNGE", "EXPUNGE", "UID MOVE"); len(sent) > 0 {
 		t.Errorf("sent %q", sent)
@@ -454,7 +454,7 @@ func TestLongCopyUID(t *testing.T) {
 	f := newFake(t, allCaps, map[string]answer{"UID COPY": func(c *fakeConn, tag, args string) {
 		c.send("%s OK [COPYUID 5 %s %s] done", tag, strings.Join(src, ","), strings.Join(dst, ","))
 	}})
-	copied, err := open(t, f.account(), mail.Inbox).Copy(t.Context(), uids, "A")
+	copied, err := open(t, f.account(), mail.Inbox).Copy(t.Context(), uids, "A", 0)
 	if err != nil || len(copied) != 400 || copied[1] != 9000 || copied[799] != 9000-3*399 {
 		t.Errorf("%d copies, %v", len(copied), err)
 	}

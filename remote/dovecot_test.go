@@ -330,12 +330,12 @@ func TestDovecotCopyAndMove(t *testing.T) {
 		}
 		m := open(t, a, mail.Inbox)
 		uids := mustAppend(t, m, outgoing(message(1), ":F"), outgoing(message(2), ":"), outgoing(message(3), ":S"))
-		copied, err := m.Copy(ctx, []mail.UID{uids[2], uids[0]}, "To")
+		copied, err := m.Copy(ctx, []mail.UID{uids[2], uids[0]}, "To", 0)
 		if err != nil {
 			t.Fatal(err)
 		}
 		checkCopies(t, a, m, copied, a.hasCap("UIDPLUS"))
-		moved, err := m.Move(ctx, uids[1:], "To")
+		moved, err := m.Move(ctx, uids[1:], "To", 0)
 		if !a.hasCap("MOVE") {
 			wantScope(t, err, mail.ScopeFolder, mail.ClassFailed, "no MOVE")
 			if got := uidsOf(snapshot(t, m, mail.Known{}, true)); !slices.Equal(got, uids) {
@@ -352,7 +352,7 @@ func TestDovecotCopyAndMove(t *testing.T) {
 		if len(moved) != 2 && a.hasCap("UIDPLUS") {
 			t.Errorf("moved %v", moved)
 		}
-		if _, err := m.Copy(ctx, uids[:1], "Nowhere"); err == nil {
+		if _, err := m.Copy(ctx, uids[:1], "Nowhere", 0); err == nil {
 			t.Error("copying to a folder that is not there succeeded")
 		} else {
 			wantScope(t, err, mail.ScopeFolder, mail.ClassFailed, "TRYCREATE", "copy to Nowhere")

@@ -69,7 +69,7 @@ func TestMemoryServer(t *testing.T) {
 			if err := m.Store(ctx, uids[2:], mail.ParseFlags(":F"), mail.Flags{}); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := m.Copy(ctx, uids[:1], "Entwürfe/alt"); err != nil {
+			if _, err := m.Copy(ctx, uids[:1], "Entwürfe/alt", 0); err != nil {
 				t.Fatal(err)
 			}
 			if err := m.Expunge(ctx, uids[:1]); err != nil {

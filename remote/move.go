@@ -15,40 +15,41 @@ import (
 
 // Copy copies messages to another mailbox (RFC 3501 section 6.4.7) and returns
 // their new UIDs where the server tells (COPYUID, RFC 4315 section 3); one that
-// does not gives an empty map. With an error the map holds what was copied
+// does not, or tells them under another UIDVALIDITY than given (0: any), gives
+// an empty map. With an error the map holds what was copied
 // before it.
-func (m *Mailbox) Copy(ctx context.Context, uids []mail.UID, to mail.FolderName) (map[mail.UID]mail.UID, error) {
-	return m.transfer(ctx, uids, to, "copy to "+string(to), func(set imap.UIDSet, name string) (src, dst imap.NumSet, err error) {
+func (m *Mailbox) Copy(ctx context.Context, uids []mail.UID, to mail.FolderName, validity uint32) (map[mail.UID]mail.UID, error) {
+	return m.transfer(ctx, uids, to, validity, "copy to "+string(to), func(set imap.UIDSet, name string) (src, dst imap.NumSet, told uint32, err error) {
 		data, err := m.c.client.Copy(set, name).Wait()
 		if err != nil {
-			return nil, nil, err
+			return nil, nil, 0, err
 		}
-		return data.SourceUIDs, data.DestUIDs, nil
+		return data.SourceUIDs, data.DestUIDs, data.UIDValidity, nil
 	})
 }
 
 // Move moves messages by UID MOVE (RFC 6851), and returns as Copy does. On a
 // server without MOVE it is an error: imapclient would then expunge without
 // waiting for the copy.
-func (m *Mailbox) Move(ctx context.Context, uids []mail.UID, to mail.FolderName) (map[mail.UID]mail.UID, error) {
+func (m *Mailbox) Move(ctx context.Context, uids []mail.UID, to mail.FolderName, validity uint32) (map[mail.UID]mail.UID, error) {
 	doing := "move to " + string(to)
 	if !m.c.has("MOVE") {
 		f := m.fault(doing)
 		f.Err = errors.New("the server has no MOVE")
 		return nil, &f
 	}
-	return m.transfer(ctx, uids, to, doing, func(set imap.UIDSet, name string) (src, dst imap.NumSet, err error) {
+	return m.transfer(ctx, uids, to, validity, doing, func(set imap.UIDSet, name string) (src, dst imap.NumSet, told uint32, err error) {
 		data, err := m.c.client.Move(set, name).Wait()
 		if err != nil {
-			return nil, nil, err
+			return nil, nil, 0, err
 		}
-		return data.SourceUIDs, data.DestUIDs, nil
+		return data.SourceUIDs, data.DestUIDs, data.UIDValidity, nil
 	})
 }
 
 // transfer sends one command for each set, each awaited.
-func (m *Mailbox) transfer(ctx context.Context, uids []mail.UID, to mail.FolderName, doing string,
-	send func(set imap.UIDSet, name string) (src, dst imap.NumSet, err error)) (map[mail.UID]mail.UID, error) {
+func (m *Mailbox) transfer(ctx context.Context, uids []mail.UID, to mail.FolderName, validity uint32, doing string,
+	send func(set imap.UIDSet, name string) (src, dst imap.NumSet, told uint32, err error)) (map[mail.UID]mail.UID, error) {
 	defer m.use(ctx)()
 	copied := map[mail.UID]mail.UID{}
 	if err := m.see(uids); err != nil {
@@ -60,11 +61,11 @@ func (m *Mailbox) transfer(ctx context.Context, uids []mail.UID, to mail.FolderN
 	}
 	for _, set := range sets(sorted(uids)) {
 		m.a.hear(m.c)
-		src, dst, err := send(set, name)
+		src, dst, told, err := send(set, name)
 		if err != nil {
 			return copied, m.c.grade(ctx, err, m.fault(doing))
 		}
-		if !m.c.has("UIDPLUS") {
+		if !m.c.has("UIDPLUS") || validity != 0 && told != validity {
 			continue
 		}
 		from, to := inOrder(src, dst, m.a.hear(m.c))

@@ -51,7 +51,7 @@ func TestDovecotSessionLearnsOfArrivals(t *testing.T) {
 		t.Errorf("bodies %v, %v, %v", bodies, errs, err)
 	}
 	uids = mustAppend(t, out, outgoing(message(4), ":"))
-	if _, err := m.Copy(t.Context(), uids, "A"); err != nil {
+	if _, err := m.Copy(t.Context(), uids, "A", 0); err != nil {
 		t.Fatal(err)
 	}
 	m.Close()

@@ -99,7 +99,7 @@ func (a *applier) moveGroup(ctx context.Context, f *folder, name mail.FolderName
 		return nil
 	}
 	moved, moveErr := a.transfer(ctx, f, ops, func(mb Mailbox, uids []mail.UID) (map[mail.UID]mail.UID, error) {
-		return mb.Move(ctx, uids, name)
+		return mb.Move(ctx, uids, name, to.validity)
 	})
 	deps := make([]*departure, 0, len(ops))
 	for _, o := range ops {

@@ -121,10 +121,11 @@ type Mailbox interface {
 	Append(ctx context.Context, messages []mail.Outgoing, done func(i int, uid mail.UID, err error)) error
 	// Store adds and removes flags. Messages that are gone are no error.
 	Store(ctx context.Context, uids []mail.UID, add, remove mail.Flags) error
-	// Copy and Move return the new UIDs where the server tells (COPYUID). Move
-	// is only called when Features.Move.
-	Copy(ctx context.Context, uids []mail.UID, to mail.FolderName) (map[mail.UID]mail.UID, error)
-	Move(ctx context.Context, uids []mail.UID, to mail.FolderName) (map[mail.UID]mail.UID, error)
+	// Copy and Move return the new UIDs where the server tells (COPYUID) and
+	// they are told under the UIDVALIDITY given. Move is only called when
+	// Features.Move.
+	Copy(ctx context.Context, uids []mail.UID, to mail.FolderName, validity uint32) (map[mail.UID]mail.UID, error)
+	Move(ctx context.Context, uids []mail.UID, to mail.FolderName, validity uint32) (map[mail.UID]mail.UID, error)
 	// Expunge removes exactly these messages, never others marked \Deleted.
 	Expunge(ctx context.Context, uids []mail.UID) error
 	// Close gives the connection back.

@@ -276,7 +276,7 @@ func (a *applier) copyGroup(ctx context.Context, f, to *folder, ops []*plan.Op) 
 		return err
 	}
 	copied, copyErr := a.transfer(ctx, f, ops, func(mb Mailbox, uids []mail.UID) (map[mail.UID]mail.UID, error) {
-		return mb.Copy(ctx, uids, to.Name)
+		return mb.Copy(ctx, uids, to.Name, to.validity)
 	})
 	for _, d := range deps {
 		d.uid, d.over = copied[d.op.Remote.UID], copyErr == nil || copied[d.op.Remote.UID] != 0

@@ -5,17 +5,18 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
-	"golang.org/x/sys/unix"
 
 	"imapsync/mail"
 	"imapsync/remote"
 	"imapsync/state"
+	"imapsync/syncer"
 )
 
 func (p *program) checkCommand() *cli.Command {
@@ -24,7 +25,7 @@ func (p *program) checkCommand() *cli.Command {
 		Usage:     "look at each step from the host's name to the state file",
 		ArgsUsage: "[ACCOUNT...]",
 		Description: "Tries name lookup, connection, TLS, login, what the server can do, quota, the Maildir and the state, " +
-			"each with a verdict and what to do. It changes nothing.",
+			"each with a verdict and what to do. It changes nothing; whether a directory can be written it finds out with a file that it removes again.",
 		Action: func(c *cli.Context) error {
 			lanes, err := p.lanes(c, false)
 			if err != nil {
@@ -37,8 +38,13 @@ func (p *program) checkCommand() *cli.Command {
 				if c.Context.Err() != nil {
 					return context.Cause(c.Context)
 				}
-				known := k.state(c.Context)
-				k.maildir(c.Context, known)
+				db := k.state(c.Context)
+				k.maildir(c.Context, db)
+				if db != nil {
+					if err := db.Close(); err != nil {
+						k.fail("state", err)
+					}
+				}
 				code = worse(code, k.code)
 			}
 			return ended(code)
@@ -72,7 +78,11 @@ type finding struct {
 
 func (k *checker) tell(step string, v verdict, text, hint string) {
 	k.out.object(finding{k.out.head("check", k.Name), step, v, text, hint})
-	k.out.say("%s: %-4s %s: %s", k.Name, v, step, text)
+	say := k.out.say
+	if step == "capabilities" && v == verdictOK {
+		say = k.out.detail // what matters of the list is told as extensions
+	}
+	say("%s: %-4s %s: %s", k.Name, v, step, text)
 	if hint != "" {
 		k.out.say("%s:      what to do: %s", k.Name, hint)
 	}
@@ -81,13 +91,12 @@ func (k *checker) tell(step string, v verdict, text, hint string) {
 // fail tells of a step that failed.
 func (k *checker) fail(step string, err error) {
 	k.code = worse(k.code, exitCode(err))
-	text, hint := err.Error(), ""
+	text := err.Error()
 	var fault *mail.Fault
 	if errors.As(err, &fault) {
-		hint = fault.Hint
-		text = strings.TrimSuffix(text, " ("+hint+")")
+		text = strings.TrimSuffix(text, " ("+fault.Hint+")")
 	}
-	k.tell(step, verdictFail, text, hint)
+	k.tell(step, verdictFail, text, k.advice(err))
 }
 
 // stage is what package wire told of one step of a connection.
@@ -201,60 +210,74 @@ func (k *checker) quota(quotas []remote.Quota) {
 	}
 }
 
-// state looks at the state file and returns the marker of the Maildir it
-// belongs to, "" where nothing is known.
-func (k *checker) state(ctx context.Context) (marker string) {
+// state looks at the state file and returns it, nil where it cannot be used.
+func (k *checker) state(ctx context.Context) *state.DB {
 	db, err := state.OpenReadOnly(ctx, k.stateFile())
 	if err != nil {
 		k.fail("state", err)
-		return ""
+		return nil
 	}
-	defer db.Close()
 	identity, err := db.Account(ctx)
 	if err == nil {
 		err = db.Check(ctx)
 	}
-	switch {
-	case err != nil:
-		k.fail("state", err)
-	case identity == mail.Identity{}:
-		k.tell("state", verdictOK, "none yet: the first sync makes "+k.stateFile(), "")
-	default:
-		k.tell("state", verdictOK, "sound, "+k.stateFile(), "")
+	if err != nil {
+		k.fail("state", errors.Join(err, db.Close()))
+		return nil
 	}
-	return identity.Marker
+	text := "sound, " + k.stateFile()
+	if identity == (mail.Identity{}) {
+		text = "none yet: the first sync makes " + k.stateFile()
+	}
+	k.writable("state", "state_dir", k.stateDir, text)
+	return db
 }
 
-// maildir looks whether the root is there, is the one known, and can be
-// written.
-func (k *checker) maildir(ctx context.Context, known string) {
+// maildir looks whether the root is the one the state knows, nil where there is
+// none to ask, and can be written.
+func (k *checker) maildir(ctx context.Context, known *state.DB) {
 	dir, err := k.openMaildir()
+	if err == nil && known != nil {
+		err = syncer.CheckIdentity(ctx, k.account(dir, nil, known))
+	}
 	if err != nil {
 		k.fail("maildir", err)
 		return
 	}
-	marker, exists, err := dir.Marker(ctx)
-	switch {
-	case err != nil:
-		k.fail("maildir", err)
-		return
-	case known != "" && (!exists || marker != known):
-		k.fail("maildir", &mail.Fault{Scope: mail.ScopeAccount, Class: mail.ClassHeld, Doing: k.Maildir,
-			Err:  errors.New("it is not the Maildir that was synchronised last: missing, empty or another one"),
-			Hint: "is it mounted, and is maildir right? Until then nothing is deleted on the server"})
+	text := "writable, " + k.Maildir
+	if _, err := os.Stat(k.Maildir); errors.Is(err, fs.ErrNotExist) {
+		text = "none yet: the first sync makes " + k.Maildir
+	}
+	k.writable("maildir", "maildir", k.Maildir, text)
+}
+
+// writable tells the text if the directory that the key names can be written,
+// or made where it is not there.
+func (k *checker) writable(step, key, dir, text string) {
+	at, err := tryWriting(dir)
+	if err != nil {
+		k.fail(step, &mail.Fault{Scope: mail.ScopeAccount, Doing: "make a file in " + at, Err: err, Hint: setPlace(key)})
 		return
 	}
-	place, text := k.Maildir, "writable, "+k.Maildir
-	for {
-		if _, err := os.Stat(place); !errors.Is(err, os.ErrNotExist) || place == filepath.Dir(place) {
+	k.tell(step, verdictOK, text, "")
+}
+
+// tryWriting makes and removes a file in dir or, where it is not there, in the
+// nearest directory above, and tells in which. To ask for permission would not
+// do: it says nothing of a /proc or a server's file system.
+func tryWriting(dir string) (at string, err error) {
+	for at = dir; at != filepath.Dir(at); at = filepath.Dir(at) {
+		if _, err := os.Lstat(at); !errors.Is(err, fs.ErrNotExist) {
 			break
 		}
-		place, text = filepath.Dir(place), "none yet: the first sync makes "+k.Maildir
 	}
-	if err := unix.Access(place, unix.W_OK|unix.X_OK); err != nil {
-		k.fail("maildir", &mail.Fault{Scope: mail.ScopeAccount, Doing: "write in " + place, Err: err,
-			Hint: "make it writable for the user that runs imapsync"})
-		return
+	file, err := os.CreateTemp(at, ".imapsync-check-*")
+	if err == nil {
+		err = errors.Join(file.Close(), os.Remove(file.Name()))
 	}
-	k.tell("maildir", verdictOK, text, "")
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		err = path.Err // without the name that nobody chose
+	}
+	return at, err
 }

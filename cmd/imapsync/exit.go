@@ -92,6 +92,8 @@ func configError(file string, named bool, err error) error {
 		return err
 	case errors.Is(err, fs.ErrNotExist) && !named:
 		return usagef("there is no configuration: write %s, or name one with -c; imapsync man has an example, imapsync demo needs none", file)
+	case errors.Is(err, fs.ErrNotExist):
+		return usagef("there is no configuration %s: correct the name after -c, or write the file; imapsync man has an example", file)
 	}
-	return usagef("configuration: %v", err)
+	return usagef("configuration: %v; name a TOML file that you can read", err)
 }

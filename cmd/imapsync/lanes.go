@@ -41,7 +41,7 @@ func (p *program) lanes(c *cli.Context, folders bool) ([]*lane, error) {
 	var order []*lane
 	var names []string
 	for _, a := range conf.Accounts {
-		l := &lane{Account: a, out: p.out, stateDir: conf.StateDir, now: p.now}
+		l := &lane{Account: a, out: p.out, configFile: p.configFile, stateDir: conf.StateDir, now: p.now}
 		all[a.Name], order, names = l, append(order, l), append(names, a.Name)
 	}
 	chosen := map[*lane]bool{}
@@ -131,7 +131,7 @@ func (p *program) inTurn(ctx context.Context, lanes []*lane, work func(context.C
 			return context.Cause(ctx)
 		}
 		if err := work(ctx, l); err != nil {
-			p.out.problem(l.Name, err)
+			l.problem(err)
 			code = worse(code, exitCode(err))
 		}
 	}

@@ -114,7 +114,7 @@ func (o *output) finish(err error) int {
 	var code codeError
 	if err != nil && !errors.As(err, &code) {
 		for _, e := range unjoin(err) {
-			o.problem("", e)
+			o.problem("", e, "")
 		}
 	}
 	return exitCode(err)
@@ -143,8 +143,10 @@ type errorObject struct {
 	Key     string          `json:"key,omitempty"`
 }
 
-// problem reports an error with what to do about it.
-func (o *output) problem(account string, err error) {
+// problem reports an error with what to do about it: the advice, else the hint
+// that the error brings. That another run is busy is no error to who asked for
+// quiet: it is in the exit code.
+func (o *output) problem(account string, err error, advice string) {
 	text, hint := err.Error(), ""
 	object := errorObject{head: o.head("error", account), Exit: exitCode(err), Cause: text}
 	var fault *mail.Fault
@@ -161,11 +163,14 @@ func (o *output) problem(account string, err error) {
 	case errors.As(err, &wrong):
 		object.File, object.Line, object.Key, object.Cause = wrong.File, wrong.Line, wrong.Key, wrong.Text
 	}
-	if hint == "" {
-		hint = usualHint(account, object.Exit, object.Scope)
+	if advice != "" {
+		hint = advice
 	}
 	object.Hint = hint
 	o.object(object)
+	if o.quiet && object.Exit == exitBusy {
+		return
+	}
 	line := programName + ": "
 	if account != "" {
 		line += account + ": "
@@ -185,21 +190,6 @@ func scopeName(s mail.Scope) string {
 		return "folder"
 	case mail.ScopeAccount:
 		return "account"
-	}
-	return ""
-}
-
-// usualHint is the way out of an error that names none of its own.
-func usualHint(account string, code int, scope string) string {
-	switch {
-	case account == "":
-		return ""
-	case code == exitAuth:
-		return "imapsync check " + account + " shows how far the login gets"
-	case code == exitTemporary && scope == "account":
-		return "run again later; imapsync check " + account + " looks at each step of the connection"
-	case code == exitBusy:
-		return "wait for the other run, or give sync --wait 5m"
 	}
 	return ""
 }

@@ -21,7 +21,7 @@ func TestPlain(t *testing.T) {
 	var stdout, stderr bytes.Buffer
 	o := newOutput(&stdout, &stderr)
 	o.say("a\x1b[2J\r\u009bb")
-	o.problem("acc", &mail.Fault{Scope: mail.ScopeFolder, Folder: "A\x1b]0;x\a", Doing: "select", Err: errors.New("NO \x1b[31m"), Hint: "do"})
+	o.problem("acc", &mail.Fault{Scope: mail.ScopeFolder, Folder: "A\x1b]0;x\a", Doing: "select", Err: errors.New("NO \x1b[31m"), Hint: "do"}, "")
 	for _, s := range []string{stdout.String(), stderr.String()} {
 		if strings.ContainsAny(s, "\x1b\r\a\u009b") {
 			t.Errorf("control characters reach the terminal: %q", s)
@@ -70,7 +70,7 @@ func TestProgress(t *testing.T) {
 	if got := b.bytesText(decor.Statistics{}); got != "2.0 KiB/4.0 KiB 1.0 KiB/s 2s left" {
 		t.Errorf("bytes: %s", got)
 	}
-	o.problem("work", errors.New("a line above"))
+	o.problem("work", errors.New("a line above"), "")
 	b.event(syncer.Event{Kind: syncer.EventFailed, Folder: "Sent", Err: errors.New("x")})
 	if got := b.folder.Load(); got != "Sent" {
 		t.Errorf("folder %v", got)

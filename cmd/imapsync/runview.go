@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -76,7 +77,7 @@ func (v *runView) event(e syncer.Event) {
 		v.out.object(operationObject{head: v.out.head("conflict", v.Name), Operation: e.Op})
 		v.out.say("%s: conflict: %s: %s", v.Name, e.Op.Folder, e.Op.Reason)
 	case syncer.EventFailed:
-		v.out.problem(v.Name, e.Err)
+		v.problem(e.Err)
 	case syncer.EventHeld:
 		v.held(*e.Hold)
 	}
@@ -97,8 +98,16 @@ func (v *runView) warnings(texts []string) {
 	}
 }
 
+// matchless warns of patterns that choose no folder: mostly a typing error.
+func (v *runView) matchless(r *syncer.Report) {
+	if v.folders == nil && r.Plan != nil && len(r.Plan.Ops) == 0 && r.Folders == 0 && len(r.Failures) == 0 {
+		v.note("", fmt.Sprintf("warning: accounts.%s.folders matches no folder of either side; see what there is: %s",
+			v.Name, v.command("folders", v.Name)))
+	}
+}
+
 func (v *runView) held(h mail.Hold) {
-	accept := acceptCommand(v.Name, h)
+	accept := v.acceptCommand(h)
 	v.out.object(holdObject{v.out.head("held", v.Name), h.Side, h.Folder, h.Count, h.Reason, h.Since.UTC(), accept})
 	v.out.line(v.out.stderr, fmt.Sprintf("%s: %s: %s: %s held: %s\n  what to do: if they are meant, run: %s",
 		programName, v.Name, h.Folder, deletions(h), h.Reason, accept))
@@ -114,8 +123,8 @@ func deletions(h mail.Hold) string {
 }
 
 // acceptCommand is the command line that carries a hold out.
-func acceptCommand(account string, h mail.Hold) string {
-	return "imapsync sync " + quoted("--accept-deletions="+string(h.Folder)) + " " + quoted(account)
+func (l *lane) acceptCommand(h mail.Hold) string {
+	return l.command("sync", "--accept-deletions="+string(h.Folder), l.Name)
 }
 
 // quoted writes a word as a shell wants it.
@@ -147,8 +156,10 @@ func (v *runView) ended(ctx context.Context, report *syncer.Report, err error) i
 	case interrupted:
 		code = exitInterrupted
 	case err != nil:
-		v.out.problem(v.Name, err)
+		v.problem(err)
 		code = worse(code, exitCode(err))
+	default:
+		v.matchless(report)
 	}
 	v.summary(report, code)
 	return code
@@ -204,21 +215,22 @@ func outcomeOf(code int) string {
 // change nothing that a person would look for.
 var kindTexts = []struct {
 	kind      plan.Kind
+	noun      string // "" for messages
 	did, will string
 }{
-	{plan.CreateLocal, "folders made in the Maildir", "folders to make in the Maildir"},
-	{plan.CreateRemote, "folders made on the server", "folders to make on the server"},
-	{plan.Pair, "matched", "to match"},
-	{plan.MoveLocal, "moved in the Maildir", "to move in the Maildir"},
-	{plan.MoveRemote, "moved on the server", "to move on the server"},
-	{plan.CopyRemote, "copied on the server", "to copy on the server"},
-	{plan.Download, "downloaded", "to download"},
-	{plan.Upload, "uploaded", "to upload"},
-	{plan.SetFlags, "flagged", "to flag"},
-	{plan.DeleteLocal, "deleted from the Maildir", "to delete from the Maildir"},
-	{plan.DeleteRemote, "deleted on the server", "to delete on the server"},
-	{plan.RemoveLocal, "folders removed from the Maildir", "folders to remove from the Maildir"},
-	{plan.RemoveRemote, "folders removed on the server", "folders to remove on the server"},
+	{plan.CreateLocal, "folder", "made in the Maildir", "to make in the Maildir"},
+	{plan.CreateRemote, "folder", "made on the server", "to make on the server"},
+	{plan.Pair, "", "matched", "to match"},
+	{plan.MoveLocal, "", "moved in the Maildir", "to move in the Maildir"},
+	{plan.MoveRemote, "", "moved on the server", "to move on the server"},
+	{plan.CopyRemote, "", "copied on the server", "to copy on the server"},
+	{plan.Download, "", "downloaded", "to download"},
+	{plan.Upload, "", "uploaded", "to upload"},
+	{plan.SetFlags, "", "flagged", "to flag"},
+	{plan.DeleteLocal, "", "deleted from the Maildir", "to delete from the Maildir"},
+	{plan.DeleteRemote, "", "deleted on the server", "to delete on the server"},
+	{plan.RemoveLocal, "folder", "removed from the Maildir", "to remove from the Maildir"},
+	{plan.RemoveRemote, "folder", "removed on the server", "to remove on the server"},
 }
 
 // summaryText is the line that ends a run on an account.
@@ -230,7 +242,11 @@ func (v *runView) summaryText(r *syncer.Report, counts map[plan.Kind]int, code, 
 			if v.dryRun {
 				words = k.will
 			}
-			parts = append(parts, fmt.Sprintf("%d %s", n, words))
+			number := strconv.Itoa(n)
+			if k.noun != "" {
+				number = count(n, k.noun)
+			}
+			parts = append(parts, number+" "+words)
 		}
 	}
 	if held > 0 {

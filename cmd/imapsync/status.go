@@ -85,7 +85,7 @@ func (l *lane) readStatus(ctx context.Context) (*statusObject, error) {
 		return nil, err
 	}
 	for _, h := range holds {
-		s.Holds = append(s.Holds, holdStatus{h.Side, h.Folder, h.Count, h.Reason, h.Since.UTC(), acceptCommand(l.Name, h)})
+		s.Holds = append(s.Holds, holdStatus{h.Side, h.Folder, h.Count, h.Reason, h.Since.UTC(), l.acceptCommand(h)})
 	}
 	conflicts, err := db.History(ctx, state.Trail{Conflicts: true})
 	if err != nil {
@@ -124,7 +124,7 @@ const clock = "2006-01-02 15:04:05"
 func (l *lane) showStatus(s *statusObject) {
 	l.out.object(s)
 	if s.LastRun == nil {
-		l.out.say("%s: never synchronised; run: imapsync sync %s", l.Name, quoted(l.Name))
+		l.out.say("%s: never synchronised; run: %s", l.Name, l.command("sync", l.Name))
 		return
 	}
 	l.out.say("%s: %s, %s", l.Name, count(s.Folders, "folder"), count(s.Messages, "message"))
@@ -148,6 +148,6 @@ func (l *lane) showStatus(s *statusObject) {
 		l.out.say("                to carry them out: %s", h.Accept)
 	}
 	if s.Conflicts > 0 {
-		l.out.say("  conflicts:    %s", fmt.Sprintf("%d; see: imapsync conflicts %s", s.Conflicts, quoted(l.Name)))
+		l.out.say("  conflicts:    %s", fmt.Sprintf("%d; see: %s", s.Conflicts, l.command("conflicts", l.Name)))
 	}
 }

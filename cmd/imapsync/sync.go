@@ -6,6 +6,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"imapsync/config"
 	"imapsync/syncer"
 )
 
@@ -22,11 +23,15 @@ func (p *program) syncCommand() *cli.Command {
 			&cli.BoolFlag{Name: "full", Usage: "compare every message, whatever the server and the file system say of changes"},
 			&cli.GenericFlag{Name: "accept-deletions", Value: accept, DefaultText: "none",
 				Usage: "carry out the deletions that were held, of every folder or with =`FOLDER` of that one; may be repeated"},
-			&cli.DurationFlag{Name: "wait", Value: 0, Usage: "wait `TIME` for another run on the account to end"},
+			&cli.StringFlag{Name: "wait", Usage: "wait `TIME`, such as 30s or 5m, for another run on the account to end"},
 		},
 		Action: func(c *cli.Context) error {
-			if c.Duration("wait") < 0 {
-				return usagef("sync: --wait takes a time such as 30s, not a negative one")
+			var wait time.Duration
+			if c.IsSet("wait") {
+				var err error
+				if wait, err = config.ParseDuration(c.String("wait")); err != nil {
+					return usagef("sync: --wait: %v", err)
+				}
 			}
 			lanes, err := p.lanes(c, true)
 			if err != nil {
@@ -41,7 +46,7 @@ func (p *program) syncCommand() *cli.Command {
 					options.AcceptFolders = append(options.AcceptFolders, folderName(f))
 				}
 			}
-			return p.runAll(c.Context, lanes, options, c.Duration("wait"))
+			return p.runAll(c.Context, lanes, options, wait)
 		},
 	}
 }

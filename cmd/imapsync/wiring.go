@@ -26,10 +26,11 @@ import (
 // lane is one account with all that a command needs to work on it.
 type lane struct {
 	*config.Account
-	out      *output
-	stateDir string
-	folders  []mail.FolderName // named on the command line; nil is all
-	now      func() time.Time
+	out        *output
+	configFile string // of -c, "" without
+	stateDir   string
+	folders    []mail.FolderName // named on the command line; nil is all
+	now        func() time.Time
 }
 
 // stateFile is where the account's state is kept.
@@ -71,11 +72,11 @@ func (l *lane) tlsConfig() (*tls.Config, error) {
 	case l.CAFile != "":
 		pem, err := os.ReadFile(l.CAFile)
 		if err != nil {
-			return nil, usagef("accounts.%s.ca_file: %v", l.Name, err)
+			return nil, usagef("accounts.%s.ca_file: %v; correct the path, or leave ca_file out to believe the system's authorities", l.Name, err)
 		}
 		roots := x509.NewCertPool()
 		if !roots.AppendCertsFromPEM(pem) {
-			return nil, usagef("accounts.%s.ca_file: there is no PEM certificate in %s", l.Name, l.CAFile)
+			return nil, usagef("accounts.%s.ca_file: there is no PEM certificate in %s; it begins with -----BEGIN CERTIFICATE-----", l.Name, l.CAFile)
 		}
 		return &tls.Config{RootCAs: roots}, nil
 	}
@@ -93,7 +94,14 @@ func pinned(s tls.ConnectionState, sums [][32]byte) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("the certificate has fingerprint %X, which is not the one configured", shown)
+	return &pinError{shown}
+}
+
+// pinError is a certificate that is not among those configured.
+type pinError struct{ shown [32]byte }
+
+func (e *pinError) Error() string {
+	return fmt.Sprintf("the certificate has fingerprint %X, which is not the one configured", e.shown)
 }
 
 func (l *lane) openMaildir() (*maildir.Maildir, error) {

@@ -307,7 +307,7 @@ func (m *Mailbox) Store(ctx context.Context, uids []mail.UID, add, remove mail.F
 
 // Copy implements syncer.Mailbox; it is all or nothing (RFC 3501 section
 // 6.4.7).
-func (m *Mailbox) Copy(ctx context.Context, uids []mail.UID, to mail.FolderName) (map[mail.UID]mail.UID, error) {
+func (m *Mailbox) Copy(ctx context.Context, uids []mail.UID, to mail.FolderName, validity uint32) (map[mail.UID]mail.UID, error) {
 	uidOf := map[mail.UID]mail.UID{}
 	err := m.do(ctx, "copy", uidWords(uids)+" to "+string(to), true, func(b *box) error {
 		target := m.s.boxes[to]
@@ -319,12 +319,12 @@ func (m *Mailbox) Copy(ctx context.Context, uids []mail.UID, to mail.FolderName)
 		}
 		return nil
 	})
-	return m.copyUID(uidOf), err
+	return m.copyUID(uidOf, to, validity), err
 }
 
 // Move implements syncer.Mailbox. Each message is a step of its own: the
 // command is atomic for each message only (RFC 6851 section 3.3).
-func (m *Mailbox) Move(ctx context.Context, uids []mail.UID, to mail.FolderName) (map[mail.UID]mail.UID, error) {
+func (m *Mailbox) Move(ctx context.Context, uids []mail.UID, to mail.FolderName, validity uint32) (map[mail.UID]mail.UID, error) {
 	uidOf := map[mail.UID]mail.UID{}
 	for _, uid := range uids {
 		err := m.do(ctx, "move", fmt.Sprintf("%d to %s", uid, to), true, func(b *box) error {
@@ -343,14 +343,14 @@ func (m *Mailbox) Move(ctx context.Context, uids []mail.UID, to mail.FolderName)
 			return nil
 		})
 		if err != nil {
-			return m.copyUID(uidOf), err
+			return m.copyUID(uidOf, to, validity), err
 		}
 	}
-	return m.copyUID(uidOf), nil
+	return m.copyUID(uidOf, to, validity), nil
 }
 
-func (m *Mailbox) copyUID(uidOf map[mail.UID]mail.UID) map[mail.UID]mail.UID {
-	if m.s.NoUIDPlus {
+func (m *Mailbox) copyUID(uidOf map[mail.UID]mail.UID, to mail.FolderName, validity uint32) map[mail.UID]mail.UID {
+	if b := m.s.boxes[to]; m.s.NoUIDPlus || b == nil || validity != 0 && validity != b.validity {
 		return nil
 	}
 	return uidOf

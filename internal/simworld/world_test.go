@@ -105,9 +105,9 @@ func TestAppendCopyMoveTellUIDsWithUIDPlusOnly(t *testing.T) {
 				t.Errorf("append: uid %d, %v", uid, err)
 			}
 		}))
-		copied, err := mb.Copy(ctx, []mail.UID{1}, "Work")
+		copied, err := mb.Copy(ctx, []mail.UID{1}, "Work", 0)
 		must(t, err)
-		moved, err := mb.Move(ctx, []mail.UID{2}, "Work")
+		moved, err := mb.Move(ctx, []mail.UID{2}, "Work", 0)
 		must(t, err)
 		if calls != 1 || (copied[1] == 2) != plus || (moved[2] == 3) != plus {
 			t.Errorf("uidplus %v: %d calls, copied %v, moved %v", plus, calls, copied, moved)
@@ -327,7 +327,7 @@ func TestBreachesAreNoted(t *testing.T) {
 		t.Errorf("%q", w.Wrong())
 	}
 	mb.Close()
-	selected(t, w, mail.Inbox).Move(ctx, []mail.UID{1}, mail.Inbox)
+	selected(t, w, mail.Inbox).Move(ctx, []mail.UID{1}, mail.Inbox, 0)
 	w.Disk.Unmounted = true
 	w.Disk.CreateFolder(ctx, "Work")
 	if got := strings.Join(w.Wrong(), "; "); !strings.Contains(got, "MOVE") || !strings.Contains(got, "not mounted") {

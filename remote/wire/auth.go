@@ -127,7 +127,7 @@ func (c *Conn) loginRefused(how string, st status, why func() string) *Error {
 		Code: st.code, Text: c.shortText(st.text),
 		Hint: "check user and password; with two-factor login most providers want an app password or OAuth 2"}
 	if c.o.Bearer {
-		e.Hint = "the access token may be expired or lack the scope for IMAP; run imapsync login"
+		e.Hint = "the access token may be expired or lack the scope for IMAP: run your token_command by hand and see what token it gives"
 	}
 	if why != nil && why() != "" {
 		e.Err = errors.New(c.shortText(why()))

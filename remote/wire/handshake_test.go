@@ -487,8 +487,8 @@ func oauthBearerDummy(t *testing.T) {
 		s.write("%s NO refused\r\n", tag)
 		s.untilClosed()
 	}, bearer)
-	if !strings.Contains(e.Error(), "invalid_token") {
-		t.Error(e)
+	if !strings.Contains(e.Error(), "invalid_token") || !strings.Contains(e.Hint, "token_command") {
+		t.Errorf("%v, hint %q", e, e.Hint)
 	}
 }
 
