@@ -43,7 +43,7 @@ type Outcome struct {
 // Rule names the row of the rule table that decided.
 type Rule string
 
-// The rules, as DESIGN section 5 tables them.
+// The rules.
 const (
 	RuleAgree          Rule = "agree"
 	RuleFlags          Rule = "flags-merge"

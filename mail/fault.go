@@ -20,7 +20,7 @@ const (
 // Class is what kind of trouble an error is; the exit code follows from it.
 type Class int
 
-// The classes of DESIGN section 10's exit codes.
+// The classes; each has an exit code of its own.
 const (
 	ClassFailed    Class = iota // something was refused or could not be done
 	ClassUsage                  // the configuration is wrong

@@ -154,7 +154,7 @@ func oneMessage(base, local, remote string) *model {
 // and folders: moved, copied, deleted, flagged, new, equal, on both sides at
 // once, with and without MOVE.
 func TestLawsOfManyMessages(t *testing.T) {
-	for seed := range int64(4000) {
+	for seed := range int64(1500) {
 		m := randomModel(rand.New(rand.NewSource(seed)))
 		policy := conflict.Policy{}
 		if seed%5 == 0 {

@@ -37,10 +37,18 @@ func (a *applier) deleteLocal(ctx context.Context, f *folder, ops []*plan.Op) er
 // remove takes the file away unless it was rewritten in place since its content
 // was last read: then nobody deleted what is in it now.
 func (a *applier) remove(ctx context.Context, f *folder, o *plan.Op) error {
-	if o.Row.File == (mail.FileStamp{}) {
-		return mail.ErrChanged
+	stamp := o.Row.File
+	if stamp == (mail.FileStamp{}) { // of a copy that recovery adopted
+		content, now, _, err := a.Local.Read(ctx, f.Name, o.Local.Key)
+		if err != nil {
+			return err
+		}
+		if content.Digest != o.Row.Content.Digest {
+			return mail.ErrChanged
+		}
+		stamp = now
 	}
-	return a.Local.Remove(ctx, f.Name, o.Local.Key, o.Local.Flags, o.Row.File)
+	return a.Local.Remove(ctx, f.Name, o.Local.Key, o.Local.Flags, stamp)
 }
 
 // deleteRemote expunges messages whose flags are still those the decision was

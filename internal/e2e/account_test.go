@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 	"imapsync/internal/imaptest"
 	"imapsync/internal/proxy"
 	"imapsync/mail"
+	"imapsync/state"
 )
 
 // account is one account as its user has it: a server with another client on
@@ -40,6 +42,7 @@ func newAccount(t *testing.T, s *dovecot.Server, user string, extra ...string) *
 		phone:  imaptest.Dial(t, s, user),
 		reader: &reader{t: t, root: filepath.Join(dir, "Mail"), folderDir: verbatim},
 		config: filepath.Join(dir, "config.toml"), state: filepath.Join(dir, "state")}
+	t.Cleanup(a.checkStates)
 	a.configure(extra...)
 	return a
 }
@@ -54,6 +57,23 @@ func single(t *testing.T, options ...dovecot.Option) *account {
 func (a *account) configure(extra ...string) {
 	a.t.Helper()
 	a.write(a.config, fmt.Sprintf("state_dir = %q\n\n%s", a.state, a.section("test", extra...)))
+}
+
+// checkStates checks the invariants of each state that the test leaves behind
+// in one piece.
+func (a *account) checkStates() {
+	files, _ := filepath.Glob(filepath.Join(a.state, "*.db"))
+	for _, file := range files {
+		db, err := state.OpenReadOnly(context.Background(), file)
+		if err != nil {
+			a.t.Errorf("%s: %v", file, err)
+			continue
+		}
+		if err := db.Check(context.Background()); err != nil {
+			a.t.Errorf("%s: %v", file, err)
+		}
+		db.Close()
+	}
 }
 
 // section is the account's section of a configuration file.
