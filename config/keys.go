@@ -92,7 +92,7 @@ var accountKeys = []Key{
 	{Name: "password", Form: `"…"`, Text: "The password itself; the file must then be readable by its owner alone.", set: setPassword},
 	{Name: "password_file", Form: `"~/.secret"`, Text: "A file whose first line is the password.",
 		set: setSecretFile},
-	{Name: "password_command", Form: `"pass mail/work"`, Text: "A shell command; the first line it prints is the password.",
+	{Name: "password_command", Form: `"pass mail/work"`, Text: "A shell command; the first line it prints is the password. It may ask on the terminal, but not on standard input.",
 		set: setSecretCommand(false)},
 	{Name: "credential", Form: `"name"`, Text: "A credential that systemd hands to the service (LoadCredential=); its first line is the password.",
 		set: setCredential},

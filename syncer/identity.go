@@ -69,12 +69,13 @@ func (r *run) checkMarker(id mail.Identity, marker string, exists bool, rows int
 	held := func(err error, hint string) error {
 		return &mail.Fault{Scope: mail.ScopeAccount, Class: mail.ClassHeld, Doing: "check the Maildir", Err: err, Hint: hint}
 	}
-	const mount = "is it mounted, and is `maildir` right? Nothing was deleted. To start afresh from what is there, remove the state file; nothing is deleted then either"
+	const mount = "mount it, or set `maildir` right; nothing was deleted. To start afresh from what is there, remove the state file; nothing is deleted then either"
 	switch {
 	case rows > 0 && !exists:
 		return held(fmt.Errorf("%s is missing or empty, but %d messages of it are known", r.Maildir, rows), mount)
 	case rows > 0 && marker == "":
-		return held(fmt.Errorf("%s has no .imapsync-id, but %d messages of it are known", r.Maildir, rows), mount)
+		return held(fmt.Errorf("%s has no .imapsync-id, but %d messages of it are known", r.Maildir, rows),
+			fmt.Sprintf("if it is the right Maildir, restore .imapsync-id from a backup or write the line %q into it; else %s", id.Marker, mount))
 	case id.Marker != "" && marker != "" && markerID(id.Marker) != markerID(marker):
 		return held(fmt.Errorf("%s is another Maildir than the one known: its .imapsync-id says %q", r.Maildir, marker), mount)
 	case id.Marker == "" && marker != "" && markerOwner(marker) != r.Identity.User+"@"+r.Identity.Server:

@@ -138,7 +138,7 @@ func (p *program) changeServer(server *demo.Server) error {
 		do   func() error
 	}{
 		{"a message arrives: \"Dinner on Saturday?\"", func() error {
-			return server.Deliver("Mira Okafor <mira@example.net>", "Dinner on Saturday?", "Seven o'clock, bring the photos.")
+			return server.Deliver("Garden neighbour <garden@example.net>", "Dinner on Saturday?", "Seven o'clock, bring the photos.")
 		}},
 		{"\"Lease: sign by the 30th\" is answered", func() error {
 			return server.Flag("INBOX", "Lease", mail.NewFlags(mail.Answered|mail.Seen))
@@ -167,7 +167,9 @@ func (p *program) changeMaildir(ctx context.Context, l *lane) error {
 		return err
 	}
 	key := func(subject string) mail.Key { return messages[subject].Key }
-	remove := func(subject string) error { return dir.Remove(ctx, mail.Inbox, key(subject), messages[subject].Flags, mail.FileStamp{}) }
+	remove := func(subject string) error {
+		return dir.Remove(ctx, mail.Inbox, key(subject), messages[subject].Flags, mail.FileStamp{})
+	}
 	changes := []struct {
 		text string
 		do   func() error
@@ -215,7 +217,7 @@ func bySubject(ctx context.Context, dir *maildir.Maildir, folder mail.FolderName
 
 // saveAnswer puts a new message into Sent, as a mail reader does.
 func saveAnswer(ctx context.Context, dir *maildir.Maildir, now time.Time) error {
-	text := strings.ReplaceAll(fmt.Sprintf("From: Anna Berg <anna@example.org>\nTo: Jonas Weiss <jonas@example.com>\n"+
+	text := strings.ReplaceAll(fmt.Sprintf("From: Me <me@example.org>\nTo: =?utf-8?q?B=C3=BCro?= <buero@example.com>\n"+
 		"Subject: Re: Minutes of Thursday\nDate: %s\nMessage-ID: <%d.demo@example.org>\n\nThey are fine as they are.\n",
 		now.Format(time.RFC1123Z), now.UnixNano()), "\n", "\r\n")
 	d, err := dir.Deliver(ctx, "Sent")

@@ -73,7 +73,7 @@ func serverCmd(ts *testscript.TestScript, _ bool, args []string) {
 	case "stop":
 		s.Close()
 	case "deliver":
-		err = s.Deliver("Mira Okafor <mira@example.net>", args[1], "text")
+		err = s.Deliver("Garden neighbour <garden@example.net>", args[1], "text")
 	case "delete":
 		err = s.Delete(args[1], args[2])
 	case "flag":

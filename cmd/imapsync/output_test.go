@@ -85,3 +85,17 @@ func TestProgress(t *testing.T) {
 	none.event(syncer.Event{Kind: syncer.EventDone})
 	none.done()
 }
+
+func TestSummaryCounts(t *testing.T) {
+	v := &runView{}
+	r := &syncer.Report{}
+	for n, want := range map[int]string{
+		1: "1 folder made in the Maildir, 1 downloaded, 1 folder removed on the server",
+		2: "2 folders made in the Maildir, 2 downloaded, 2 folders removed on the server",
+	} {
+		got := v.summaryText(r, map[plan.Kind]int{plan.CreateLocal: n, plan.Download: n, plan.RemoveRemote: n}, exitDone, 0)
+		if !strings.HasPrefix(got, want+" (") {
+			t.Errorf("%d: %s, want %s", n, got, want)
+		}
+	}
+}

@@ -79,9 +79,10 @@ func TestCertificates(t *testing.T) {
 		{fmt.Sprintf("fingerprint = '%x'", sum), exitFailed, "ok   tls: "},
 		{fmt.Sprintf("fingerprint = ['%064d', '%X']", 7, sum), exitFailed, "ok   tls: "},
 		{fmt.Sprintf("fingerprint = '%064d'", 7), exitAuth, fmt.Sprintf("has fingerprint %X", sum)},
+		{fmt.Sprintf("fingerprint = '%064d'", 7), exitAuth, "what to do: either the certificate was renewed"},
 		{"ca_file = 'ca.pem'", exitFailed, "ok   tls: "},
 		{"ca_file = 'empty.pem'", exitUsage, "there is no PEM certificate"},
-		{"ca_file = 'none.pem'", exitUsage, "no such file"},
+		{"ca_file = 'none.pem'", exitUsage, "no such file or directory; correct the path"},
 	} {
 		file := filepath.Join(dir, "c.toml")
 		text := fmt.Sprintf("state_dir = 'state'\n[accounts.a]\nhost = '127.0.0.1'\nport = %d\nuser = 'u'\npassword = 'p'\nmaildir = 'Mail'\n%s\n",

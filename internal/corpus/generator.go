@@ -226,7 +226,7 @@ func pick[T any](g *Generator, from []T) T { return from[g.random.IntN(len(from)
 var (
 	labels   = []string{"todo", "$Label1", "$Junk", "work", "NonJunk"}
 	domains  = []string{"example.org", "example.com", "example.net", "lists.example.org"}
-	people   = []string{"Anna Berg", "Jonas Weiß", "Mira Okafor", "Zoë Dubois", "Łukasz Nowak", "山田太郎", "Peter Smith", "José García"}
+	people   = []string{"Front desk", "Büro Süd", "Garden neighbour", "Café du Marché", "Łódź office", "会議室", "Support team", "Dirección"}
 	subjects = []string{"Minutes", "Invoice", "Grüße aus", "Re-use of", "Agenda für", "Reminder:", "Ticket", "Заметки", "会議", "Question about"}
 	words    = strings.Fields(`the of and a to in is that for it as was with be by on not he his but at are this have from or had an they which one
 		you were all her she there would their we him been has when who will no more if out so up said what its about than into them can only other

@@ -27,39 +27,39 @@ type sample struct {
 }
 
 const (
-	anna  = "Anna Berg <anna@example.org>"
-	jonas = "Jonas Weiß <jonas@example.com>"
-	mira  = "Mira Okafor <mira@example.net>"
-	shop  = "Buchladen am Markt <laden@example.com>"
-	list  = "Allotment list <allotment@example.net>"
+	me        = "Me <me@example.org>"
+	office    = "Büro <buero@example.com>"
+	neighbour = "Garden neighbour <garden@example.net>"
+	shop      = "Buchladen am Markt <laden@example.com>"
+	list      = "Allotment list <allotment@example.net>"
 )
 
 var samples = []sample{
-	{"INBOX", 0, ":", jonas, anna, "Minutes of Thursday", "", "Attached are the minutes. Please correct what I got wrong.", "minutes.pdf", false},
-	{"INBOX", 0, ":", mira, anna, "Train on Friday?", "", "The 8:12 or the 9:12? I would rather sleep.", "", false},
-	{"INBOX", 1, ":", shop, anna, "Ihre Bestellung ist abholbereit", "", "Guten Tag,\n\n»Der Zauberberg« liegt für Sie bereit.\n\nIhr Buchladen am Markt", "", true},
-	{"INBOX", 1, ":S", list, anna, "[allotment] Water is back on", "", "The taps at the lower gate work again. Please close them after use.", "", false},
-	{"INBOX", 2, ":F", jonas, anna, "Lease: sign by the 30th", "", "The landlord wants it back before the end of the month.", "lease.pdf", false},
-	{"INBOX", 2, ":RS", mira, anna, "Photos from the lake", "", "Here are the best two. More on the disk.", "lake.jpg", false},
-	{"INBOX", 3, ":S", list, anna, "Re: [allotment] Water is back on", "[allotment] Water is back on", "Thanks! Number 14 still drips.", "", false},
-	{"INBOX", 3, ":", list, anna, "Re: [allotment] Water is back on", "[allotment] Water is back on", "I will look at number 14 on Saturday.", "", false},
-	{"INBOX", 4, ":S todo", jonas, anna, "Tax papers", "", "Could you send me last year's statement?", "", false},
-	{"INBOX", 5, ":S $Label1", "Clinic <no-reply@example.com>", anna, "Reminder: appointment on Monday", "", "Monday, 10:40, second floor.", "", false},
-	{"INBOX", 6, ":S", "Café Zoë <hallo@example.com>", anna, "Öffnungszeiten über die Feiertage", "", "Wir haben bis 18 Uhr geöffnet. Schöne Grüße!", "", true},
-	{"INBOX", 8, ":PS", mira, anna, "Recipe for the soup", "", "Leeks, potatoes, patience.", "", false},
-	{"INBOX", 9, ":S", "山田太郎 <yamada@example.org>", anna, "ご連絡ありがとうございます", "", "来週の会議の件、承知しました。", "", false},
-	{"Sent", 2, ":S", anna, mira, "Re: Photos from the lake", "Photos from the lake", "The second one goes on the wall.", "", false},
-	{"Sent", 4, ":S", anna, jonas, "Re: Tax papers", "Tax papers", "Next week, I promise.", "", false},
-	{"Sent", 7, ":S", anna, list, "[allotment] Key for the shed", "", "Who has the second key?", "", false},
-	{"Archive/2026", 30, ":S", jonas, anna, "Heating bill", "", "It is lower than last year.", "bill.pdf", false},
-	{"Archive/2026", 31, ":RS", anna, jonas, "Re: Heating bill", "Heating bill", "Then let us not celebrate by turning it up.", "", false},
-	{"Archive/2026", 40, ":S", mira, anna, "Address in Kraków", "", "ul. Józefa 12, third bell.", "", false},
-	{"Archive/2026", 42, ":FS", "Railway <tickets@example.com>", anna, "Your ticket 4F7K2", "", "Coach 7, seat 61, window.", "ticket.pdf", true},
-	{"Archive/2026", 50, ":S", list, anna, "[allotment] Annual meeting", "", "Sunday at three, in the hut. There will be cake.", "", false},
-	{"Archive/2026", 51, ":S", list, anna, "Re: [allotment] Annual meeting", "[allotment] Annual meeting", "Rhubarb or plum?", "", false},
-	{"Archive/2026", 51, ":S", list, anna, "Re: [allotment] Annual meeting", "[allotment] Annual meeting", "Both.", "", false},
-	{"Entwürfe", 1, ":DS", anna, mira, "Re: Train on Friday?", "Train on Friday?", "The 9:12. And", "", false},
-	{"Entwürfe", 3, ":DS", anna, "laden@example.com", "Frage zur Bestellung", "", "Guten Tag, könnten Sie", "", false},
+	{"INBOX", 0, ":", office, me, "Minutes of Thursday", "", "Attached are the minutes. Please correct what I got wrong.", "minutes.pdf", false},
+	{"INBOX", 0, ":", neighbour, me, "Train on Friday?", "", "The 8:12 or the 9:12? I would rather sleep.", "", false},
+	{"INBOX", 1, ":", shop, me, "Ihre Bestellung ist abholbereit", "", "Guten Tag,\n\n»Der Zauberberg« liegt für Sie bereit.\n\nIhr Buchladen am Markt", "", true},
+	{"INBOX", 1, ":S", list, me, "[allotment] Water is back on", "", "The taps at the lower gate work again. Please close them after use.", "", false},
+	{"INBOX", 2, ":F", office, me, "Lease: sign by the 30th", "", "The landlord wants it back before the end of the month.", "lease.pdf", false},
+	{"INBOX", 2, ":RS", neighbour, me, "Photos from the lake", "", "Here are the best two. More on the disk.", "lake.jpg", false},
+	{"INBOX", 3, ":S", list, me, "Re: [allotment] Water is back on", "[allotment] Water is back on", "Thanks! Number 14 still drips.", "", false},
+	{"INBOX", 3, ":", list, me, "Re: [allotment] Water is back on", "[allotment] Water is back on", "I will look at number 14 on Saturday.", "", false},
+	{"INBOX", 4, ":S todo", office, me, "Tax papers", "", "Could you send me last year's statement?", "", false},
+	{"INBOX", 5, ":S $Label1", "Clinic <no-reply@example.com>", me, "Reminder: appointment on Monday", "", "Monday, 10:40, second floor.", "", false},
+	{"INBOX", 6, ":S", "Café Zoë <hallo@example.com>", me, "Öffnungszeiten über die Feiertage", "", "Wir haben bis 18 Uhr geöffnet. Schöne Grüße!", "", true},
+	{"INBOX", 8, ":PS", neighbour, me, "Recipe for the soup", "", "Leeks, potatoes, patience.", "", false},
+	{"INBOX", 9, ":S", "会議室 <rooms@example.org>", me, "ご連絡ありがとうございます", "", "来週の会議の件、承知しました。", "", false},
+	{"Sent", 2, ":S", me, neighbour, "Re: Photos from the lake", "Photos from the lake", "The second one goes on the wall.", "", false},
+	{"Sent", 4, ":S", me, office, "Re: Tax papers", "Tax papers", "Next week, I promise.", "", false},
+	{"Sent", 7, ":S", me, list, "[allotment] Key for the shed", "", "Who has the second key?", "", false},
+	{"Archive/2026", 30, ":S", office, me, "Heating bill", "", "It is lower than last year.", "bill.pdf", false},
+	{"Archive/2026", 31, ":RS", me, office, "Re: Heating bill", "Heating bill", "Then let us not celebrate by turning it up.", "", false},
+	{"Archive/2026", 40, ":S", neighbour, me, "Address in Kraków", "", "ul. Józefa 12, third bell.", "", false},
+	{"Archive/2026", 42, ":FS", "Railway <tickets@example.com>", me, "Your ticket 4F7K2", "", "Coach 7, seat 61, window.", "ticket.pdf", true},
+	{"Archive/2026", 50, ":S", list, me, "[allotment] Annual meeting", "", "Sunday at three, in the hut. There will be cake.", "", false},
+	{"Archive/2026", 51, ":S", list, me, "Re: [allotment] Annual meeting", "[allotment] Annual meeting", "Rhubarb or plum?", "", false},
+	{"Archive/2026", 51, ":S", list, me, "Re: [allotment] Annual meeting", "[allotment] Annual meeting", "Both.", "", false},
+	{"Entwürfe", 1, ":DS", me, neighbour, "Re: Train on Friday?", "Train on Friday?", "The 9:12. And", "", false},
+	{"Entwürfe", 3, ":DS", me, "laden@example.com", "Frage zur Bestellung", "", "Guten Tag, könnten Sie", "", false},
 }
 
 // Seed makes the folders Sent, Archive/2026 and Entwürfe and fills them and

@@ -31,7 +31,7 @@ type Server struct {
 
 // Start runs a server on a free port of 127.0.0.1.
 func Start() (*Server, error) {
-	s := &Server{User: "anna@example.org", Password: "demo"}
+	s := &Server{User: "me@example.org", Password: "demo"}
 	user := imapmemserver.NewUser(s.User, s.Password)
 	if err := user.Create("INBOX", nil); err != nil {
 		return nil, err

@@ -70,7 +70,7 @@ func TestSeed(t *testing.T) {
 func TestPhoneChanges(t *testing.T) {
 	s := start(t)
 	for _, err := range []error{
-		s.Deliver("Mira Okafor <mira@example.net>", "One more thing", "Bring the umbrella."),
+		s.Deliver("Garden neighbour <garden@example.net>", "One more thing", "Bring the umbrella."),
 		s.Flag("INBOX", "Train on Friday", mail.NewFlags(mail.Flagged|mail.Seen)),
 		s.Move("INBOX", "Tax papers", "Archive/2026"),
 		s.Delete("INBOX", "Recipe for the soup"),

@@ -22,7 +22,7 @@ func TestNotmuchIndexesTheResult(t *testing.T) {
 	a.sync(0)
 
 	config := filepath.Join(a.dir, "notmuch-config")
-	a.write(config, fmt.Sprintf("[database]\npath=%s\n[user]\nname=Anna\nprimary_email=anna@example.org\n[new]\ntags=unread;inbox\nignore=.imapsync-id;dovecot-keywords\n"+
+	a.write(config, fmt.Sprintf("[database]\npath=%s\n[user]\nname=Me\nprimary_email=me@example.org\n[new]\ntags=unread;inbox\nignore=.imapsync-id;dovecot-keywords\n"+
 		"[maildir]\nsynchronize_flags=true\n", a.root))
 	notmuch := func(args ...string) string {
 		cmd := exec.Command("/usr/bin/notmuch", args...)

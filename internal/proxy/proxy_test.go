@@ -9,7 +9,7 @@ import (
 )
 
 func TestCommandReader(t *testing.T) {
-	const sent = "a1 LOGIN anna secret\r\n" +
+	const sent = "a1 LOGIN me secret\r\n" +
 		"a2 select INBOX\r\n" +
 		"a3 AUTHENTICATE PLAIN\r\nAGFubmEAc2VjcmV0\r\n" +
 		"a4 APPEND INBOX (\\Seen) {12}\r\na9 STORE 1\r\n (\\Seen) {3+}\r\na\r\n\r\n" +
