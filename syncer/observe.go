@@ -6,13 +6,11 @@ import (
 	"hash/fnv"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"imapsync/mail"
-	"imapsync/plan"
 )
 
 // observe learns what each side holds of every folder that may have changed.
@@ -46,99 +44,6 @@ func (r *run) observe(ctx context.Context) error {
 	}
 	r.dropUnchanged()
 	return r.followMoves(ctx)
-}
-
-// list asks both sides for their folders at once and fills r.folders.
-func (r *run) list(ctx context.Context) ([]mail.FolderName, error) {
-	var locals []mail.LocalFolder
-	var remotes []mail.RemoteFolder
-	g, gctx := errgroup.WithContext(ctx)
-	g.Go(func() (err error) { locals, err = r.Local.Folders(gctx); return err })
-	g.Go(func() (err error) { remotes, err = r.Remote.Folders(gctx); return err })
-	if err := g.Wait(); err != nil {
-		return nil, err
-	}
-	records, err := r.State.Folders(ctx)
-	if err != nil {
-		return nil, err
-	}
-	for _, l := range locals {
-		if otherInbox(l.Name) {
-			r.refuseInbox(l.Name)
-			continue
-		}
-		if f := r.folder(l.Name); f != nil {
-			f.stamp, f.Local.Exists = l.Stamp, true
-		}
-	}
-	for i := range remotes {
-		if f := r.folder(remotes[i].Name); f != nil {
-			f.remote = &remotes[i]
-		}
-	}
-	for _, rec := range records {
-		if f := r.folder(rec.Folder); f != nil {
-			f.record, f.Known, f.validity = rec, true, rec.Mark.UIDValidity
-		}
-	}
-	for _, name := range r.opt.AcceptFolders {
-		if r.folders[name] == nil {
-			r.note(name, "there is no such folder in this run, so no deletion of it to accept")
-		}
-	}
-	for _, name := range r.opt.Folders {
-		if r.folders[name] == nil {
-			return nil, &mail.Fault{Scope: mail.ScopeAccount, Class: mail.ClassUsage, Folder: name, Doing: "synchronise",
-				Err: errNoFolder, Hint: "imapsync folders lists what there is"}
-		}
-	}
-	return slices.Sorted(maps.Keys(r.folders)), nil
-}
-
-// otherInbox reports whether a folder on disk is called INBOX in another case,
-// as some tools do: to the server it is INBOX itself (RFC 3501 section 5.1).
-func otherInbox(name mail.FolderName) bool {
-	first := name.Components()[0]
-	return first != string(mail.Inbox) && strings.EqualFold(first, string(mail.Inbox))
-}
-
-// refuseInbox leaves such a folder and INBOX alone, for all of its mail would
-// seem to be missing from the one and new in the other.
-func (r *run) refuseInbox(name mail.FolderName) {
-	r.unsettled[mail.Inbox] = true
-	r.fail(name, nil, &mail.Fault{Scope: mail.ScopeFolder, Folder: name, Doing: "list the Maildir",
-		Err: errInboxCase, Hint: "rename it to INBOX; until then neither is synchronised"})
-}
-
-var errInboxCase = errors.New("servers know INBOX in any case, so this name cannot stand for another folder")
-
-var errNoFolder = errors.New("neither side has this folder, or it is not among the account's folders")
-
-// folder returns the run's view of a folder, nil if it is not synchronised.
-func (r *run) folder(name mail.FolderName) *folder {
-	if f := r.folders[name]; f != nil {
-		return f
-	}
-	if r.Select != nil && !r.Select(name) || !r.wanted(name) {
-		return nil
-	}
-	f := &folder{}
-	f.Name = name
-	f.Local.Folder, f.Remote.Folder = name, name
-	r.folders[name] = f
-	return f
-}
-
-func (r *run) wanted(name mail.FolderName) bool {
-	if r.opt.Folders == nil {
-		return true
-	}
-	for _, w := range r.opt.Folders {
-		if w == name {
-			return true
-		}
-	}
-	return false
 }
 
 // observeFolder fills in both snapshots, each from the base rows where that
@@ -418,47 +323,6 @@ func (r *run) leaveMoved(f *folder, key mail.Key, to mail.FolderName) {
 	r.note(f.Name, "message "+string(key)+" was moved to "+string(to)+", which is not part of this run: left for a run on both")
 }
 
-// input is everything the plan rests on.
-func (r *run) input(ctx context.Context) (plan.Input, error) {
-	in := plan.Input{Policy: r.Policy, Guard: plan.Guard{Limits: r.Limits,
-		Local: map[mail.FolderName]int{}, Remote: map[mail.FolderName]int{}, Accepted: r.accepted}}
-	var digests []mail.Digest
-	observed := map[mail.FolderName]bool{}
-	for _, f := range r.sorted() {
-		name := f.Name
-		if f.failed {
-			in.Guard.Local[name], in.Guard.Remote[name] = f.record.Rows, f.record.Rows
-			continue
-		}
-		observed[name] = true
-		in.Folders = append(in.Folders, &f.Folder)
-		in.Guard.Local[name] = max(len(f.Local.Messages), len(f.Base))
-		in.Guard.Remote[name] = max(len(f.Remote.Messages), len(f.Base))
-		digests = append(digests, newDigests(f)...)
-	}
-	for name, rec := range r.skipped {
-		in.Guard.Local[name], in.Guard.Remote[name] = rec.Rows, rec.Rows
-	}
-	features, err := r.Remote.Features(ctx)
-	if err != nil {
-		return in, err
-	}
-	in.Features = features
-	if len(digests) == 0 || r.moved {
-		return in, nil
-	}
-	rows, err := r.State.RowsOf(ctx, digests)
-	if err != nil {
-		return in, err
-	}
-	for _, row := range rows {
-		if r.skipped[row.Folder] != nil && !observed[row.Folder] {
-			in.Sources = append(in.Sources, row)
-		}
-	}
-	return in, nil
-}
-
 // sorted are the folders of the run by name.
 func (r *run) sorted() []*folder {
 	list := make([]*folder, 0, len(r.folders))
@@ -466,30 +330,4 @@ func (r *run) sorted() []*folder {
 		list = append(list, r.folders[name])
 	}
 	return list
-}
-
-// newDigests are the contents of the files that no row of the folder has.
-func newDigests(f *folder) []mail.Digest {
-	var digests []mail.Digest
-	for _, l := range f.Local.Messages {
-		if l.Content != nil && !l.Edited {
-			digests = append(digests, l.Content.Digest)
-		}
-	}
-	return digests
-}
-
-func (r *run) accepted(name mail.FolderName) bool {
-	if !r.opt.AcceptDeletions {
-		return false
-	}
-	if len(r.opt.AcceptFolders) == 0 {
-		return true
-	}
-	for _, f := range r.opt.AcceptFolders {
-		if f == name {
-			return true
-		}
-	}
-	return false
 }

@@ -1,0 +1,106 @@
+package syncer
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"imapsync/mail"
+)
+
+// list asks both sides for their folders at once and fills r.folders.
+func (r *run) list(ctx context.Context) ([]mail.FolderName, error) {
+	var locals []mail.LocalFolder
+	var remotes []mail.RemoteFolder
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() (err error) { locals, err = r.Local.Folders(gctx); return err })
+	g.Go(func() (err error) { remotes, err = r.Remote.Folders(gctx); return err })
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	records, err := r.State.Folders(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, l := range locals {
+		if otherInbox(l.Name) {
+			r.refuseInbox(l.Name)
+			continue
+		}
+		if f := r.folder(l.Name); f != nil {
+			f.stamp, f.Local.Exists = l.Stamp, true
+		}
+	}
+	for i := range remotes {
+		if f := r.folder(remotes[i].Name); f != nil {
+			f.remote = &remotes[i]
+		}
+	}
+	for _, rec := range records {
+		if f := r.folder(rec.Folder); f != nil {
+			f.record, f.Known, f.validity = rec, true, rec.Mark.UIDValidity
+		}
+	}
+	for _, name := range r.opt.AcceptFolders {
+		if r.folders[name] == nil {
+			r.note(name, "there is no such folder in this run, so no deletion of it to accept")
+		}
+	}
+	for _, name := range r.opt.Folders {
+		if r.folders[name] == nil {
+			return nil, &mail.Fault{Scope: mail.ScopeAccount, Class: mail.ClassUsage, Folder: name, Doing: "synchronise",
+				Err: errNoFolder, Hint: "imapsync folders lists what there is"}
+		}
+	}
+	return slices.Sorted(maps.Keys(r.folders)), nil
+}
+
+// otherInbox reports whether a folder on disk is called INBOX in another case,
+// as some tools do: to the server it is INBOX itself (RFC 3501 section 5.1).
+func otherInbox(name mail.FolderName) bool {
+	first := name.Components()[0]
+	return first != string(mail.Inbox) && strings.EqualFold(first, string(mail.Inbox))
+}
+
+// refuseInbox leaves such a folder and INBOX alone, for all of its mail would
+// seem to be missing from the one and new in the other.
+func (r *run) refuseInbox(name mail.FolderName) {
+	r.unsettled[mail.Inbox] = true
+	r.fail(name, nil, &mail.Fault{Scope: mail.ScopeFolder, Folder: name, Doing: "list the Maildir",
+		Err: errInboxCase, Hint: "rename it to INBOX; until then neither is synchronised"})
+}
+
+var errInboxCase = errors.New("servers know INBOX in any case, so this name cannot stand for another folder")
+
+var errNoFolder = errors.New("neither side has this folder, or it is not among the account's folders")
+
+// folder returns the run's view of a folder, nil if it is not synchronised.
+func (r *run) folder(name mail.FolderName) *folder {
+	if f := r.folders[name]; f != nil {
+		return f
+	}
+	if r.Select != nil && !r.Select(name) || !r.wanted(name) {
+		return nil
+	}
+	f := &folder{}
+	f.Name = name
+	f.Local.Folder, f.Remote.Folder = name, name
+	r.folders[name] = f
+	return f
+}
+
+func (r *run) wanted(name mail.FolderName) bool {
+	if r.opt.Folders == nil {
+		return true
+	}
+	for _, w := range r.opt.Folders {
+		if w == name {
+			return true
+		}
+	}
+	return false
+}
