@@ -402,3 +402,50 @@ func TestDeletionsOutOfARunOnChosenFolders(t *testing.T) {
 	b.settled()
 	b.want("Archive/M")
 }
+
+type lateCopy struct {
+	syncer.Remote
+	before func()
+}
+
+func (l *lateCopy) Open(ctx context.Context, f mail.FolderName, readOnly bool) (syncer.Mailbox, error) {
+	m, err := l.Remote.Open(ctx, f, readOnly)
+	if err != nil {
+		return nil, err
+	}
+	return lateCopyBox{m, l}, nil
+}
+
+type lateCopyBox struct {
+	syncer.Mailbox
+	l *lateCopy
+}
+
+func (b lateCopyBox) Copy(ctx context.Context, uids []mail.UID, to mail.FolderName, validity uint32) (map[mail.UID]mail.UID, error) {
+	if b.l.before != nil {
+		b.l.before()
+		b.l.before = nil
+	}
+	return b.Mailbox.Copy(ctx, uids, to, validity)
+}
+
+// TestArrivalIsNotTakenForACopy: the message to be copied was deleted in the
+// last moment, and another came into the target. On a server that tells no UIDs
+// the arrival must not pass for the copy.
+func TestArrivalIsNotTakenForACopy(t *testing.T) {
+	b := newBench(t)
+	b.Server.NoUIDPlus = true
+	b.edit(simworld.Remote, simworld.Create, "B", "")
+	b.edit(simworld.Remote, simworld.Add, mail.Inbox, "M")
+	b.settled()
+	b.edit(simworld.Local, simworld.Copy, mail.Inbox, "M", to("B"))
+	b.remote = &lateCopy{b.Server, func() {
+		b.edit(simworld.Remote, simworld.Delete, mail.Inbox, "M")
+		b.edit(simworld.Remote, simworld.Add, "B", "X")
+	}}
+	if r := b.run(syncer.Options{}); len(r.Failures) != 0 {
+		t.Error(r.Failures)
+	}
+	b.settled()
+	b.want("B/M B/X")
+}

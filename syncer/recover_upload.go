@@ -93,10 +93,9 @@ func (r *run) adoptUpload(ctx context.Context, in *mail.Intent, found mail.Remot
 }
 
 // findCopies finds the messages that intents have created, each message for
-// one intent. Rows' messages are not candidates. When the copies are surely
-// there, one whose header the server has altered is known by its body, and the
-// last one by being the only one left.
-func findCopies(ctx context.Context, mb Mailbox, rows []*mail.Base, intents []*mail.Intent, sure bool) (map[*mail.Intent]mail.Remote, error) {
+// one intent. Rows' messages are not candidates. Of copies that the server has
+// surely stored, altered ones whose header differs are known by their body.
+func findCopies(ctx context.Context, mb Mailbox, rows []*mail.Base, intents []*mail.Intent, stored bool) (map[*mail.Intent]mail.Remote, error) {
 	if len(intents) == 0 {
 		return nil, nil
 	}
@@ -131,7 +130,7 @@ func findCopies(ctx context.Context, mb Mailbox, rows []*mail.Base, intents []*m
 		c, ok := contents[uid]
 		return ok && c.SameMessage(in.Content)
 	})
-	if !sure || len(found) == len(intents) {
+	if !stored || len(found) == len(intents) {
 		return found, nil
 	}
 	return found, findAltered(ctx, mb, intents, uids, s.Messages, found)
@@ -165,10 +164,10 @@ func findAltered(ctx context.Context, mb Mailbox, intents []*mail.Intent, uids [
 	if err != nil {
 		return err
 	}
-	only := len(missing) == 1 && len(uids) == 1
+	empty := mail.NewHasher().Content().Body
 	maps.Copy(found, matchCopies(missing, uids, messages, func(in *mail.Intent, uid mail.UID) bool {
 		c, ok := contents[uid]
-		return ok && (only || c.Body == in.Content.Body && c.Size > 0)
+		return ok && c.Body == in.Content.Body && c.Body != empty
 	}))
 	return nil
 }

@@ -201,7 +201,8 @@ func (d *departure) settle(b *mail.Batch) {
 	}
 }
 
-// findSilent finds copies by identity on a server without UIDPLUS.
+// findSilent finds copies by identity where the server told no UID: it has no
+// UIDPLUS, or a message to be copied was gone.
 func (a *applier) findSilent(ctx context.Context, mb Mailbox, f *folder, silent []*departure) error {
 	intents := make([]*mail.Intent, len(silent))
 	for i, d := range silent {
@@ -211,7 +212,7 @@ func (a *applier) findSilent(ctx context.Context, mb Mailbox, f *folder, silent 
 	if err != nil {
 		return err
 	}
-	found, err := findCopies(ctx, mb, rows, intents, true)
+	found, err := findCopies(ctx, mb, rows, intents, silent[0].op.Kind == plan.Upload)
 	if err != nil {
 		return err
 	}
@@ -220,8 +221,11 @@ func (a *applier) findSilent(ctx context.Context, mb Mailbox, f *folder, silent 
 	for i, d := range silent {
 		if d.uid = found[intents[i]].UID; d.uid == 0 {
 			a.trouble(f.Name)
-			a.fail(d.op.Folder, d.op, naming(&mail.Fault{Scope: mail.ScopeMessage, Folder: f.Name, Doing: "upload",
-				Err: errNotFound, Hint: "look for it on the server before the next run, which sends it again"}, d.op))
+			a.trouble(d.op.Folder)
+			if d.op.Kind == plan.Upload {
+				a.fail(f.Name, d.op, naming(&mail.Fault{Scope: mail.ScopeMessage, Folder: f.Name, Doing: "upload",
+					Err: errNotFound, Hint: "look for it on the server before the next run, which sends it again"}, d.op))
+			}
 			continue
 		}
 		d.settle(&b)
