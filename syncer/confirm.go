@@ -9,8 +9,8 @@ import (
 )
 
 // confirm looks once more before absence is believed: a message that is missing
-// may lie in a folder that could not be looked into, or that was looked at
-// before the message was moved there. Such a run decides no deletion on that
+// may lie in a folder that could not be looked into, be the one that could not be
+// read there, or have been moved to a folder after that was looked at. Such a run decides no deletion on that
 // side; the next one sees both ends of the move.
 func (r *run) confirm(ctx context.Context) error {
 	local, remote := plan.Missing(r.observed())
@@ -30,16 +30,58 @@ func (r *run) confirmLocal(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	for _, f := range r.folders {
+		for _, row := range f.Base {
+			if _, there := f.Local.Messages[row.Key]; !there && row.Key != "" && f.Local.Doubt == "" {
+				f.Local.Doubt = mayBeUnread(r.unreadFiles, row.File.Size, row.Content.Size)
+			}
+		}
+	}
 	i := slices.IndexFunc(now, r.movedOnLocally)
 	if i < 0 {
 		return nil
 	}
 	for _, f := range r.folders {
 		if len(missingKeys(f.Base, f.Local)) > 0 {
-			f.Local.Doubt = "they may have been moved to " + string(now[i].Name) + ", which has changed meanwhile or could not be looked into"
+			f.Local.Doubt = mayLieIn(now[i].Name)
 		}
 	}
 	return nil
+}
+
+// unknownSize stands for a size that nothing tells.
+const unknownSize = -1
+
+// unread remembers what could not be read; anything of its size that is missing
+// elsewhere may be it.
+func (r *run) unread(sizes map[int64]mail.FolderName, size int64, folder mail.FolderName) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	sizes[size] = folder
+}
+
+// sizeOf tells the size of a file that could not be read.
+func (r *run) sizeOf(ctx context.Context, folder mail.FolderName, l mail.Local) int64 {
+	if l.Stamp == nil {
+		s, err := r.Local.Scan(ctx, folder, true)
+		if l = s.Messages[l.Key]; err != nil || l.Stamp == nil {
+			return unknownSize
+		}
+	}
+	return l.Stamp.Size
+}
+
+func mayBeUnread(unread map[int64]mail.FolderName, sizes ...int64) string {
+	for _, size := range append(sizes, unknownSize) {
+		if folder, ok := unread[size]; ok {
+			return mayLieIn(folder)
+		}
+	}
+	return ""
+}
+
+func mayLieIn(name mail.FolderName) string {
+	return "they may have been moved to " + string(name) + ", which has changed meanwhile or could not be looked into in full"
 }
 
 // movedOnLocally reports whether a folder may have got a file that this run has
@@ -57,6 +99,13 @@ func (r *run) confirmRemote(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	for _, f := range r.folders {
+		for _, row := range f.Base {
+			if _, there := f.Remote.Messages[row.UID]; !there && row.UID != 0 && f.Remote.Doubt == "" {
+				f.Remote.Doubt = mayBeUnread(r.unreadMail, row.RemoteSize, row.Content.Wire)
+			}
+		}
+	}
 	i := slices.IndexFunc(now, r.movedOnRemotely)
 	if i < 0 {
 		return nil
@@ -67,7 +116,7 @@ func (r *run) confirmRemote(ctx context.Context) error {
 			return row.UID != 0 && !there
 		})
 		if gone && f.Remote.Doubt == "" {
-			f.Remote.Doubt = "they may have been moved to " + string(now[i].Name) + ", which has changed meanwhile or could not be looked into"
+			f.Remote.Doubt = mayLieIn(now[i].Name)
 		}
 	}
 	return nil

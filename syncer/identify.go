@@ -77,10 +77,14 @@ func (r *run) headers(ctx context.Context, mb Mailbox, f *folder, uids []mail.UI
 		return err
 	}
 	for _, uid := range uids {
-		if c, ok := contents[uid]; ok {
-			f.setContent(uid, c)
-		} else {
+		c, ok := contents[uid]
+		if !ok {
 			r.gone(f, uid)
+			continue
+		}
+		f.setContent(uid, c)
+		if c.Header.IsZero() { // the server withholds it
+			r.unread(r.unreadMail, f.Remote.Messages[uid].Size, f.Name)
 		}
 	}
 	return nil
@@ -98,10 +102,11 @@ func (r *run) bodies(ctx context.Context, mb Mailbox, f *folder, uids []mail.UID
 		if !errors.Is(err, mail.ErrChanged) && mail.ScopeOf(err) != mail.ScopeMessage {
 			return err
 		}
-		r.gone(f, uid)
 		if !errors.Is(err, mail.ErrChanged) {
+			r.unread(r.unreadMail, f.Remote.Messages[uid].Size, f.Name)
 			r.fail(f.Name, nil, err)
 		}
+		r.gone(f, uid)
 		return nil
 	})
 }

@@ -39,17 +39,19 @@ type run struct {
 	report *Report
 	record mail.RunRecord
 
-	identity  mail.Identity // as the state will say at the end
-	moved     bool          // the config points to another server than the state
-	hadMarker bool          // the Maildir says so already
-	folders   map[mail.FolderName]*folder
-	skipped   map[mail.FolderName]*mail.FolderRecord // unchanged, not looked into
-	unsettled map[mail.FolderName]bool               // with copies of an earlier run that may or may not exist
+	identity    mail.Identity // as the state will say at the end
+	moved       bool          // the config points to another server than the state
+	hadMarker   bool          // the Maildir says so already
+	folders     map[mail.FolderName]*folder
+	skipped     map[mail.FolderName]*mail.FolderRecord // unchanged, not looked into
+	unsettled   map[mail.FolderName]bool               // with copies of an earlier run that may or may not exist
+	unreadFiles map[int64]mail.FolderName              // new files that could not be read, by size in bytes; unknownSize fits all
+	unreadMail  map[int64]mail.FolderName              // new messages likewise, by announced size
 
 	completed map[*plan.Op]bool              // carried out and recorded
 	concerns  map[*plan.Op][]mail.FolderName // the folders that are not settled before it is
 
-	mu sync.Mutex // guards report, events, completed and what lanes share of folders
+	mu sync.Mutex // guards report, events, completed, unread and what lanes share of folders
 }
 
 // folder is what the run knows of one folder it looks into.
@@ -84,7 +86,8 @@ func Run(ctx context.Context, acc Account, opt Options, events func(Event)) (*Re
 	}
 	r := &run{Account: acc, opt: opt, events: events,
 		report:    &Report{Account: acc.Name, Counts: map[plan.Kind]int{}, Started: acc.Now()},
-		unsettled: map[mail.FolderName]bool{}, completed: map[*plan.Op]bool{}, concerns: map[*plan.Op][]mail.FolderName{},
+		unsettled: map[mail.FolderName]bool{}, unreadFiles: map[int64]mail.FolderName{}, unreadMail: map[int64]mail.FolderName{},
+		completed: map[*plan.Op]bool{}, concerns: map[*plan.Op][]mail.FolderName{},
 		folders: map[mail.FolderName]*folder{}, skipped: map[mail.FolderName]*mail.FolderRecord{}}
 	r.emit(Event{Kind: EventStarted})
 	err := r.sync(ctx)
