@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 )
 
 // Scope is how much an error costs.
@@ -39,6 +40,8 @@ type Fault struct {
 	Doing   string     // what was being done: "append message"
 	Err     error
 	Hint    string // what the user can do about it, if anything
+	// After is how long the server asked to be left alone; 0 when it did not say.
+	After time.Duration
 }
 
 func (f *Fault) Error() string {
@@ -79,6 +82,15 @@ func ClassOf(err error) Class {
 		return f.Class
 	}
 	return ClassFailed
+}
+
+// AfterOf tells how long the server asked to be left alone, 0 when it did not say.
+func AfterOf(err error) time.Duration {
+	var f *Fault
+	if errors.As(err, &f) {
+		return f.After
+	}
+	return 0
 }
 
 // ErrChanged says that a message is no longer as it was observed (renamed,

@@ -60,15 +60,15 @@ func TestDirStampUnchanged(t *testing.T) {
 
 func TestFault(t *testing.T) {
 	cause := errors.New("refused")
-	f := &Fault{Scope: ScopeMessage, Class: ClassTemporary, Folder: "A", Message: "7", Doing: "append message", Err: cause, Hint: "try later"}
+	f := &Fault{Scope: ScopeMessage, Class: ClassTemporary, Folder: "A", Message: "7", Doing: "append message", Err: cause, Hint: "try later", After: time.Minute}
 	if got, want := f.Error(), `folder "A": message 7: append message: refused (try later)`; got != want {
 		t.Errorf("%s", got)
 	}
 	wrapped := fmt.Errorf("run: %w", f)
-	if ScopeOf(wrapped) != ScopeMessage || ClassOf(wrapped) != ClassTemporary || !errors.Is(wrapped, cause) {
+	if ScopeOf(wrapped) != ScopeMessage || ClassOf(wrapped) != ClassTemporary || AfterOf(wrapped) != time.Minute || !errors.Is(wrapped, cause) {
 		t.Error("a wrapped fault loses its grade or cause")
 	}
-	if ScopeOf(cause) != ScopeFolder || ClassOf(cause) != ClassFailed {
+	if ScopeOf(cause) != ScopeFolder || ClassOf(cause) != ClassFailed || AfterOf(cause) != 0 {
 		t.Error("an ungraded error does not cost its folder")
 	}
 }
