@@ -22,6 +22,7 @@ func (r *run) list(ctx context.Context) ([]mail.FolderName, error) {
 	if err := g.Wait(); err != nil {
 		return nil, err
 	}
+	r.reached = true
 	records, err := r.State.Folders(ctx)
 	if err != nil {
 		return nil, err

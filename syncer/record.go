@@ -42,7 +42,7 @@ func (r *run) begin() error {
 			return err
 		}
 	}
-	r.record = mail.RunRecord{Started: r.report.Started}
+	r.record.Started = r.report.Started
 	b := mail.Batch{Run: &r.record, Identity: &r.identity}
 	if r.moved { // from now on no UID of any folder means anything: see observeFolder
 		records, err := r.State.Folders(context.Background())
@@ -64,7 +64,7 @@ func (r *run) recordFolders(p *plan.Plan) error {
 		b.Holds = &p.Holds
 	}
 	for _, o := range p.Ops {
-		if !r.completed[o] {
+		if !r.completed[o] && !r.harmless(o) {
 			for _, name := range r.concerns[o] {
 				r.trouble(name)
 			}
@@ -84,6 +84,10 @@ func (r *run) recordFolders(p *plan.Plan) error {
 			b.Folders = append(b.Folders, rec)
 		}
 	}
+	r.release()
+	r.tellAside()
+	remaining := r.remaining()
+	b.Quarantine = &remaining
 	return r.commit(b)
 }
 
@@ -139,7 +143,7 @@ func (r *run) closeRun(err error) error {
 	case len(r.report.Failures) > 0:
 		r.record.Error = r.report.Failures[0].Error()
 	}
-	if cerr := r.commit(mail.Batch{Run: &r.record}); cerr != nil {
+	if cerr := r.commit(mail.Batch{Run: &r.record, Pause: &r.pause}); cerr != nil {
 		return cerr
 	}
 	records, rerr := r.State.Folders(context.Background())
