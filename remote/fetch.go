@@ -47,7 +47,7 @@ func (m *Mailbox) Fetch(ctx context.Context, uids []mail.UID, got func(uid mail.
 		gotErr = got(uid, nil, err)
 		return gotErr
 	})
-	if gotErr != nil && ctx.Err() == nil {
+	if gotErr != nil && ctx.Err() == nil && !errors.Is(gotErr, io.ErrUnexpectedEOF) { // which is the connection's
 		return gotErr
 	}
 	return m.c.grade(ctx, err, m.fault("fetch messages"))
