@@ -19,8 +19,12 @@ import (
 // own 4 KiB.
 const bufferSize = 256 << 10
 
-// maxNotices bounds what Notices keeps between two calls; the oldest go first.
-const maxNotices = 1024
+// maxNotices and maxNoticed bound what Notices keeps between two calls, in
+// number and in bytes; the oldest go first.
+const (
+	maxNotices = 1024
+	maxNoticed = 2 << 20
+)
 
 // Conn is an authenticated IMAP connection to be given to imapclient.New. Read
 // and Write are imapclient's; everything else may be called from any goroutine.
@@ -33,7 +37,8 @@ type Conn struct {
 	caps     map[string]bool
 	greeting string
 	serverID string
-	secrets  []string
+	secrets  []string   // what scrub removes,
+	encoded  []string   // also from within base64
 	tracing  sync.Mutex // Options.Trace is called by one goroutine at a time
 
 	rmu     sync.Mutex      // Read
@@ -44,6 +49,8 @@ type Conn struct {
 	fetch   *fetch          // the FETCH response that body belongs to
 	text    int64           // octets of response text since a command last completed
 	maxText int64           // how many are too many
+	boxes   int             // LIST responses since then
+	list    int64           // and octets of their text
 	seen    map[string]bool // flags reported as dropped
 
 	wmu  sync.Mutex // Write
@@ -60,6 +67,7 @@ type Conn struct {
 	sent         bool
 	loggedOut    bool
 	notices      []Notice
+	noticed      int // bytes in them
 	stats        Stats
 	err          error
 	closed       bool
@@ -189,7 +197,7 @@ func (c *Conn) Notices() []Notice {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	n := c.notices
-	c.notices = nil
+	c.notices, c.noticed = nil, 0
 	return n
 }
 
@@ -200,18 +208,22 @@ func (c *Conn) Stats() Stats {
 	return c.stats
 }
 
+func (n Notice) size() int { return len(n.Tag) + len(n.Name) + len(n.Text) + len(n.Human) }
+
 func (c *Conn) notice(n Notice) {
 	limit := maxText
 	if n.Name == "COPYUID" {
 		limit = maxSets
 	}
-	n.Text, n.Human = c.cutText(n.Text, limit), c.shortText(n.Human)
+	n.Text, n.Human, n.Name = c.cutText(n.Text, limit), c.shortText(n.Human), c.shortText(n.Name)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if len(c.notices) >= maxNotices {
+	c.noticed += n.size()
+	c.notices = append(c.notices, n)
+	for len(c.notices) > maxNotices || c.noticed > maxNoticed && len(c.notices) > 1 {
+		c.noticed -= c.notices[0].size()
 		c.notices = c.notices[1:]
 	}
-	c.notices = append(c.notices, n)
 }
 
 // dropped records a response that is not passed on.
