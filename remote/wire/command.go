@@ -125,6 +125,7 @@ func (c *Conn) begin(line string) {
 	c.cmd = cmd
 	c.mu.Lock()
 	c.cmds = append(c.cmds, cmd)
+	c.progressed()
 	c.stats.Commands++
 	c.mu.Unlock()
 }
@@ -262,6 +263,7 @@ func (c *Conn) spoiltAnswer(st *status) {
 func (c *Conn) settle(cmd *command, line string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.progressed()
 	switch cmd.state {
 	case awaitsGo:
 		if cmd.name != "IDLE" {

@@ -64,6 +64,8 @@ type Conn struct {
 	inject       []byte // for imapclient, at the next response boundary
 	boundary     bool   // a reader waits between two responses
 	woken        bool
+	progress     time.Time // when an answer that is due last came nearer
+	dribbled     int       // bytes since
 	sent         bool
 	loggedOut    bool
 	notices      []Notice
@@ -141,7 +143,7 @@ func (c *Conn) fail(err error) error {
 			return io.EOF
 		}
 		e := graded("talk to "+c.o.Host, err)
-		if e.Kind == KindTimeout {
+		if e.Kind == KindTimeout && !c.stalled() {
 			e.Err = fmt.Errorf("nothing came or went for %v: %w", c.o.Timeout, e.Err)
 		}
 		c.err = e
@@ -173,6 +175,10 @@ func (c *Conn) HasCap(name string) bool {
 func (c *Conn) disabled(name string) bool {
 	return slices.ContainsFunc(c.o.Disable, func(d string) bool { return strings.EqualFold(d, name) })
 }
+
+// MaxLiteral is Options.MaxLiteral, or what it is by default: a larger message
+// ends the connection.
+func (c *Conn) MaxLiteral() int64 { return c.o.MaxLiteral }
 
 // TLSState tells about the protection, nil where there is none.
 func (c *Conn) TLSState() *tls.ConnectionState {

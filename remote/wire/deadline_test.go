@@ -34,7 +34,7 @@ func TestDeadlineOnlyWhileDue(t *testing.T) {
 	ours, theirs := net.Pipe()
 	defer theirs.Close()
 	w := &watched{Conn: ours}
-	c := newConn(Options{Host: "test", Timeout: time.Hour, MaxLine: 1 << 20}, w)
+	c := newConn(Options{Host: "test", Timeout: time.Hour, MaxLine: 1 << 20, MaxAnswer: 1 << 30}, w)
 	c.ready()
 	c.out = nil
 	go io.Copy(io.Discard, theirs)

@@ -5,11 +5,13 @@ import "strings"
 // maxSeen bounds the reports of dropped flags; each flag is reported once.
 const maxSeen = 256
 
-// maxFlags bounds the flags of one list, maxFlag the length of each. A longer
-// list is dropped whole: a part of it would read as flags taken away.
+// maxFlags and maxMessageFlags bound the flags of a mailbox and of a message,
+// maxFlag the length of each. A longer list is dropped whole: a part of it would
+// read as flags taken away.
 const (
-	maxFlags = 4096
-	maxFlag  = 255
+	maxFlags        = 4096
+	maxMessageFlags = 256
+	maxFlag         = 255
 )
 
 // flagList writes the flags that imapclient can parse as a list (RFC 3501

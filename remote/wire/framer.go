@@ -14,10 +14,6 @@ const (
 	// million UIDs and more.
 	maxSearchLine = 16 << 20
 
-	// maxAnswer bounds the text, without literals, that may come until a
-	// command completes: millions of lines.
-	maxAnswer = 1 << 30
-
 	// maxBoxes and maxList bound the LIST responses to one command, and their
 	// text: imapclient gathers them before its caller sees the first.
 	maxBoxes = 1 << 18
@@ -305,7 +301,12 @@ func (c *Conn) readResponse() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if typ, _ := word(strings.TrimPrefix(string(line), "* ")); typ != "ID" {
+	data, untagged := strings.CutPrefix(string(line), "* ")
+	switch typ, _ := word(data); typ {
+	case "OK", "NO", "BAD", "BYE", "PREAUTH": // their text may look like the announcement of a literal
+		return line, nil
+	}
+	if !untagged {
 		return line, nil
 	}
 	line, _, err = c.restOf(line)
