@@ -11,9 +11,9 @@ import (
 	"imapsync/syncer"
 )
 
-// engine does one run on a simulated world.
-func engine(w *simworld.World, o simworld.Options) (*syncer.Report, error) {
-	account := syncer.Account{
+// simAccount is the account of a simulated world.
+func simAccount(w *simworld.World, o simworld.Options) syncer.Account {
+	return syncer.Account{
 		Name:     "sim",
 		Identity: mail.Identity{Server: "imap.example.org:993", User: "me"},
 		Local:    w.Disk, Remote: w.Server, State: w.Record,
@@ -27,7 +27,11 @@ func engine(w *simworld.World, o simworld.Options) (*syncer.Report, error) {
 		FullCheck: 7 * 24 * time.Hour,
 		Now:       w.Now,
 	}
-	return syncer.Run(context.Background(), account, syncer.Options{
+}
+
+// engine does one run on a simulated world.
+func engine(w *simworld.World, o simworld.Options) (*syncer.Report, error) {
+	return syncer.Run(context.Background(), simAccount(w, o), syncer.Options{
 		Full: o.Full, Lanes: 1, AcceptDeletions: o.Accept, AcceptFolders: o.AcceptFolders,
 	}, nil)
 }
