@@ -24,13 +24,18 @@ func (c *comparison) judge(row *mail.Base) {
 	if c.judgeContent(row, hasFile) {
 		return // nothing else that the row says means anything
 	}
+	var file, message *left
 	if !hasFile {
-		c.lostFiles = append(c.lostFiles, &left{row: row, key: row.Key, uid: row.UID, digest: row.Content.Digest,
-			other: hasMail, unseen: c.blind && c.Local.Exists})
+		file = &left{row: row, key: row.Key, uid: row.UID, digest: row.Content.Digest, other: hasMail, unseen: c.blind && c.Local.Exists}
+		c.lostFiles = append(c.lostFiles, file)
 	}
 	if row.UID != 0 && !hasMail && c.Remote.Exists && c.Remote.Doubt == "" {
-		c.lostMails = append(c.lostMails, &left{row: row, key: row.Key, uid: row.UID, same: sameOf(row.Content),
-			other: hasFile, unseen: c.unseen(row.UID, row), never: c.beyond(row.UID)})
+		message = &left{row: row, key: row.Key, uid: row.UID, same: sameOf(row.Content), other: hasFile,
+			unseen: c.unseen(row.UID, row), never: c.beyond(row.UID), half: file}
+		c.lostMails = append(c.lostMails, message)
+	}
+	if file != nil {
+		file.half = message
 	}
 	c.judgeFlags(row, hasFile, hasMail)
 }
@@ -111,16 +116,25 @@ func (c *comparison) judgePairing(row *mail.Base, hasFile bool) {
 	c.add(n)
 }
 
-// judgeEdited is for a file that is no longer what was recorded. A new stamp
-// tells an edit, which a run sees when it compares in full; the same stamp
-// tells damage, which it never sees.
+// judgeEdited is for a file that is no longer what was recorded, and reports
+// whether that is wrong. A new stamp tells an edit, which a run sees when it
+// compares in full; the same stamp tells damage, which it never sees.
 func (c *comparison) judgeEdited(row *mail.Base, file fileContent, intact bool) bool {
 	n := Finding{Kind: FoundEdited, Severity: Pending, Side: "local", UID: row.UID, Key: row.Key}
 	still := ""
 	if intact {
 		still = "; the message on the server is as recorded"
 	}
-	if file.stamp != row.File {
+	switch {
+	case c.isElsewhere(file.Content):
+		n.Kind, n.Severity = FoundPairing, Wrong
+		n.Text = "the file has the content of another message of the folder: names were mixed up, or it was overwritten" + still +
+			"; a sync would take it for an edit and delete the message" +
+			repairText("the record forgets the pair, and the next sync matches both by their whole content, copies what has no match and deletes nothing")
+		c.unpair(row, true)
+		c.add(n)
+		return true
+	case file.stamp != row.File:
 		n.Text = "the file was written since the last run: probably edited in place, else damaged" + still +
 			": sync --full, or the next full check, puts the new content in the place of the old on the server"
 		c.add(n)
@@ -147,16 +161,31 @@ func (c *comparison) altered(message, sent mail.Content) bool {
 
 // isKnown reports whether any row or file of the folder has the content.
 func (c *comparison) isKnown(content mail.Content) bool {
-	if c.known == nil {
-		c.known = map[same]bool{}
-		for _, row := range c.Base {
-			c.known[sameOf(row.Content)] = true
-		}
-		for _, f := range c.files {
-			c.known[sameOf(f.Content)] = true
-		}
-	}
+	c.index()
 	return c.known[sameOf(content)]
+}
+
+// isElsewhere reports whether another row or a message of the folder has the
+// content of a file, which is then no edit of its own row's.
+func (c *comparison) isElsewhere(file mail.Content) bool {
+	c.index()
+	return c.elsewhere[sameOf(file)]
+}
+
+func (c *comparison) index() {
+	if c.known != nil {
+		return
+	}
+	c.known, c.elsewhere = map[same]bool{}, map[same]bool{}
+	for _, row := range c.Base {
+		c.known[sameOf(row.Content)], c.elsewhere[sameOf(row.Content)] = true, true
+	}
+	for _, f := range c.files {
+		c.known[sameOf(f.Content)] = true
+	}
+	for _, m := range c.mails {
+		c.elsewhere[sameOf(m)] = true
+	}
 }
 
 // judgeFlags compares flags with those agreed on last.

@@ -21,9 +21,11 @@ type left struct {
 	never  bool // lost: the server has not deleted it but forgotten it
 	twin   bool // new: the folder has another of the same content on this side
 	nul    bool // new: IMAP cannot carry it
-	at     *comparison
 	found  bool // lost: it lies elsewhere; new: it is one that is lost elsewhere
-	where  *left
+
+	at    *comparison // new: the folder it is in
+	where *left       // lost: what it was found to be
+	half  *left       // lost: the other side's, lost as well
 }
 
 // leftovers lists the files and messages of no row, and pairs those of them that
@@ -93,8 +95,8 @@ func (c *comparison) matchUnnumbered(bySame map[same][]*left) {
 				continue
 			}
 			n.UID, n.Text = m.uid, "the server's number of the message is not known: the next sync finds it by its content"
-		}
-		if c.Remote.Exists {
+			c.addUnseen(n, m.unseen)
+		} else if _, hasFile := c.Local.Messages[row.Key]; hasFile && c.Remote.Exists {
 			c.add(n)
 		}
 	}
@@ -193,16 +195,22 @@ func (c *comparison) conclude() {
 
 func (c *comparison) concludeLostFile(l *left) {
 	n := Finding{Kind: FoundMissing, Severity: Pending, Side: "local", UID: l.uid, Key: l.key}
+	gone := l.half != nil && !l.half.found
 	switch {
+	case l.found && l.where.at == c && !gone:
+		n.Kind, n.Text = FoundMoved, "the file has another name now, "+string(l.where.key)+": the next sync takes note of it"
+	case l.found && gone:
+		n.Kind, n.Text = FoundMoved, "moved "+l.whither()+" in the Maildir, and deleted on the server: the next sync settles which counts"
 	case l.found:
-		n.Kind, n.Text = FoundMoved, "moved "+c.place(l.where)+" in the Maildir: the next sync does the same on the server"
-		if l.where.at == c {
-			n.Text = "the file has another name now, " + string(l.where.key) + ": the next sync takes note of it"
-		}
+		n.Kind, n.Text = FoundMoved, "moved "+l.whither()+" in the Maildir: the next sync does the same on the server"
+	case gone:
+		n.Text = "gone from the Maildir and from the server: the next sync forgets it"
+	case l.half != nil:
+		n.Text = "deleted in the Maildir, and moved on the server: the next sync settles which counts"
 	case l.other:
 		n.Text = "deleted in the Maildir since the last run: the next sync deletes it on the server, unless it was flagged there meanwhile"
 	default:
-		n.Text = "gone from the Maildir and from the server: the next sync forgets it"
+		n.Text = "gone from the Maildir: the next sync looks for it on the server by its content"
 	}
 	if l.unseen && !l.found { // the directories say that no file was removed
 		c.drop = append(c.drop, l.row)
@@ -212,30 +220,29 @@ func (c *comparison) concludeLostFile(l *left) {
 
 func (c *comparison) concludeLostMail(l *left) {
 	n := Finding{Kind: FoundMissing, Severity: Pending, Side: "remote", UID: l.uid, Key: l.key}
+	forgotten := l.never && !l.found
 	switch {
 	case l.found && l.where.at == c:
 		n.Kind, n.Text = FoundMoved, fmt.Sprintf("the message has another number on the server now, %d: the next sync takes note of it", l.where.uid)
 	case l.found:
-		n.Kind, n.Text = FoundMoved, "moved "+c.place(l.where)+" on the server: the next sync moves the file"
-	case l.never:
-		n.Text = "the server has forgotten the message: it gives out this number anew"
-	case l.other:
-		n.Text = "deleted on the server since the last run: the next sync deletes it in the Maildir, unless it was flagged there meanwhile"
+		n.Kind, n.Text = FoundMoved, "moved "+l.whither()+" on the server: the next sync moves the file"
+	case l.half != nil: // told of the file
+		return
+	case forgotten:
+		n.Severity = Wrong
+		n.Text = "the server gives out this number anew, so it has not deleted the message but forgotten it: a sync would delete it in the Maildir" +
+			repairText("the next sync looks for it by content and else uploads it again")
 	default:
-		return // gone on both sides, and told of the file
+		n.Text = "deleted on the server since the last run: the next sync deletes it in the Maildir, unless it was flagged there meanwhile"
 	}
-	if (l.never || l.unseen) && l.other {
+	if (forgotten || l.unseen) && l.half == nil {
 		// The server has never deleted it, so neither must the next run.
 		c.unpair(l.row, false)
-	}
-	if l.never {
-		n.Severity = Wrong
-		n.Text += "; a sync would take it for deleted there and delete it in the Maildir" + repairText("the next sync looks for it by content and else uploads it again")
 	}
 	c.addUnseen(n, l.unseen)
 }
 
-func (c *comparison) place(l *left) string { return fmt.Sprintf("to %q", string(l.at.Name)) }
+func (l *left) whither() string { return fmt.Sprintf("to %q", string(l.where.at.Name)) }
 
 func (c *comparison) concludeNew(l *left, side, where, does string) {
 	n := Finding{Kind: FoundNew, Severity: Pending, Side: side, UID: l.uid, Key: l.key, Text: "new " + where + ": the next sync " + does}

@@ -21,7 +21,6 @@ type comparison struct {
 	files    map[mail.Key]fileContent  // dropped when it was compared, as are the snapshots and rows
 	mails    map[mail.UID]mail.Content // likewise
 	intents  []*mail.Intent
-	known    map[same]bool // contents of rows and files, once asked for
 	messages int
 	pairs    int // of a folder never synchronised: messages that are the same on both sides
 
@@ -34,6 +33,8 @@ type comparison struct {
 	lostFiles, lostMails []*left // rows whose file or message is not there
 	newFiles, newMails   []*left // files and messages of no row
 	put, drop            []*mail.Base
+
+	known, elsewhere map[same]bool // contents of rows and files, and of rows and messages, once asked for
 
 	mu       sync.Mutex // guards findings
 	findings []Finding
@@ -84,7 +85,7 @@ func (v *verifier) compare(ctx context.Context, f *folder) (*comparison, error) 
 		c.judge(row)
 	}
 	c.leftovers()
-	c.files, c.mails, c.known, c.sight = nil, nil, nil, nil
+	c.files, c.mails, c.known, c.elsewhere, c.sight = nil, nil, nil, nil, nil
 	f.Base, f.Local.Messages, f.Remote.Messages = nil, nil, nil
 	return c, nil
 }
