@@ -107,7 +107,7 @@ func (c *comparison) judgePairing(row *mail.Base, hasFile bool) {
 			"flags and deletions of the one would strike the other"}
 	if hasFile {
 		n.Text += repairText("the record forgets the pair, and the next sync matches both by their whole content, copies what has no match and deletes nothing")
-		c.unpair(row, true)
+		c.put = append(c.put, c.unpaired(row, true))
 	} else {
 		n.Text = "the message on the server is another than the one recorded, whose file is gone from the Maildir: a sync would delete the wrong message" +
 			repairText("the record forgets it, and the next sync treats the message as new")
@@ -118,7 +118,8 @@ func (c *comparison) judgePairing(row *mail.Base, hasFile bool) {
 
 // judgeEdited is for a file that is no longer what was recorded, and reports
 // whether that is wrong. A new stamp tells an edit, which a run sees when it
-// compares in full; the same stamp tells damage, which it never sees.
+// compares in full; the same stamp tells damage, which it never sees. Where no
+// stamp was recorded, which lasts no longer than a run, nothing tells an edit.
 func (c *comparison) judgeEdited(row *mail.Base, file fileContent, intact bool) bool {
 	n := Finding{Kind: FoundEdited, Severity: Pending, Side: "local", UID: row.UID, Key: row.Key}
 	still := ""
@@ -131,20 +132,24 @@ func (c *comparison) judgeEdited(row *mail.Base, file fileContent, intact bool) 
 		n.Text = "the file has the content of another message of the folder: names were mixed up, or it was overwritten" + still +
 			"; a sync would take it for an edit and delete the message" +
 			repairText("the record forgets the pair, and the next sync matches both by their whole content, copies what has no match and deletes nothing")
-		c.unpair(row, true)
+		c.put = append(c.put, c.unpaired(row, true))
 		c.add(n)
 		return true
-	case file.stamp != row.File:
+	case file.stamp != row.File && row.File != (mail.FileStamp{}):
 		n.Text = "the file was written since the last run: probably edited in place, else damaged" + still +
 			": sync --full, or the next full check, puts the new content in the place of the old on the server"
-		c.add(n)
+		c.edits = append(c.edits, edit{n, c.unpaired(row, true)})
 		return false
 	}
 	n.Severity = Wrong
 	n.Text = "the file has another content than recorded, yet its size and time are the same: probably damaged on disk, else edited by a program that set the time back" + still +
-		"; a sync does not notice" +
-		repairText("the next sync keeps both, the file and the server's message, each as a message of its own")
-	c.unpair(row, true)
+		"; a sync does not notice"
+	if row.File == (mail.FileStamp{}) {
+		n.Text = "the file has another content than recorded, and its size and time were not recorded: edited, damaged or never this message" + still +
+			"; a sync would take it for an edit and delete the message"
+	}
+	n.Text += repairText("the next sync keeps both, the file and the server's message, each as a message of its own")
+	c.put = append(c.put, c.unpaired(row, true))
 	c.add(n)
 	return true
 }

@@ -174,6 +174,7 @@ func (l *left) pair(n *left) {
 // conclude tells of what is left when all folders are known.
 func (c *comparison) conclude() {
 	c.concludeFolder()
+	c.wrong = c.blind || c.blindRemote || c.rewound || slices.ContainsFunc(c.findings, Finding.repairable)
 	for _, l := range c.lostFiles {
 		if c.Local.Exists || l.found {
 			c.concludeLostFile(l)
@@ -189,6 +190,13 @@ func (c *comparison) conclude() {
 		for _, n := range c.newMails {
 			c.concludeNew(n, "remote", "on the server", "downloads it")
 		}
+	}
+	for _, e := range c.edits {
+		if c.wrong {
+			c.put = append(c.put, e.unpaired)
+			e.Text += "; but the record is wrong about this folder, so with --repair both contents are kept"
+		}
+		c.add(e.Finding)
 	}
 	c.concludeMarks()
 }
@@ -212,8 +220,11 @@ func (c *comparison) concludeLostFile(l *left) {
 	default:
 		n.Text = "gone from the Maildir: the next sync looks for it on the server by its content"
 	}
-	if l.unseen && !l.found { // the directories say that no file was removed
+	if c.wrong && !l.found {
 		c.drop = append(c.drop, l.row)
+		if l.other {
+			n.Text += comesBack
+		}
 	}
 	c.addUnseen(n, l.unseen)
 }
@@ -235,12 +246,17 @@ func (c *comparison) concludeLostMail(l *left) {
 	default:
 		n.Text = "deleted on the server since the last run: the next sync deletes it in the Maildir, unless it was flagged there meanwhile"
 	}
-	if (forgotten || l.unseen) && l.half == nil {
-		// The server has never deleted it, so neither must the next run.
-		c.unpair(l.row, false)
+	if c.wrong && l.half == nil && (!l.found || l.unseen) {
+		c.put = append(c.put, c.unpaired(l.row, false))
+		if !forgotten && !l.found {
+			n.Text += comesBack
+		}
 	}
 	c.addUnseen(n, l.unseen)
 }
+
+// comesBack is added to a deletion in a folder of which the record is wrong.
+const comesBack = "; but the record is wrong about this folder, so with --repair the deletion is not believed, and the message comes back"
 
 func (l *left) whither() string { return fmt.Sprintf("to %q", string(l.where.at.Name)) }
 

@@ -29,15 +29,24 @@ type comparison struct {
 	sight       *mail.RemoteSnapshot // what the next run would be shown of the server, where that is not all
 	blindRemote bool                 // some of what differs on the server is not in sight
 	rewound     bool                 // the server has lost messages that it never deleted
+	wrong       bool                 // something of this is to be repaired; known when all folders are
 
 	lostFiles, lostMails []*left // rows whose file or message is not there
 	newFiles, newMails   []*left // files and messages of no row
-	put, drop            []*mail.Base
+	edits                []edit
+	put, drop            []*mail.Base // the repair
 
 	known, elsewhere map[same]bool // contents of rows and files, and of rows and messages, once asked for
 
 	mu       sync.Mutex // guards findings
 	findings []Finding
+}
+
+// edit is a file that a run will take for edited, and its row as a repair leaves it
+// where no edit is believed.
+type edit struct {
+	Finding
+	unpaired *mail.Base
 }
 
 // fileContent is what was read of a file.

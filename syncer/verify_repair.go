@@ -6,16 +6,23 @@ import "imapsync/mail"
 // is wrong loses its UID, or is dropped where its file is gone as well, and its
 // folder is compared in full by the next run. A row without UID is found again
 // by content and else uploaded; a message without a row is paired or downloaded;
-// neither is ever read as a deletion. So the run after a repair deletes nothing
-// on its account, and copies only contents that the other side has not. What
-// people deleted in the meantime stays recorded, and is that run's business:
-// Verify does not carry it out.
+// neither is ever read as a deletion. In a folder of which the record is wrong no
+// deletion and no edit is believed at all, for it may be one more error of the
+// record. So the run after a repair deletes no message of the folders repaired,
+// save the originals of moves that an interrupted run had half done, and copies
+// only contents that the other side has not. That run is the user's to begin:
+// what people deleted in other folders it carries out.
 
-// unpair makes a row one that must be found again. Where its content is in
+// repairable reports whether the state is wrong and can be corrected.
+func (f Finding) repairable() bool {
+	return f.Severity == Wrong && f.Kind != FoundUnreadable && f.Kind != FoundState
+}
+
+// unpaired makes a row one that must be found again. Where its content is in
 // doubt, it gets that of the file, no flags, so that those of both sides are
 // united, and no size, so that a message of the same header is not taken for it
 // before the whole was compared.
-func (c *comparison) unpair(row *mail.Base, inDoubt bool) {
+func (c *comparison) unpaired(row *mail.Base, inDoubt bool) *mail.Base {
 	fixed := *row
 	fixed.UID = 0
 	if inDoubt {
@@ -25,7 +32,7 @@ func (c *comparison) unpair(row *mail.Base, inDoubt bool) {
 		}
 		fixed.Content.Net = unknownSize
 	}
-	c.put = append(c.put, &fixed)
+	return &fixed
 }
 
 // repair corrects the state of a folder in which something is wrong, in one
@@ -38,7 +45,7 @@ func (v *verifier) repair(c *comparison) error {
 	repaired := false
 	for i := range c.findings {
 		n := &c.findings[i]
-		if n.Severity != Wrong || n.Kind == FoundUnreadable {
+		if !n.repairable() {
 			continue
 		}
 		repaired, n.Repaired = true, true

@@ -26,7 +26,7 @@ func (p *program) verifyCommand() *cli.Command {
 			"what --repair has corrected counts no more.",
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "repair", Usage: "correct the state where it is wrong, so that the next sync matches those messages again by content; " +
-				"Maildir and server are not touched, and that sync deletes nothing on its account"},
+				"Maildir and server are not touched; of the folders repaired that sync deletes no message, so what was deleted there since the last sync comes back"},
 			&cli.StringFlag{Name: "wait", Usage: "wait `TIME`, such as 30s or 5m, for another run on the account to end"},
 		},
 		Action: func(c *cli.Context) error {
