@@ -64,6 +64,25 @@ type Entry struct {
 	Conflict bool
 }
 
+// What the history calls lines that are no operation of a plan.
+const (
+	ActionUndo = "undo" // a kept file was put back; Run is the run that had removed it
+	// ActionLeft stands directly before the line of an operation that gave the
+	// message another folder, UID or key, and says which it had before.
+	ActionLeft = "left"
+)
+
+// Kept is a message file that a run removed and that is kept for undo.
+type Kept struct {
+	Folder FolderName
+	Key    Key
+	Flags  Flags
+	At     time.Time // when it was removed, whole seconds
+	Size   int64
+	Date   time.Time // the file's mtime
+	Path   string    // of the file
+}
+
 // Hold is a deletion not done until the user confirms.
 type Hold struct {
 	Side   string // "local" or "remote": which side would lose the messages

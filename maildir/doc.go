@@ -42,5 +42,6 @@
 //
 // under the second of its removal in UTC, FOLDER as in the verbatim layout and
 // FILE with its name unchanged, so key and flags are there; where it has keyword
-// letters the folder's dovecot-keywords lies beside it.
+// letters the folder's dovecot-keywords lies beside it. Kept lists them, Restore
+// puts them back, Prune deletes them for good.
 package maildir

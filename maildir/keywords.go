@@ -106,6 +106,11 @@ func (t table) change(letters string, add, remove mail.Flags) string {
 	return sortLetters(string(kept))
 }
 
+// hasKeywordLetter reports whether letters of a name need a table to be read.
+func hasKeywordLetter(letters string) bool {
+	return strings.ContainsFunc(letters, func(r rune) bool { return r >= 'a' && r <= 'z' })
+}
+
 // space tells which flags the folder can store. used are the letters that stand
 // in file names (bit 0 for a): where they have lost their table, nobody can tell
 // which keywords are missing.

@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"syscall"
 
 	"imapsync/mail"
@@ -122,25 +121,33 @@ func (x transfer) place(ctx context.Context, p place, key mail.Key) (place, erro
 func (x transfer) renamed(ctx context.Context, p place, key mail.Key) (place, error) {
 	n := parseName(p.file)
 	n.key = key
-	if strings.ContainsFunc(n.letters, func(r rune) bool { return r >= 'a' && r <= 'z' }) {
+	if hasKeywordLetter(n.letters) {
 		from, err := x.from.keywords()
 		if err != nil {
 			return place{}, err
 		}
-		flags := from.flags(n.letters)
-		to, err := x.to.withKeywords(ctx, flags.Keywords())
-		if err != nil {
+		if n.letters, err = x.to.adopted(ctx, n.letters, from); err != nil {
 			return place{}, err
 		}
-		var stray []byte
-		for i := 0; i < len(n.letters); i++ {
-			if c := n.letters[i]; from.meaning(c).IsEmpty() && to.meaning(c).IsEmpty() {
-				stray = append(stray, c)
-			}
-		}
-		n.letters = to.change(string(stray), flags, mail.Flags{})
 	}
 	return place{file: n.file(p.inNew), inNew: p.inNew}, nil
+}
+
+// adopted returns what says here the same as letters say by another folder's
+// table.
+func (f *folder) adopted(ctx context.Context, letters string, from table) (string, error) {
+	flags := from.flags(letters)
+	to, err := f.withKeywords(ctx, flags.Keywords())
+	if err != nil {
+		return "", err
+	}
+	var stray []byte
+	for i := 0; i < len(letters); i++ {
+		if c := letters[i]; from.meaning(c).IsEmpty() && to.meaning(c).IsEmpty() {
+			stray = append(stray, c)
+		}
+	}
+	return to.change(string(stray), flags, mail.Flags{}), nil
 }
 
 // rename moves the file, by a copy where the folders are on different file

@@ -1,12 +1,12 @@
 package maildir
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"time"
 
@@ -15,6 +15,10 @@ import (
 
 // keepStamp names the directory of the mail removed in one second, in UTC.
 const keepStamp = "20060102T150405Z"
+
+// keepPart begins the names of files in the KeepDir that are not whole yet: as
+// dot files they are no messages.
+const keepPart = ".part-"
 
 // Remove takes a file out of the Maildir if it still has exactly the flags
 // expected, as far as the folder can store them, and the stamp expected unless
@@ -58,8 +62,8 @@ func (f *folder) keep(p place, t table) error {
 	if err != nil {
 		return err
 	}
-	if strings.ContainsAny(parseName(p.file).letters, "abcdefghijklmnopqrstuvwxyz") {
-		if err := os.WriteFile(filepath.Join(dir, keywordsFile), t.text(), 0o600); err != nil {
+	if hasKeywordLetter(parseName(p.file).letters) {
+		if err := f.keepTable(dir, t); err != nil {
 			return err
 		}
 	}
@@ -68,7 +72,7 @@ func (f *folder) keep(p place, t table) error {
 	if !errors.Is(err, syscall.EXDEV) {
 		return err
 	}
-	err = copyFile(from, to+".part", to, true)
+	err = copyFile(from, filepath.Join(dir, keepPart+string(f.m.NewKey())), to, true)
 	if err == nil {
 		err = syncDir(dir)
 	}
@@ -78,6 +82,16 @@ func (f *folder) keep(p place, t table) error {
 		}
 	}
 	return err
+}
+
+// keepTable writes the table that kept letters are read by, durably, unless it
+// is there already.
+func (f *folder) keepTable(dir string, t table) error {
+	path := filepath.Join(dir, keywordsFile)
+	if text, err := os.ReadFile(path); err == nil && bytes.Equal(text, t.text()) {
+		return nil
+	}
+	return writeFile(path, filepath.Join(dir, keepPart+string(f.m.NewKey())), t.text(), nil)
 }
 
 // keepDir makes the directory for what the folder loses in this second.
