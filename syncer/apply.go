@@ -38,12 +38,13 @@ var steps = []step{
 // the caller's, looked at between messages.
 type applier struct {
 	*run
-	stop context.Context
-	plan *plan.Plan
+	stop    context.Context
+	plan    *plan.Plan
+	origins map[*plan.Op]mail.Entry // where the messages lay that operations take elsewhere
 }
 
 func (r *run) apply(ctx, work context.Context, p *plan.Plan) error {
-	a := &applier{run: r, stop: ctx, plan: p}
+	a := &applier{run: r, stop: ctx, plan: p, origins: map[*plan.Op]mail.Entry{}}
 	if err := a.prepare(p); err != nil {
 		return err
 	}
@@ -178,7 +179,11 @@ func (a *applier) ready(o *plan.Op) bool {
 // record commits what was done and counts it.
 func (a *applier) record(b mail.Batch, ops ...*plan.Op) error {
 	for _, o := range ops {
-		b.Log = append(b.Log, entry(o))
+		e := entry(o)
+		if left, ok := a.origins[o]; ok && (left.Folder != e.Folder || left.Key != e.Key || left.UID != e.UID) {
+			b.Log = append(b.Log, left)
+		}
+		b.Log = append(b.Log, e)
 	}
 	if err := a.commit(b); err != nil {
 		return err
@@ -203,6 +208,9 @@ func (a *applier) prepare(p *plan.Plan) error {
 	}
 	touched := map[mail.FolderName]bool{}
 	for _, o := range p.Ops {
+		if left := origin(o); left.Action != "" {
+			a.origins[o] = left
+		}
 		touched[o.Folder], touched[o.To] = true, true
 	}
 	for _, f := range a.sorted() {

@@ -31,6 +31,19 @@ func entry(o *plan.Op) mail.Entry {
 	return e
 }
 
+// origin is the history line of where an operation's message lies before it is
+// taken elsewhere; it has no action where it is not.
+func origin(o *plan.Op) mail.Entry {
+	row := o.Row
+	if o.Old != nil && !o.DropOld {
+		row = o.Old
+	}
+	if o.To == "" || row == nil || row.ID == 0 {
+		return mail.Entry{}
+	}
+	return mail.Entry{Folder: row.Folder, Key: row.Key, UID: row.UID, Action: mail.ActionLeft, Rule: string(o.Rule), Reason: o.Reason}
+}
+
 // begin opens the run in the log and marks the Maildir as this account's
 // before anything is recorded of it.
 func (r *run) begin() error {
@@ -43,6 +56,7 @@ func (r *run) begin() error {
 		}
 	}
 	r.record.Started = r.report.Started
+	defer func() { r.report.Run = r.record.ID }()
 	b := mail.Batch{Run: &r.record, Identity: &r.identity}
 	if r.foreign {
 		if err := r.discard(&b); err != nil {

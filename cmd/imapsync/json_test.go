@@ -44,6 +44,7 @@ func TestDocumented(t *testing.T) {
 		"conflict": operationObject{}, "held": holdObject{}, "summary": summaryObject{}, "error": errorObject{},
 		"status": statusObject{}, "folder": folderObject{}, "past conflict": conflictObject{}, "check": finding{}, "demo": demoObject{},
 		"difference": differenceObject{}, "verified": verifiedObject{},
+		"undoable": deletionObject{}, "put back": putBackObject{}, "undone": undoneObject{},
 	} {
 		keys := keysOf(reflect.TypeOf(object))
 		for _, key := range keys {

@@ -37,12 +37,11 @@ func (p *program) lanes(c *cli.Context, folders bool) ([]*lane, error) {
 	if err != nil {
 		return nil, err
 	}
+	order := p.lanesOf(conf)
 	all := map[string]*lane{}
-	var order []*lane
 	var names []string
-	for _, a := range conf.Accounts {
-		l := &lane{Account: a, out: p.out, configFile: p.configFile, stateDir: conf.StateDir, now: p.now}
-		all[a.Name], order, names = l, append(order, l), append(names, a.Name)
+	for _, l := range order {
+		all[l.Name], names = l, append(names, l.Name)
 	}
 	chosen := map[*lane]bool{}
 	whole := map[*lane]bool{}
@@ -74,6 +73,24 @@ func (p *program) lanes(c *cli.Context, folders bool) ([]*lane, error) {
 		}
 	}
 	return lanes, nil
+}
+
+// allLanes returns all accounts in the order of the configuration.
+func (p *program) allLanes() ([]*lane, error) {
+	conf, err := p.load()
+	if err != nil {
+		return nil, err
+	}
+	return p.lanesOf(conf), nil
+}
+
+func (p *program) lanesOf(conf *config.Config) []*lane {
+	var all []*lane
+	for _, a := range conf.Accounts {
+		all = append(all, &lane{Account: a, out: p.out, configFile: p.configFile, stateDir: conf.StateDir,
+			only: len(conf.Accounts) == 1, now: p.now})
+	}
+	return all
 }
 
 func orAccounts(suggestion string, names []string) string {

@@ -47,6 +47,7 @@ type (
 	}
 	summaryObject struct {
 		head
+		Run      int64             `json:"run"` // 0 of a dry run, or where it could not begin
 		Outcome  string            `json:"outcome"`
 		Exit     int               `json:"exit"`
 		DryRun   bool              `json:"dry_run"`
@@ -189,7 +190,7 @@ func (v *runView) summary(r *syncer.Report, code int) {
 		held += h.Count
 	}
 	seconds := r.Finished.Sub(r.Started).Seconds()
-	v.out.object(summaryObject{v.out.head("summary", v.Name), outcomeOf(code), code, v.dryRun, r.Folders, r.Messages,
+	v.out.object(summaryObject{v.out.head("summary", v.Name), r.Run, outcomeOf(code), code, v.dryRun, r.Folders, r.Messages,
 		counts, r.Bytes, held, len(r.Failures), seconds})
 	v.out.say("%s: %s", v.Name, v.summaryText(r, counts, code, held))
 }
@@ -253,7 +254,11 @@ func (v *runView) summaryText(r *syncer.Report, counts map[plan.Kind]int, code, 
 			if k.noun != "" {
 				number = count(n, k.noun)
 			}
-			parts = append(parts, number+" "+words)
+			text := number + " " + words
+			if k.kind == plan.DeleteLocal {
+				text += v.undoHint(r)
+			}
+			parts = append(parts, text)
 		}
 	}
 	if held > 0 {

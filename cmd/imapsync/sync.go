@@ -105,11 +105,21 @@ func (l *lane) runOnce(ctx context.Context, options syncer.Options, wait time.Du
 	show.notice(s.note)
 	report, err := syncer.Run(ctx, s.Account, options, show.event)
 	show.warnings(s.warnings())
-	if err == nil && !options.DryRun && l.KeepDeleted > 0 && !report.Interrupted {
-		err = s.dir.Prune(ctx, l.now().Add(-l.KeepDeleted))
+	if err == nil && !options.DryRun && !report.Interrupted {
+		err = l.prune(ctx)
 	}
 	if cerr := s.close(); err == nil {
 		err = cerr
 	}
 	return report, err
+}
+
+// prune deletes for good what was kept for long enough: with keep_deleted at 0,
+// also what was kept before that was set.
+func (l *lane) prune(ctx context.Context) error {
+	dir, err := l.openKept()
+	if err != nil {
+		return err
+	}
+	return dir.Prune(ctx, l.now().Add(-l.KeepDeleted))
 }

@@ -29,6 +29,7 @@ type lane struct {
 	out        *output
 	configFile string // of -c, "" without
 	stateDir   string
+	only       bool              // no other account is configured
 	folders    []mail.FolderName // named on the command line; nil is all
 	now        func() time.Time
 }
@@ -41,8 +42,11 @@ func (l *lane) keepDir() string {
 	if l.KeepDeleted == 0 {
 		return ""
 	}
-	return filepath.Join(l.stateDir, l.Name+".deleted")
+	return l.keptPath()
 }
+
+// keptPath is where such files lie, also when no more are put there.
+func (l *lane) keptPath() string { return filepath.Join(l.stateDir, l.Name+".deleted") }
 
 // wireOptions say how the server is reached.
 func (l *lane) wireOptions() (wire.Options, error) {
