@@ -43,7 +43,7 @@ func TestDocumented(t *testing.T) {
 		"started": head{}, "note": noteObject{}, "planned": plannedObject{}, "operation": operationObject{}, "done": operationObject{},
 		"conflict": operationObject{}, "held": holdObject{}, "summary": summaryObject{}, "error": errorObject{},
 		"status": statusObject{}, "folder": folderObject{}, "past conflict": conflictObject{}, "check": finding{}, "demo": demoObject{},
-		"difference": differenceObject{}, "verified": verifiedObject{},
+		"difference": differenceObject{}, "verified": verifiedObject{}, "message": messageObject{}, "history": historyObject{},
 		"undoable": deletionObject{}, "put back": putBackObject{}, "undone": undoneObject{},
 	} {
 		keys := keysOf(reflect.TypeOf(object))
