@@ -46,3 +46,10 @@ func (r *run) recover(ctx context.Context) error {
 	}
 	return r.recoverUploads(ctx, uploads)
 }
+
+// recovered is the history line of a copy that an earlier run made and did not
+// come to record.
+func recovered(in *mail.Intent, row *mail.Base) mail.Entry {
+	return mail.Entry{Folder: row.Folder, Key: row.Key, UID: row.UID, Action: string(in.Kind), Rule: "interrupted",
+		Reason: "found where an earlier run had put it that was cut short"}
+}

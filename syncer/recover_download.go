@@ -260,6 +260,7 @@ func (r *run) adoptDownloads(ctx context.Context, name mail.FolderName, intents 
 		ar.fill(row)
 		row.Key = f.key
 		b.Put = append(b.Put, row)
+		b.Log = append(b.Log, recovered(in, row))
 	}
 	return r.commit(b)
 }

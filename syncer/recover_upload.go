@@ -72,7 +72,9 @@ func (r *run) adoptUpload(ctx context.Context, in *mail.Intent, found mail.Remot
 	row.Folder, row.UID, row.Key, row.Flags, row.Content = in.Folder, found.UID, in.Key, in.Flags, in.Content
 	row.RemoteSize, row.Date, row.File = found.Size, in.Date, mail.FileStamp{}
 	b.Put = append(b.Put, row)
+	line := recovered(in, row)
 	if in.Replaces == 0 {
+		b.Log = append(b.Log, line)
 		return nil
 	}
 	olds, err := r.State.Rows(ctx, in.ReplacesIn)
@@ -85,10 +87,14 @@ func (r *run) adoptUpload(ctx context.Context, in *mail.Intent, found mail.Remot
 		case in.DropReplaced:
 			b.Drop = append(b.Drop, old)
 		default:
+			left := line
+			left.Action, left.Folder, left.Key, left.UID = mail.ActionLeft, old.Folder, old.Key, in.ReplacesUID
+			b.Log = append(b.Log, left)
 			old.UID, old.Key = in.ReplacesUID, ""
 			b.Put = append(b.Put, old)
 		}
 	}
+	b.Log = append(b.Log, line)
 	return nil
 }
 

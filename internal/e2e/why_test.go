@@ -10,6 +10,7 @@ import (
 
 	"imapsync/internal/dovecot"
 	"imapsync/mail"
+	"imapsync/state"
 )
 
 // why asks about a message and insists on an answer whose lines match, in this
@@ -97,6 +98,33 @@ func (a *account) uidOf(f file) mail.UID {
 	}
 	a.t.Fatalf("no message for %s", f.path)
 	return 0
+}
+
+// What a killed run copied has a history too, though it did not come to write it.
+func TestWhyOfWhatAKilledRunCopied(t *testing.T) {
+	t.Parallel()
+	a := single(t)
+	a.phone.Create("Down")
+	a.seedRemote(1, "Down", 60)
+	a.seedLocal(2, "Up", 60)
+	for step := range 4 {
+		a.interrupted(interruptions[1], step)
+	}
+	a.sync(0)
+	a.converged()
+	db, err := state.OpenReadOnly(t.Context(), filepath.Join(a.state, "test.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	for folder, action := range map[string]string{"Down": "download", "Up": "upload"} {
+		for _, f := range a.files(folder) {
+			steps, err := db.Trace(t.Context(), mail.Key(f.key()))
+			if err != nil || len(steps) != 1 || steps[0].Action != action {
+				t.Errorf("%s: %+v, %v", f.path, steps, err)
+			}
+		}
+	}
 }
 
 func TestWhyOfWhatIsNotKnown(t *testing.T) {
