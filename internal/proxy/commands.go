@@ -10,8 +10,10 @@ import (
 // commandReader finds the commands in what a client sends.
 type commandReader struct {
 	record  func(command string)
-	line    []byte // the command so far, literals left out
-	literal int    // bytes of a literal still to skip
+	begin   func(tag, command string) // told of a first line; may be nil
+	line    []byte                    // the command so far, literals left out
+	begun   bool                      // line has had a first line
+	literal int                       // bytes of a literal still to skip
 }
 
 // maxCommand is how much of a command is kept.
@@ -43,17 +45,17 @@ func (r *commandReader) add(b []byte) {
 // endLine records the command unless the line announces a literal.
 func (r *commandReader) endLine() {
 	line := strings.TrimRight(string(r.line), "\r\n")
-	if open := strings.LastIndexByte(line, '{'); open >= 0 && strings.HasSuffix(line, "}") {
-		size := strings.TrimRight(line[open+1:len(line)-1], "+-")
-		if n, err := strconv.Atoi(size); err == nil {
-			r.literal = n
-			r.line = append(r.line[:open], "{}"...)
-			return
-		}
+	tag, command, tagged := strings.Cut(line, " ")
+	if tagged && !r.begun && r.begin != nil {
+		r.begin(tag, command)
 	}
-	r.line = r.line[:0]
+	if n, open, is := literal(line); is {
+		r.literal, r.begun = n, true
+		r.line = append(r.line[:open], "{}"...)
+		return
+	}
+	r.line, r.begun = r.line[:0], false
 	// A line without a tag continues AUTHENTICATE or ends IDLE.
-	_, command, tagged := strings.Cut(line, " ")
 	if !tagged {
 		return
 	}
@@ -61,6 +63,46 @@ func (r *commandReader) endLine() {
 		command = verb
 	}
 	r.record(command)
+}
+
+// literal tells the size of the literal that a line announces, and where.
+func literal(line string) (size, open int, is bool) {
+	open = strings.LastIndexByte(line, '{')
+	if open < 0 || !strings.HasSuffix(line, "}") {
+		return 0, 0, false
+	}
+	size, err := strconv.Atoi(strings.TrimRight(line[open+1:len(line)-1], "+-"))
+	return size, open, err == nil
+}
+
+// replyReader finds the lines that end commands in what a server sends.
+type replyReader struct {
+	reply   func(tag string)
+	line    []byte
+	inside  bool // after a literal: the line is not a first one
+	literal int
+}
+
+func (r *replyReader) feed(b []byte) {
+	for len(b) > 0 {
+		if r.literal > 0 {
+			n := min(r.literal, len(b))
+			r.literal -= n
+			b = b[n:]
+			continue
+		}
+		end := bytes.IndexByte(b, '\n')
+		if end < 0 {
+			r.line = append(r.line, b...)
+			return
+		}
+		line := strings.TrimRight(string(append(r.line, b[:end]...)), "\r")
+		r.line, b = r.line[:0], b[end+1:]
+		if tag, _, ok := strings.Cut(line, " "); ok && !r.inside {
+			r.reply(tag)
+		}
+		r.literal, _, r.inside = literal(line)
+	}
 }
 
 // Verb is the command's name in upper case, "UID STORE" for UID commands.

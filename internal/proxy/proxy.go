@@ -19,10 +19,23 @@ type Proxy struct {
 	mu       sync.Mutex
 	commands []string
 	in, out  counter // bytes from and to the server
+	fate     func(command string) Fate
 	conns    map[net.Conn]bool
+	idle     *sync.Cond // of mu: a connection has ended
 	closed   bool
 	running  sync.WaitGroup
 }
+
+// Fate is what becomes of a command.
+type Fate int
+
+// The fates. Unsent and Unanswered cut the client's connection: before the
+// server has anything of the command, or when it answers that it is done.
+const (
+	Pass Fate = iota
+	Unsent
+	Unanswered
+)
 
 // counter counts bytes and calls a function once, when a number is reached.
 type counter struct {
@@ -48,6 +61,7 @@ func New(target string, roundTrip time.Duration) (*Proxy, error) {
 		return nil, err
 	}
 	p := &Proxy{listener: listener, target: target, delay: roundTrip / 2, conns: map[net.Conn]bool{}}
+	p.idle = sync.NewCond(&p.mu)
 	p.running.Go(p.accept)
 	return p, nil
 }
@@ -93,6 +107,25 @@ func (p *Proxy) AfterReceived(n int64, do func()) {
 	p.in.until, p.in.reached = p.in.bytes+n, do
 }
 
+// Intercept lets a function decide what becomes of each command. It is given
+// the command as far as its first literal, and may be called from several
+// goroutines.
+func (p *Proxy) Intercept(fate func(command string) Fate) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.fate = fate
+}
+
+// Wait returns when no connection is left: the clients are gone, and the server
+// has finished what they had told it to do.
+func (p *Proxy) Wait() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for len(p.conns) > 0 {
+		p.idle.Wait()
+	}
+}
+
 // Commands returns the client's commands since the last Reset, without tags
 // and literals, passwords left out.
 func (p *Proxy) Commands() []string {
@@ -112,7 +145,7 @@ func (p *Proxy) Bytes() (in, out int64) {
 func (p *Proxy) Reset() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.commands, p.in, p.out = nil, counter{}, counter{}
+	p.commands, p.in, p.out, p.fate = nil, counter{}, counter{}, nil
 }
 
 func (p *Proxy) accept() {
@@ -136,13 +169,64 @@ func (p *Proxy) serve(client net.Conn) {
 		return
 	}
 	defer p.untrack(client, server)
-	lines := commandReader{record: p.record}
+	w := &wire{p: p, client: client, server: server.(*net.TCPConn), swallow: map[string]bool{}}
+	lines := commandReader{record: p.record, begin: w.begin}
+	replies := replyReader{reply: w.reply}
 	var both sync.WaitGroup
 	both.Go(func() {
-		p.pump(server, client, func(b []byte) { lines.feed(b); p.count(&p.out, len(b)) })
+		p.pump(server, client, func(b []byte) bool { lines.feed(b); p.count(&p.out, len(b)); return w.passes() })
+		_ = w.server.CloseWrite() // and let it finish what it has
 	})
-	both.Go(func() { p.pump(client, server, func(b []byte) { p.count(&p.in, len(b)) }) })
+	both.Go(func() {
+		p.pump(client, server, func(b []byte) bool { replies.feed(b); p.count(&p.in, len(b)); return w.passes() })
+		_ = client.Close()
+	})
 	both.Wait()
+}
+
+// wire is one connection, whose commands may be intercepted.
+type wire struct {
+	p      *Proxy
+	client net.Conn
+	server *net.TCPConn
+
+	mu      sync.Mutex
+	swallow map[string]bool // tags
+	cut     bool
+}
+
+// passes reports whether bytes are still passed on. Of a connection that is cut
+// the client is gone, and the server learns that no more comes.
+func (w *wire) passes() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.cut {
+		_ = w.client.Close()
+		_ = w.server.CloseWrite()
+	}
+	return !w.cut
+}
+
+// begin is told of a command's first line before it is passed on.
+func (w *wire) begin(tag, command string) {
+	w.p.mu.Lock()
+	fate := w.p.fate
+	w.p.mu.Unlock()
+	if fate == nil {
+		return
+	}
+	verdict := fate(command)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.cut = w.cut || verdict == Unsent
+	w.swallow[tag] = verdict == Unanswered
+}
+
+// reply is told of the line that ends a command before it is passed on.
+func (w *wire) reply(tag string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.cut = w.cut || w.swallow[tag]
 }
 
 func (p *Proxy) track(conns ...net.Conn) bool {
@@ -163,6 +247,7 @@ func (p *Proxy) untrack(conns ...net.Conn) {
 	for _, c := range conns {
 		delete(p.conns, c)
 	}
+	p.idle.Broadcast()
 }
 
 func (p *Proxy) record(command string) {
@@ -186,9 +271,10 @@ type chunk struct {
 	bytes []byte
 }
 
-// pump passes bytes on, each after the delay, and ends both connections when
-// one of them ends.
-func (p *Proxy) pump(to, from net.Conn, seen func([]byte)) {
+// pump passes bytes on, each after the delay, if seen, which is told of them
+// first, allows it. What cannot be passed on is read all the same, for the
+// server closes when it is done.
+func (p *Proxy) pump(to, from net.Conn, seen func([]byte) bool) {
 	link := make(chan chunk, 4096)
 	var sender sync.WaitGroup
 	sender.Go(func() {
@@ -200,20 +286,18 @@ func (p *Proxy) pump(to, from net.Conn, seen func([]byte)) {
 			if wait := time.Until(c.due); wait > 0 {
 				time.Sleep(wait)
 			}
-			if _, err := to.Write(c.bytes); err != nil {
-				broken = true
-				_ = from.Close()
-			}
+			_, err := to.Write(c.bytes)
+			broken = err != nil
 		}
-		_ = to.Close()
 	})
 	buffer := make([]byte, 64<<10)
 	for {
 		n, err := from.Read(buffer)
 		if n > 0 {
 			b := append([]byte(nil), buffer[:n]...)
-			seen(b)
-			link <- chunk{time.Now().Add(p.delay), b}
+			if seen(b) {
+				link <- chunk{time.Now().Add(p.delay), b}
+			}
 		}
 		if err != nil {
 			break

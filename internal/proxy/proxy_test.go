@@ -2,9 +2,12 @@ package proxy
 
 import (
 	"bufio"
+	"fmt"
 	"io"
 	"net"
 	"slices"
+	"strings"
+	"sync/atomic"
 	"testing"
 )
 
@@ -88,5 +91,77 @@ func TestPassOnAndCut(t *testing.T) {
 	}
 	if got, err := say("c NOOP\r\n"); err == nil {
 		t.Fatalf("not cut: %q", got)
+	}
+}
+
+// answering is a server that counts the commands it is given, each one line,
+// and answers that it has done them.
+func answering(t *testing.T, done *atomic.Int64) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer c.Close()
+				for lines := bufio.NewScanner(c); lines.Scan(); {
+					tag, _, _ := strings.Cut(lines.Text(), " ")
+					done.Add(1)
+					fmt.Fprintf(c, "* 1 FETCH (BODY[] {8}\r\n%s OK\r\n)\r\n%[1]s OK\r\n", tag)
+				}
+			}()
+		}
+	}()
+	return l.Addr().String()
+}
+
+func TestIntercept(t *testing.T) {
+	for _, c := range []struct {
+		fate Fate
+		done int64 // commands the server got
+	}{{Pass, 2}, {Unsent, 1}, {Unanswered, 2}} {
+		var done atomic.Int64
+		p, err := New(answering(t, &done), 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer p.Close()
+		p.Intercept(func(command string) Fate {
+			if Verb(command) == "NOOP" {
+				return Pass
+			}
+			return c.fate
+		})
+		conn, err := net.Dial("tcp", p.Addr())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		lines := bufio.NewScanner(conn)
+		say := func(tag, command string) (answered bool) {
+			fmt.Fprintf(conn, "%s %s\r\n", tag, command)
+			for range 3 { // the first two are a message that looks like an answer
+				answered = lines.Scan()
+			}
+			return answered && lines.Text() == ")" && lines.Scan() && lines.Text() == tag+" OK"
+		}
+		if !say("a1", "NOOP") {
+			t.Errorf("fate %d: NOOP is not answered", c.fate)
+		}
+		if answered := say("a2", "APPEND x"); answered != (c.fate == Pass) {
+			t.Errorf("fate %d: answered %v", c.fate, answered)
+		}
+		conn.Close()
+		p.Wait()
+		if got := done.Load(); got != c.done {
+			t.Errorf("fate %d: the server got %d commands, want %d", c.fate, got, c.done)
+		}
 	}
 }
