@@ -289,20 +289,6 @@ func TestServerThatAltersWhatItStores(t *testing.T) {
 	}
 }
 
-type damaged struct{ syncer.Local }
-
-func (d damaged) Folders(ctx context.Context) ([]mail.LocalFolder, error) {
-	list, err := d.Local.Folders(ctx)
-	return append(list, mail.LocalFolder{Name: "Broken"}), err
-}
-
-func (d damaged) Scan(ctx context.Context, f mail.FolderName, stat bool) (mail.LocalSnapshot, error) {
-	if f == "Broken" {
-		return mail.LocalSnapshot{}, &mail.Fault{Scope: mail.ScopeFolder, Folder: f, Err: errors.New("damaged")}
-	}
-	return d.Local.Scan(ctx, f, stat)
-}
-
 // TestRecoveryBesideADamagedFolder: what cannot be looked through costs the
 // folders with open copies, not the run.
 func TestRecoveryBesideADamagedFolder(t *testing.T) {

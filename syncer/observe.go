@@ -163,6 +163,9 @@ func remoteFromBase(f *folder) mail.RemoteSnapshot {
 // scan lists the Maildir folder and reads the files that are new in it.
 func (r *run) scan(ctx context.Context, f *folder) error {
 	s, err := r.Local.Scan(ctx, f.Name, f.full || f.rewritten)
+	if err != nil && r.mend(ctx, f, err) {
+		s, err = r.Local.Scan(ctx, f.Name, f.full || f.rewritten)
+	}
 	if err != nil {
 		return err
 	}
@@ -196,6 +199,16 @@ func (r *run) scan(ctx context.Context, f *folder) error {
 		}
 	}
 	return nil
+}
+
+// mend completes a folder that a run left half made or half removed when it was
+// killed. What is missing of a folder may have held mail, but none that a row
+// speaks of, so that nothing looks deleted then.
+func (r *run) mend(ctx context.Context, f *folder, err error) bool {
+	if len(f.Base) > 0 || r.opt.DryRun || accountScope(err) || ctx.Err() != nil {
+		return false
+	}
+	return r.Local.CreateFolder(ctx, f.Name) == nil
 }
 
 func missingKeys(rows []*mail.Base, s mail.LocalSnapshot) []mail.Key {
