@@ -257,14 +257,15 @@ func (r *run) distrust(name mail.FolderName) {
 }
 
 // fail counts a failure that costs a message or a folder. What changed
-// meanwhile is no failure: the next run looks again.
+// meanwhile is no failure: the next run looks again. Nor is what was called off
+// because of another error, which is the one to tell of.
 func (r *run) fail(name mail.FolderName, op *plan.Op, err error) {
 	r.trouble(name)
 	if errors.Is(err, mail.ErrChanged) {
 		r.distrust(name)
 		return
 	}
-	if errors.Is(err, errInterrupted) {
+	if errors.Is(err, errInterrupted) || errors.Is(err, context.Canceled) {
 		return
 	}
 	r.tellFailure(name, op, err)
