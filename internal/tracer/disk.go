@@ -27,7 +27,7 @@ const (
 // disk keeps what is needed to undo what is not durable.
 type disk struct {
 	plan    Plan
-	names   []change       // not durable, in the order they were made
+	names   [][]change     // by call, in the order they were made; not durable
 	written map[inode]file // not durable
 	replay  []change       // of the call under way
 }
@@ -83,7 +83,9 @@ func (d *disk) before(c *Call) (err error) {
 
 // after is told that the call was carried out.
 func (d *disk) after(c Call) {
-	d.names = append(d.names, d.replay...)
+	if len(d.replay) > 0 {
+		d.names = append(d.names, d.replay)
+	}
 	if c.Kind != Sync {
 		return
 	}
@@ -103,20 +105,16 @@ func (d *disk) after(c Call) {
 // along what was changed in it before.
 func (d *disk) synced(dir string) {
 	gone := func(path string) bool {
-		_, err := os.Lstat(path)
-		return errors.Is(err, fs.ErrNotExist)
-	}
-	d.names = slices.DeleteFunc(d.names, func(c change) bool {
-		parent := filepath.Dir(c.path)
-		if parent == dir {
-			return true
-		}
-		for ; under(parent, dir) && parent != dir; parent = filepath.Dir(parent) {
-			if filepath.Dir(parent) == dir && gone(parent) {
+		for parent := filepath.Dir(path); under(parent, dir) && parent != dir; parent = filepath.Dir(parent) {
+			if _, err := os.Lstat(parent); filepath.Dir(parent) == dir && errors.Is(err, fs.ErrNotExist) {
 				return true
 			}
 		}
 		return false
+	}
+	d.names = slices.DeleteFunc(d.names, func(call []change) bool {
+		last := call[len(call)-1] // of a rename, the new name
+		return filepath.Dir(last.path) == dir || slices.ContainsFunc(call, func(c change) bool { return gone(c.path) })
 	})
 }
 
@@ -177,8 +175,10 @@ func inodeOf(info fs.FileInfo) inode {
 func (d *disk) cut() error {
 	var errs []error
 	if d.plan.Loss != Bytes {
-		for _, c := range slices.Backward(d.names) {
-			errs = append(errs, c.undo())
+		for _, call := range slices.Backward(d.names) {
+			for _, c := range slices.Backward(call) {
+				errs = append(errs, c.undo())
+			}
 		}
 	}
 	if d.plan.Loss != Names {

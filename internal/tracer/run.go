@@ -133,7 +133,7 @@ func (t *tracer) start(program []string) (output *sync.WaitGroup, err error) {
 		return output, err
 	}
 	t.pid, err = syscall.ForkExec(self, append([]string{self}, program...), &syscall.ProcAttr{
-		Env: append(os.Environ(), launchEnv+"=1"), Files: files, Sys: &syscall.SysProcAttr{Ptrace: true},
+		Env: append(os.Environ(), launchEnv+"=1"), Files: files, Sys: &syscall.SysProcAttr{Ptrace: true, Setpgid: true},
 	})
 	if err != nil {
 		return output, notPermitted(err)
@@ -158,8 +158,9 @@ func notPermitted(err error) error {
 	return err
 }
 
-// wait waits for a stop or the end of a thread of this run, -1 for any: other
-// children of this process belong to other threads of it.
+// wait waits for a stop or the end of a thread of this run; a process group,
+// below zero, stands for any: this process has other children, and others wait
+// for those.
 func wait(tid int, status *unix.WaitStatus) (int, error) {
 	for {
 		got, err := unix.Wait4(tid, status, unix.WALL|unix.WNOTHREAD, nil)
@@ -173,7 +174,7 @@ func wait(tid int, status *unix.WaitStatus) (int, error) {
 func (t *tracer) watch() {
 	for {
 		var status unix.WaitStatus
-		tid, err := wait(-1, &status)
+		tid, err := wait(-t.pid, &status)
 		if err != nil { // ECHILD
 			return
 		}
