@@ -19,10 +19,13 @@ import (
 // writes dovecot-keywords.lock and renames it into place; the modification time
 // must grow by whole seconds for others to notice (maildir-keywords.c). A lock
 // file holds "PID:HOST" and is stale after two minutes, or at once when its
-// process of this host is dead.
+// process of this host is dead. One that holds nothing is from a process that
+// was killed, or lost the power, before it could say who it is: an instant
+// after it made the file.
 const (
 	keywordsLock = "dovecot-uidlist.lock"
 	lockStale    = 2 * time.Minute
+	lockOwned    = 2 * time.Second
 	lockPatience = 10 * time.Second
 	lockPoll     = 50 * time.Millisecond
 )
@@ -142,6 +145,9 @@ func (f *folder) staleLock(path string) bool {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return false
+	}
+	if len(text) == 0 {
+		return time.Since(info.ModTime()) > lockOwned
 	}
 	number, host, _ := strings.Cut(string(text), ":")
 	pid, err := strconv.Atoi(number)

@@ -170,6 +170,18 @@ func TestKeywordsLock(t *testing.T) {
 	}
 	free()
 
+	// Left by a process that was killed before it could write who it is.
+	put(t, m, "A/"+keywordsLock, "")
+	instant := time.Now().Add(-lockOwned - time.Second)
+	if err := os.Chtimes(lock, instant, instant); err != nil {
+		t.Fatal(err)
+	}
+	start := time.Now()
+	free()
+	if waited := time.Since(start); waited > lockPatience/2 {
+		t.Errorf("waited %v for nobody", waited)
+	}
+
 	// Held: nothing is written until it is free, and a known keyword needs no lock.
 	put(t, m, "A/"+keywordsLock, "1:elsewhere")
 	ctx, cancel := context.WithCancel(t.Context())
