@@ -37,6 +37,26 @@ func (m *Maildir) syncDirs(dirs ...string) error {
 	return nil
 }
 
+// makeDirs makes a directory and those above it that are missing. Their names
+// are durable when it returns, if names are to be durable at all.
+func (m *Maildir) makeDirs(dir string) error {
+	var above []string
+	for d := dir; ; d = filepath.Dir(d) {
+		if _, err := os.Lstat(d); !errors.Is(err, fs.ErrNotExist) || d == filepath.Dir(d) {
+			break
+		}
+		above = append(above, filepath.Dir(d))
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	// Who may make a name in a directory need not be allowed to read it.
+	if err := m.syncDirs(above...); !errors.Is(err, fs.ErrPermission) {
+		return err
+	}
+	return nil
+}
+
 // writeFile replaces a file durably, by way of tmp beside it. mtime is set
 // when not nil.
 func writeFile(path, tmp string, text []byte, mtime *time.Time) error {

@@ -44,7 +44,7 @@ func (m *Maildir) SetMarker(ctx context.Context, id string) error {
 	if id == "" || strings.TrimSpace(id) != id || strings.Contains(id, "\n") {
 		return account(doing, fmt.Errorf("identity %q is empty, padded or of several lines", id))
 	}
-	err := os.MkdirAll(m.root, 0o700)
+	err := m.makeDirs(m.root)
 	if err == nil {
 		err = writeFile(filepath.Join(m.root, markerFile), filepath.Join(m.root, markerFile+"."+string(m.NewKey())), []byte(id+"\n"), nil)
 	}

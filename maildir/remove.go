@@ -113,6 +113,11 @@ func (f *folder) keepDir(now time.Time) (string, error) {
 			return "", err
 		}
 	}
+	// The directory itself is synced with the names in it; what it lies in may be
+	// new too.
+	if err := f.m.makeDirs(f.m.keep); err != nil {
+		return "", err
+	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", err
 	}

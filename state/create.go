@@ -6,13 +6,14 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 )
 
 // create makes a new state under another name and lets it appear whole, so that
 // whatever lies at path was complete once.
 func create(ctx context.Context, path string) error {
 	dir := filepath.Dir(path)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := makeDirs(dir); err != nil {
 		return err
 	}
 	tmp := path + ".new"
@@ -59,6 +60,28 @@ func appear(tmp, path string) error {
 		return err
 	}
 	return os.Rename(tmp, path)
+}
+
+// makeDirs makes a directory and those above it that are missing, durably: what
+// was recorded in it is worth nothing where its name is lost.
+func makeDirs(dir string) error {
+	var above []string
+	for d := dir; ; d = filepath.Dir(d) {
+		if _, err := os.Lstat(d); !errors.Is(err, fs.ErrNotExist) || d == filepath.Dir(d) {
+			break
+		}
+		above = append(above, filepath.Dir(d))
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	for _, d := range above {
+		// Who may make a name in a directory need not be allowed to read it.
+		if err := syncDir(d); err != nil && !errors.Is(err, fs.ErrPermission) && !errors.Is(err, syscall.EINVAL) {
+			return err
+		}
+	}
+	return nil
 }
 
 func syncDir(dir string) error {

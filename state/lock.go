@@ -35,7 +35,7 @@ func Lock(ctx context.Context, path string, wait time.Duration) (*Held, error) {
 		return nil, fault(doing, path, err)
 	}
 	path += ".lock"
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+	if err := makeDirs(filepath.Dir(path)); err != nil {
 		return nil, fault(doing, path, err)
 	}
 	file := flock.New(path, flock.SetFlag(os.O_CREATE|os.O_RDWR), flock.SetPermissions(0o600))
