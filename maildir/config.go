@@ -34,6 +34,8 @@ type Maildir struct {
 	mu      sync.Mutex
 	folders map[mail.FolderName]*folder
 	skipped []error
+
+	keepMu sync.Mutex // held while a directory below keep is made
 }
 
 // Open checks the configuration. It touches nothing on disk.

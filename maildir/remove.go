@@ -113,28 +113,20 @@ func (f *folder) keepDir(now time.Time) (string, error) {
 			return "", err
 		}
 	}
-	// The directory itself is synced with the names in it; what it lies in may be
-	// new too.
-	if err := f.m.makeDirs(f.m.keep); err != nil {
-		return "", err
-	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	// Durable before anything is moved there, or the power could take both names.
+	// Two folders need the same second's directory, and either is to wait for it.
+	f.m.keepMu.Lock()
+	err = f.m.makeDirs(dir)
+	f.m.keepMu.Unlock()
+	if err != nil {
 		return "", err
 	}
 	f.kept = dir
 	return dir, nil
 }
 
-// syncKept makes the names in the kept directory durable, and the directories
-// above it up to the KeepDir. The caller holds f.mu.
-func (f *folder) syncKept() error {
-	for dir := f.kept; len(dir) >= len(f.m.keep); dir = filepath.Dir(dir) {
-		if err := f.m.syncDirs(dir); err != nil {
-			return err
-		}
-	}
-	return nil
-}
+// syncKept makes the names in the kept directory durable. The caller holds f.mu.
+func (f *folder) syncKept() error { return f.m.syncDirs(f.kept) }
 
 // Sync makes the folder's renames and removals durable: what was kept first,
 // then what is gone.
