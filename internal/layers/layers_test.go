@@ -57,6 +57,7 @@ var table = []rule{
 // only they import each other, and the benchmark them; the program carries none.
 var testOnly = []string{
 	"internal/corpus", "internal/dovecot", "internal/e2e", "internal/imaptest", "internal/layers", "internal/proxy", "internal/realworld", "internal/simworld",
+	"internal/sweep", "internal/tracer",
 }
 
 // benchmarks may use what tests use.
