@@ -209,6 +209,8 @@ func (c *comparison) concludeLostFile(l *left) {
 		n.Kind, n.Text = FoundMoved, "the file has another name now, "+string(l.where.key)+": the next sync takes note of it"
 	case l.found && gone:
 		n.Kind, n.Text = FoundMoved, "moved "+l.whither()+" in the Maildir, and deleted on the server: the next sync settles which counts"
+	case l.found && l.half != nil:
+		n.Kind, n.Text = FoundMoved, "moved "+l.whither()+" in the Maildir, and moved on the server: the next sync brings both to one place"
 	case l.found:
 		n.Kind, n.Text = FoundMoved, "moved "+l.whither()+" in the Maildir: the next sync does the same on the server"
 	case gone:
@@ -258,6 +260,7 @@ func (c *comparison) concludeLostMail(l *left) {
 // comesBack is added to a deletion in a folder of which the record is wrong.
 const comesBack = "; but the record is wrong about this folder, so with --repair the deletion is not believed, and the message comes back"
 
+// whither says where a lost one was moved to.
 func (l *left) whither() string { return fmt.Sprintf("to %q", string(l.where.at.Name)) }
 
 func (c *comparison) concludeNew(l *left, side, where, does string) {

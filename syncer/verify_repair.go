@@ -9,9 +9,10 @@ import "imapsync/mail"
 // neither is ever read as a deletion. In a folder of which the record is wrong no
 // deletion and no edit is believed at all, for it may be one more error of the
 // record. So the run after a repair deletes no message of the folders repaired,
-// save the originals of moves that an interrupted run had half done, and copies
-// only contents that the other side has not. That run is the user's to begin:
-// what people deleted in other folders it carries out.
+// save the originals of moves that an interrupted run had half done and what a
+// folder held that is gone as a whole, and copies only contents that the other
+// side has not. That run is the user's to begin: what people deleted in other
+// folders it carries out.
 
 // repairable reports whether the state is wrong and can be corrected.
 func (f Finding) repairable() bool {
