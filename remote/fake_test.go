@@ -20,6 +20,7 @@ type fake struct {
 	ln   net.Listener
 	caps string
 	on   map[string]answer // by command name: "SELECT", "UID FETCH"
+	wrap func(net.Conn) net.Conn
 
 	mu   sync.Mutex
 	log  []string
@@ -57,6 +58,9 @@ func newFake(t testing.TB, caps string, on map[string]answer) *fake {
 			conn, err := ln.Accept()
 			if err != nil {
 				return
+			}
+			if f.wrap != nil {
+				conn = f.wrap(conn)
 			}
 			wg.Go(func() {
 				defer conn.Close()

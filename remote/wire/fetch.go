@@ -53,6 +53,9 @@ func (c *Conn) fetchMore() error {
 // fetchLine handles lines until the response ends or a body is to stream.
 func (c *Conn) fetchLine(f *fetch, line []byte, from int) error {
 	for {
+		if from == 0 && isFarewell(line) { // in the middle of a response, which nothing else would end
+			return c.response(line)
+		}
 		f.text += len(line)
 		text, n, literal := literalAtEnd(line)
 		item := ""
@@ -86,6 +89,10 @@ func (c *Conn) fetchLine(f *fetch, line []byte, from int) error {
 		}
 		from = 0
 	}
+}
+
+func isFarewell(line []byte) bool {
+	return bytes.HasPrefix(line, []byte("* BYE")) || bytes.HasPrefix(line, []byte("* BAD"))
 }
 
 // fetchShort keeps a body that came before the UID, which imapclient must see
