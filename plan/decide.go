@@ -91,7 +91,7 @@ func (d *decider) unproven(t *triple) bool {
 	}
 	doubt := ""
 	switch {
-	case t.remote == nil && f.Remote.Doubt != "" && !t.rematch:
+	case t.remote == nil && f.Remote.Doubt != "": // re-matched, it would be sent a second time
 		doubt = f.Remote.Doubt
 	case t.local == nil && f.Local.Doubt != "":
 		doubt = f.Local.Doubt
@@ -284,6 +284,10 @@ func (d *decider) keepBoth(t *triple, out conflict.Outcome) {
 // newLocal settles a file that nothing on the server or in the base is: the
 // server copies the content where it has it, else it is sent.
 func (d *decider) newLocal(t *triple, sources map[mail.Digest]*source) {
+	if f := t.localIn; !f.Settled && f.Remote.Doubt != "" { // the server may have it
+		d.plan.Unproven[f.Name], d.kept[f.Name] = f.Remote.Doubt, true
+		return
+	}
 	_, local, _ := d.states(t)
 	out := conflict.Merge(nil, local, nil, d.policy(place(t)))
 	if t.local.Content != nil {

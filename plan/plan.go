@@ -17,11 +17,12 @@ type Plan struct {
 
 // Folder is one folder with all that was observed of it.
 type Folder struct {
-	Name   mail.FolderName
-	Known  bool // the base has a record of it
-	Base   []*mail.Base
-	Local  mail.LocalSnapshot
-	Remote mail.RemoteSnapshot
+	Name    mail.FolderName
+	Known   bool // the base has a record of it
+	Settled bool // and all that was seen in it was carried out
+	Base    []*mail.Base
+	Local   mail.LocalSnapshot
+	Remote  mail.RemoteSnapshot
 }
 
 // Input is everything a decision rests on.
