@@ -22,6 +22,7 @@ type Record struct {
 	log     []mail.Entry
 	runs    map[int64]mail.RunRecord
 	lastID  int64
+	saved   *Record // the last backup
 }
 
 var _ syncer.State = (*Record)(nil)
