@@ -30,6 +30,7 @@ type joined struct {
 func join(in Input) *joined {
 	j := joinSides(in)
 	j.findMovedMessages()
+	j.postponeUnseen(in.Unseen)
 	j.pairNew()
 	return j
 }
@@ -161,6 +162,30 @@ func (j *joined) postpone(byHeader map[mail.Digest][]*triple) {
 			}
 		}
 	}
+}
+
+// postponeUnseen leaves new messages alone that may have been moved there from
+// a folder that could not be looked into: its row may be in the middle of a move
+// in the Maildir, too.
+func (j *joined) postponeUnseen(unseen []*mail.Base) {
+	for _, row := range unseen {
+		for _, n := range j.remoteNew {
+			if n.remote != nil && mayBe(row, *n.remote) {
+				j.postponed = append(j.postponed, n.remoteIn.Name)
+				n.remote = nil
+			}
+		}
+	}
+	j.remoteNew = compact(j.remoteNew)
+}
+
+// mayBe reports whether a new message is that of the row, or could not be
+// compared with it.
+func mayBe(row *mail.Base, r mail.Remote) bool {
+	if r.Content == nil {
+		return r.Size == row.RemoteSize || r.Size == row.Content.Wire
+	}
+	return sameMessage(row.Content, r)
 }
 
 // doubtful reports whether the row's message is missing on the server without

@@ -29,6 +29,7 @@ type Folder struct {
 type Input struct {
 	Folders  []*Folder
 	Sources  []*mail.Base // rows of unchanged folders with contents that new files have too
+	Unseen   []*mail.Base // rows of folders that could not be looked into
 	Features mail.Features
 	Policy   func(mail.FolderName) conflict.Policy
 	Guard    Guard

@@ -43,11 +43,11 @@ func shrink(t *testing.T, e simworld.Engine, s *simworld.Story) *simworld.Story 
 
 // playHistory plays one history and, if it breaks a promise, tells the least
 // that breaks it: as bytes for the fuzzer and as a file for testdata/histories.
-func playHistory(t *testing.T, name string, data []byte) {
+func playHistory(t *testing.T, name string, data []byte) (kept bool) {
 	t.Helper()
 	h := playBytes(t, engine, data)
 	if h.Failed() == nil {
-		return
+		return true
 	}
 	promise := simworld.PromiseOf(h.Failed())
 	short := simworld.ShrinkBytes(data, func(data []byte) bool {
@@ -57,6 +57,7 @@ func playHistory(t *testing.T, name string, data []byte) {
 	last := playStory(t, engine, story)
 	t.Errorf("%s: %v\nthe shortest bytes: %s\nthe shortest history, for a file in testdata/histories:\n\n%s\nhow it goes: %v\n%s",
 		name, h.Failed(), hex.EncodeToString(short), story, last.Failed(), last.Log())
+	return false
 }
 
 // seededHistory makes the bytes of a history from its number.
@@ -84,7 +85,7 @@ func number(t *testing.T, name string, otherwise uint64) uint64 {
 // Whatever people do on both sides, between runs and during them, and whatever
 // goes wrong, both sides end the same, nothing is lost, nothing doubled, nothing
 // comes back. SEEDS=n plays n histories from the FROM-th on, SEED=n the nth
-// alone.
+// alone. It ends at the first failure, or that of the number in FAILURES.
 func TestHistories(t *testing.T) {
 	if seed := number(t, "SEED", 0); seed != 0 {
 		playHistory(t, fmt.Sprintf("SEED=%d", seed), seededHistory(seed))
@@ -92,15 +93,16 @@ func TestHistories(t *testing.T) {
 	}
 	from := number(t, "FROM", 1)
 	to := from + number(t, "SEEDS", histories)
-	var next, played atomic.Uint64
+	var next, played, failed atomic.Uint64
+	enough := number(t, "FAILURES", 1)
 	next.Store(from)
 	t.Run("seeds", func(t *testing.T) {
 		for lane := range runtime.GOMAXPROCS(0) {
 			t.Run(fmt.Sprint(lane), func(t *testing.T) {
 				t.Parallel()
-				for seed := next.Add(1) - 1; seed < to; seed = next.Add(1) - 1 {
-					if playHistory(t, fmt.Sprintf("SEED=%d", seed), seededHistory(seed)); t.Failed() {
-						return
+				for seed := next.Add(1) - 1; seed < to && failed.Load() < enough; seed = next.Add(1) - 1 {
+					if !playHistory(t, fmt.Sprintf("SEED=%d", seed), seededHistory(seed)) {
+						failed.Add(1)
 					}
 					played.Add(1)
 				}

@@ -11,6 +11,10 @@ import (
 func (r *run) input(ctx context.Context) (plan.Input, error) {
 	in := plan.Input{Policy: r.Policy, Guard: plan.Guard{Limits: r.Limits,
 		Local: map[mail.FolderName]int{}, Remote: map[mail.FolderName]int{}, Accepted: r.accepted}}
+	if err := r.loadUnseen(ctx); err != nil {
+		return in, err
+	}
+	in.Unseen = r.unseen
 	var digests []mail.Digest
 	observed := map[mail.FolderName]bool{}
 	for _, f := range r.sorted() {
