@@ -27,6 +27,9 @@ func (r *run) list(ctx context.Context) ([]mail.FolderName, error) {
 	if err != nil {
 		return nil, err
 	}
+	if r.foreign {
+		records = nil
+	}
 	for _, l := range locals {
 		if otherInbox(l.Name) {
 			r.refuseInbox(l.Name)

@@ -44,6 +44,11 @@ func (r *run) begin() error {
 	}
 	r.record.Started = r.report.Started
 	b := mail.Batch{Run: &r.record, Identity: &r.identity}
+	if r.foreign {
+		if err := r.discard(&b); err != nil {
+			return err
+		}
+	}
 	if r.moved { // from now on no UID of any folder means anything: see observeFolder
 		records, err := r.State.Folders(context.Background())
 		if err != nil {
@@ -54,6 +59,20 @@ func (r *run) begin() error {
 		}
 	}
 	return r.commit(b)
+}
+
+// discard has a batch drop all that the state says of folders and messages.
+func (r *run) discard(b *mail.Batch) (err error) {
+	records, err := r.State.Folders(context.Background())
+	if err != nil {
+		return err
+	}
+	for _, rec := range records {
+		b.DropFolders = append(b.DropFolders, rec.Folder)
+	}
+	b.Holds, b.Quarantine = &[]mail.Hold{}, &[]mail.Quarantined{}
+	b.SettleIntents, err = r.State.Intents(context.Background())
+	return err
 }
 
 // recordFolders advances the watermarks of the folders in which everything was

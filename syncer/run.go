@@ -45,6 +45,7 @@ type run struct {
 
 	identity    mail.Identity // as the state will say at the end
 	moved       bool          // the config points to another server than the state
+	foreign     bool          // the state is another account's: nothing of it is believed
 	hadMarker   bool          // the Maildir says so already
 	folders     map[mail.FolderName]*folder
 	skipped     map[mail.FolderName]*mail.FolderRecord // unchanged, not looked into
