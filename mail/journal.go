@@ -25,6 +25,29 @@ type Batch struct {
 	Log           []Entry
 	Holds         *[]Hold // when not nil, replaces all holds
 	Run           *RunRecord
+	Quarantine    *[]Quarantined // when not nil, replaces all of it
+	Pause         *Pause         // when not nil, replaces it
+}
+
+// Quarantined is one message that the server would not give or take. It is left
+// alone until Retry; everything else in its folder goes on.
+type Quarantined struct {
+	Folder      FolderName
+	UID         UID    // of a message that was to be downloaded
+	UIDValidity uint32 // under which it has that UID
+	Key         Key    // of a file that was to be uploaded
+	Digest      Digest // its content; with another content it is another message
+	Tries       int
+	Since       time.Time // the first failure
+	Retry       time.Time
+	Error       string // the last failure in words
+}
+
+// Pause says until when the server asked to be left alone, and in which words.
+// The zero Pause is none.
+type Pause struct {
+	Until time.Time
+	Said  string
 }
 
 // Entry is a line of the account's history: what was done to which message, by

@@ -39,6 +39,28 @@ func (m *Maildir) Read(ctx context.Context, name mail.FolderName, key mail.Key) 
 	return c, stampOfFile(before), before.ModTime().Truncate(time.Second), nil
 }
 
+// Stat looks at one message file, found by its key with any flags; where it has
+// the flags given, the folder need not be listed. mail.ErrChanged when there is
+// none.
+func (m *Maildir) Stat(ctx context.Context, name mail.FolderName, key mail.Key, flags mail.Flags) (stamp mail.FileStamp, err error) {
+	f, err := m.folder(name)
+	if err != nil {
+		return stamp, err
+	}
+	likely := place{file: fileName{key: key, info: true, letters: flags.System.Letters()}.file(false)}
+	if info, err := os.Stat(f.at(likely)); err == nil {
+		return stampOfFile(info), nil
+	}
+	err = f.onFile(ctx, key, func(p place) error {
+		info, err := os.Stat(f.at(p))
+		if err == nil {
+			stamp = stampOfFile(info)
+		}
+		return err
+	})
+	return stamp, f.message(key, "look at message file", err)
+}
+
 func stampOfFile(info fs.FileInfo) mail.FileStamp {
 	return mail.FileStamp{Size: info.Size(), MTime: info.ModTime().UnixNano()}
 }

@@ -44,6 +44,8 @@ var invariants = []struct{ holds, offenders string }{
 	{"no two intents make the same file",
 		`SELECT format('folder %Q: key %Q', folder, key) FROM intents
 		WHERE kind = 'download' GROUP BY folder, key HAVING count(*) > 1`},
+	{"what is set aside is a message that was tried",
+		`SELECT format('quarantine %d', id) FROM quarantine WHERE folder = '' OR tries < 1 OR (uid IS NULL) = (key IS NULL)`},
 	{"history tells of a time and an action",
 		`SELECT format('entry %d', id) FROM history WHERE folder = '' OR action = ''`},
 }

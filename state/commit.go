@@ -50,7 +50,7 @@ func (d *DB) Commit(ctx context.Context, batch mail.Batch) error {
 }
 
 func isEmpty(b mail.Batch) bool {
-	return b.Identity == nil && b.Holds == nil && b.Run == nil &&
+	return b.Identity == nil && b.Holds == nil && b.Run == nil && b.Quarantine == nil && b.Pause == nil &&
 		len(b.AddIntents)+len(b.SettleIntents)+len(b.Put)+len(b.Drop)+
 			len(b.Folders)+len(b.DropFolders)+len(b.Log) == 0
 }
@@ -87,6 +87,9 @@ func (t *tx) apply(b mail.Batch) error {
 		if err := t.holds(*b.Holds); err != nil {
 			return err
 		}
+	}
+	if err := t.setAside(b); err != nil {
+		return err
 	}
 	for _, e := range b.Log {
 		if err := t.exec(insert("history", entryColumns), entryValues(e)...); err != nil {

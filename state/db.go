@@ -164,7 +164,7 @@ func probe(ctx context.Context, path string) (int, error) {
 	case version > latest:
 		return 0, refuse(mail.ClassFailed, doing, path,
 			fmt.Errorf("it has version %d, this program knows versions up to %d", version, latest),
-			fmt.Sprintf("use the newer imapsync that wrote it; or %s", hintDamaged))
+			hintNewer)
 	case version < 1 || tables == 0:
 		return 0, refuse(mail.ClassFailed, doing, path, fmt.Errorf("version %d with %d tables", version, tables), hintDamaged)
 	}

@@ -14,7 +14,8 @@ import (
 
 // What the user can do, by kind of trouble.
 const (
-	hintDamaged  = "move the file and its -wal and -shm away: the next run matches both sides again by content and deletes nothing"
+	hintDamaged  = "the next sync sets it aside, matches both sides again by content and deletes nothing"
+	hintNewer    = "use the newer imapsync that wrote it; or move the file and its -wal and -shm away: then both sides are matched again by content and nothing is deleted"
 	hintForeign  = "set state_dir to a directory of its own, or move the file away"
 	hintFull     = "make room on the disk and run again; what was recorded before is safe"
 	hintDisk     = "the disk may be full or failing: see the system's log"
@@ -22,6 +23,18 @@ const (
 	hintBusy     = "another program holds the state open for writing"
 	hintReadOnly = "it was opened for reading"
 )
+
+// damage marks an error that says that the file holds no state any more.
+type damage struct{ error }
+
+func (d damage) Unwrap() error { return d.error }
+
+// IsDamaged reports whether an error, of Open or of what was opened, says that
+// the file is damaged, so that SetAside and a new state are the way out.
+func IsDamaged(err error) bool {
+	var d damage
+	return errors.As(err, &d)
+}
 
 // errDamaged says that the file does not hold what its schema promises.
 var errDamaged = errors.New("the file is damaged")
@@ -49,8 +62,14 @@ func fault(doing, path string, err error) error {
 	return refuse(class, doing, path, err, hint)
 }
 
+// shortRead is a page that should be in the file and is not.
+const shortRead = sqlite3.SQLITE_IOERR | 2<<8
+
 // gradeSQLite reads a result code (https://www.sqlite.org/rescode.html).
 func gradeSQLite(code int) (mail.Class, string) {
+	if code == shortRead {
+		return mail.ClassFailed, hintDamaged
+	}
 	switch code & 0xff {
 	case sqlite3.SQLITE_FULL:
 		return mail.ClassFailed, hintFull
@@ -68,6 +87,9 @@ func gradeSQLite(code int) (mail.Class, string) {
 
 // refuse makes the Fault of trouble with the state as a whole.
 func refuse(class mail.Class, doing, path string, err error, hint string) error {
+	if hint == hintDamaged {
+		err = damage{err}
+	}
 	return &mail.Fault{Scope: mail.ScopeAccount, Class: class, Doing: doing + " " + path, Err: err, Hint: hint}
 }
 

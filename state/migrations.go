@@ -21,6 +21,26 @@ var schema string
 // written with version 0.
 var migrations = []string{
 	0: "",
+	1: `
+CREATE INDEX base_draft ON base (folder) WHERE instr(substr(flags, 1, instr(flags || ' ', ' ')), 'D') > 0;
+CREATE TABLE quarantine (
+    id          INTEGER PRIMARY KEY,
+    folder      TEXT    NOT NULL,
+    uid         INTEGER CHECK (uid > 0),
+    uidvalidity INTEGER NOT NULL,
+    key         TEXT    CHECK (key <> ''),
+    digest      BLOB    CHECK (length(digest) = 32),
+    tries       INTEGER NOT NULL CHECK (tries > 0),
+    since       INTEGER NOT NULL,
+    retry       INTEGER NOT NULL,
+    error       TEXT    NOT NULL,
+    CHECK (uid IS NOT NULL OR key IS NOT NULL)
+) STRICT;
+CREATE TABLE pause (
+    one   INTEGER PRIMARY KEY CHECK (one = 1),
+    until INTEGER NOT NULL,
+    said  TEXT    NOT NULL
+) STRICT;`,
 }
 
 // latest is the version written today.

@@ -64,6 +64,13 @@ func TestUpgradeFromEveryVersion(t *testing.T) {
 				len(holds) != 1 || len(runs) != 1 || len(history) != 1 {
 				t.Errorf("rows lost: %v %v %v %v %v %v", account, folders, intents, holds, runs, history)
 			}
+			if fixture == "testdata/v2.sql" { // where quarantine and pause begin
+				set, err1 := d.Quarantine(ctx)
+				pause, err2 := d.Pause(ctx)
+				if err1 != nil || err2 != nil || len(set) != 1 || set[0].Tries != 2 || pause.Said == "" {
+					t.Errorf("set aside %v, %v (%v, %v)", set, pause, err1, err2)
+				}
+			}
 			full := row("INBOX", 1, "a")
 			if rows := rowsOf(t, d, "INBOX"); len(rows) != 2 || !same(rows[0], full) || rows[1].Key != "" {
 				t.Errorf("rows %+v", rows)

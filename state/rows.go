@@ -30,6 +30,30 @@ func (d *DB) Rows(ctx context.Context, folder mail.FolderName) ([]*mail.Base, er
 		func(c *columns) *mail.Base { return decode(c, folder) })
 }
 
+// Drafts returns the rows with the flag \Draft and all rows of the folders
+// given: what mail programs may rewrite in place.
+func (d *DB) Drafts(ctx context.Context, folders []mail.FolderName) ([]*mail.Base, error) {
+	decode := baseDecoder()
+	named := func(c *columns) *mail.Base { return decode(c, mail.FolderName(c.text())) }
+	const from = `SELECT folders.name, base.id, ` + baseColumns + ` FROM base JOIN folders ON folders.id = base.folder WHERE `
+	drafts, err := list(ctx, d, "find drafts in state", from+`instr(substr(flags, 1, instr(flags || ' ', ' ')), 'D') > 0`, nil, named)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range folders {
+		rows, err := d.Rows(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		for _, row := range rows {
+			if row.Flags.System&mail.Draft == 0 {
+				drafts = append(drafts, row)
+			}
+		}
+	}
+	return drafts, nil
+}
+
 // digestsPerQuery bounds the list of one query.
 const digestsPerQuery = 500
 

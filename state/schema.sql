@@ -74,6 +74,9 @@ CREATE TABLE base (
 -- pages for each insertion to touch, and what else they find is sorted out.
 CREATE INDEX base_digest ON base (substr(digest, 1, 8)) WHERE digest IS NOT NULL;
 
+-- Drafts are looked at in every run, for mail programs rewrite them in place.
+CREATE INDEX base_draft ON base (folder) WHERE instr(substr(flags, 1, instr(flags || ' ', ' ')), 'D') > 0;
+
 -- The journal: a copy about to be made that may or may not have happened when
 -- the run broke off. Written before the copy; deleted in the transaction that
 -- writes its base row. A download is looked for by its key; an upload by its
@@ -142,3 +145,27 @@ CREATE TABLE history (
 ) STRICT;
 
 CREATE INDEX history_conflict ON history (id) WHERE conflict = 1;
+
+-- Messages that the server would not give (uid, uidvalidity) or take (key,
+-- digest), each left alone until retry. Each run replaces them all.
+CREATE TABLE quarantine (
+    id          INTEGER PRIMARY KEY,
+    folder      TEXT    NOT NULL,
+    uid         INTEGER CHECK (uid > 0),
+    uidvalidity INTEGER NOT NULL,
+    key         TEXT    CHECK (key <> ''),
+    digest      BLOB    CHECK (length(digest) = 32),
+    tries       INTEGER NOT NULL CHECK (tries > 0),
+    since       INTEGER NOT NULL, -- the first failure
+    retry       INTEGER NOT NULL, -- not tried again before
+    error       TEXT    NOT NULL, -- the last failure in words
+    CHECK (uid IS NOT NULL OR key IS NOT NULL)
+) STRICT;
+
+-- Until when the server asked to be left alone, and in which words; no row when
+-- it did not.
+CREATE TABLE pause (
+    one   INTEGER PRIMARY KEY CHECK (one = 1),
+    until INTEGER NOT NULL,
+    said  TEXT    NOT NULL
+) STRICT;

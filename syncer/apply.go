@@ -134,7 +134,7 @@ func (s step) has(o *plan.Op) bool {
 func (a *applier) lanes(s step, p *plan.Plan) map[mail.FolderName][]*plan.Op {
 	lanes := map[mail.FolderName][]*plan.Op{}
 	for _, o := range p.Ops {
-		if s.has(o) && !a.completed[o] && (o.After == nil || a.completed[o.After]) {
+		if s.has(o) && !a.completed[o] && !a.opAside(o) && (o.After == nil || a.completed[o.After]) {
 			lanes[o.Folder] = append(lanes[o.Folder], o)
 		}
 	}
@@ -216,10 +216,10 @@ func (a *applier) prepare(p *plan.Plan) error {
 }
 
 // known commits the folder's record where it is missing or the server has
-// renumbered the folder. Rows of a renumbered folder lose their UIDs in the
+// renumbered or restored the folder. Rows of such a folder lose their UIDs in the
 // same transaction: another message may have them by now.
 func (a *applier) known(f *folder) error {
-	if f.Known && f.record.Mark.UIDValidity == f.validity {
+	if f.Known && f.record.Mark.UIDValidity == f.validity && !f.restored {
 		return nil
 	}
 	var b mail.Batch
@@ -232,7 +232,7 @@ func (a *applier) known(f *folder) error {
 			}
 		}
 	}
-	f.record = mail.FolderRecord{Folder: f.Name, Mark: mail.Mark{UIDValidity: f.validity}}
+	f.record, f.restored = mail.FolderRecord{Folder: f.Name, Mark: mail.Mark{UIDValidity: f.validity}}, false
 	b.Folders = []mail.FolderRecord{f.record}
 	f.Known = true
 	return a.commit(b)

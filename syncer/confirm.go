@@ -2,6 +2,7 @@ package syncer
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"imapsync/mail"
@@ -106,20 +107,68 @@ func (r *run) confirmRemote(ctx context.Context) error {
 			}
 		}
 	}
-	i := slices.IndexFunc(now, r.movedOnRemotely)
-	if i < 0 {
-		return nil
-	}
-	for _, f := range r.folders {
-		gone := slices.ContainsFunc(f.Base, func(row *mail.Base) bool {
-			_, there := f.Remote.Messages[row.UID]
-			return row.UID != 0 && !there
-		})
-		if gone && f.Remote.Doubt == "" {
-			f.Remote.Doubt = mayLieIn(now[i].Name)
+	moved := slices.IndexFunc(now, r.movedOnRemotely)
+	for _, f := range r.sorted() {
+		gone := f.goneRemotely()
+		switch {
+		case len(gone) == 0 || f.Remote.Doubt != "" || f.failed:
+		case moved >= 0:
+			f.Remote.Doubt = mayLieIn(now[moved].Name)
+		default:
+			if err := r.lookAgain(ctx, f, now, gone); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
+}
+
+// goneRemotely lists the messages that the base knows and the server no longer
+// shows.
+func (f *folder) goneRemotely() (uids []mail.UID) {
+	for _, row := range f.Base {
+		if _, there := f.Remote.Messages[row.UID]; row.UID != 0 && !there {
+			uids = append(uids, row.UID)
+		}
+	}
+	return uids
+}
+
+// lookAgain asks the server for the very messages that its listing lacked, and
+// compares the listing with what it says of the mailbox by STATUS: a server that
+// shows a part of a mailbox seldom hides it from every question.
+func (r *run) lookAgain(ctx context.Context, f *folder, now []mail.RemoteFolder, gone []mail.UID) error {
+	if !f.Remote.Exists {
+		return nil // it was asked for by name: see lookForMissing
+	}
+	i := slices.IndexFunc(now, func(n mail.RemoteFolder) bool { return n.Name == f.Name })
+	if i < 0 {
+		f.Remote.Doubt = "the server listed the folder and then did not"
+		return nil
+	}
+	if mark := now[i].Mark; mark != nil && mark.Messages > f.Remote.Mark.Messages && mark.UIDNext == f.Remote.Mark.UIDNext {
+		f.Remote.Doubt = fmt.Sprintf("the server showed %d messages and says that there are %d", f.Remote.Mark.Messages, mark.Messages)
+		return nil
+	}
+	there, err := r.stillThere(ctx, f, gone)
+	if len(there) > 0 {
+		f.Remote.Doubt = fmt.Sprintf("the server showed them as gone, and %d of %d when asked for by number", len(there), len(gone))
+	}
+	if err == nil || accountScope(err) || ctx.Err() != nil {
+		return err
+	}
+	f.Remote.Doubt = "the server does not answer when asked for them by number"
+	r.fail(f.Name, nil, err)
+	return nil
+}
+
+func (r *run) stillThere(ctx context.Context, f *folder, uids []mail.UID) (map[mail.UID]mail.Flags, error) {
+	mb, err := r.open(ctx, f)
+	if err != nil {
+		return nil, err
+	}
+	defer mb.Close()
+	return mb.Flags(ctx, uids)
 }
 
 // movedOnRemotely reports whether a mailbox may have got a message that this

@@ -140,9 +140,9 @@ func (a *applier) recordDownloads(f *folder, ops []*plan.Op, arrivals map[mail.U
 		}
 		switch {
 		case ar.err != nil:
-			a.fail(f.Name, o, ar.err)
+			a.failTransfer(o, ar.err)
 		case fetchErr == nil:
-			a.fail(f.Name, o, &mail.Fault{Scope: mail.ScopeMessage, Folder: f.Name, Message: fmt.Sprint("uid ", o.Remote.UID),
+			a.failTransfer(o, &mail.Fault{Scope: mail.ScopeMessage, Folder: f.Name, Message: fmt.Sprint("uid ", o.Remote.UID),
 				Doing: "download", Err: errNoBody, Hint: "it is tried again in the next run"})
 		default:
 			a.trouble(f.Name)

@@ -32,10 +32,11 @@ func engineWith(change func(*syncer.Account)) simworld.Engine {
 			Limits:    plan.Limits{Count: o.Count, Percent: o.Percent},
 			FullCheck: 7 * 24 * time.Hour,
 			Now:       w.Now,
+			Wait:      w.Wait,
 		}
 		change(&account)
 		return syncer.Run(context.Background(), account, syncer.Options{
-			Full: o.Full, Lanes: max(1, o.Lanes), AcceptDeletions: o.Accept, AcceptFolders: o.AcceptFolders,
+			Full: o.Full, Lanes: max(1, o.Lanes), Attempts: o.Attempts, AcceptDeletions: o.Accept, AcceptFolders: o.AcceptFolders,
 		}, nil)
 	}
 }

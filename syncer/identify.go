@@ -110,6 +110,16 @@ func (r *run) headers(ctx context.Context, mb Mailbox, f *folder, uids []mail.UI
 }
 
 func (r *run) bodies(ctx context.Context, mb Mailbox, f *folder, uids []mail.UID) error {
+	uids = slices.DeleteFunc(slices.Clone(uids), func(uid mail.UID) bool {
+		aside := r.aside(quarantined{folder: f.Name, uid: uid, validity: f.validity})
+		if aside {
+			r.withheld(f, uid)
+		}
+		return aside
+	})
+	if len(uids) == 0 {
+		return nil
+	}
 	return mb.Fetch(ctx, uids, func(uid mail.UID, body io.Reader, err error) error {
 		if err == nil {
 			h := mail.NewHasher()
@@ -121,6 +131,11 @@ func (r *run) bodies(ctx context.Context, mb Mailbox, f *folder, uids []mail.UID
 		if !errors.Is(err, mail.ErrChanged) && mail.ScopeOf(err) != mail.ScopeMessage {
 			return err
 		}
+		if isolates(err) {
+			r.setAside(quarantined{folder: f.Name, uid: uid, validity: f.validity}, nil, err)
+			r.withheld(f, uid)
+			return nil
+		}
 		if !errors.Is(err, mail.ErrChanged) {
 			r.unread(r.unreadMail, f.Remote.Messages[uid].Size, f.Name)
 			r.fail(f.Name, nil, err)
@@ -128,6 +143,13 @@ func (r *run) bodies(ctx context.Context, mb Mailbox, f *folder, uids []mail.UID
 		r.gone(f, uid)
 		return nil
 	})
+}
+
+// withheld takes a message that the server does not give out of this run;
+// anything of its size that is missing elsewhere may be it.
+func (r *run) withheld(f *folder, uid mail.UID) {
+	r.unread(r.unreadMail, f.Remote.Messages[uid].Size, f.Name)
+	delete(f.Remote.Messages, uid)
 }
 
 // gone takes a new message that vanished, or cannot be read, out of this run.

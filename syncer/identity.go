@@ -42,7 +42,13 @@ func (r *run) checkIdentity(ctx context.Context) error {
 	if fault := r.checkMarker(id, marker, exists, rows); fault != nil {
 		return fault
 	}
-	r.moved = id.Server != "" && (id.Server != r.Identity.Server || id.User != r.Identity.User)
+	other := id.Server != "" && (id.Server != r.Identity.Server || id.User != r.Identity.User)
+	r.foreign = other && r.isForeign(id, marker)
+	r.moved = other && !r.foreign
+	if r.foreign {
+		r.note("", fmt.Sprintf("the state is that of %s on %s, not of this Maildir: both sides are matched again by their content, nothing is deleted",
+			id.User, id.Server))
+	}
 	if r.moved {
 		r.note("", fmt.Sprintf("the account is now %s on %s, it was %s on %s: messages are matched again by their content, nothing is deleted",
 			r.Identity.User, r.Identity.Server, id.User, id.Server))
@@ -76,6 +82,8 @@ func (r *run) checkMarker(id mail.Identity, marker string, exists bool, rows int
 	case rows > 0 && marker == "":
 		return held(fmt.Errorf("%s has no .imapsync-id, but %d messages of it are known", r.Maildir, rows),
 			fmt.Sprintf("if it is the right Maildir, restore .imapsync-id from a backup or write the line %q into it; else %s", id.Marker, mount))
+	case r.isForeign(id, marker):
+		return nil
 	case id.Marker != "" && marker != "" && markerID(id.Marker) != markerID(marker):
 		return held(fmt.Errorf("%s is another Maildir than the one known: its .imapsync-id says %q", r.Maildir, marker), mount)
 	case id.Marker == "" && marker != "" && markerOwner(marker) != r.Identity.User+"@"+r.Identity.Server:
@@ -83,6 +91,15 @@ func (r *run) checkMarker(id mail.Identity, marker string, exists bool, rows int
 			"if it is to be this account's from now on, remove its .imapsync-id")
 	}
 	return nil
+}
+
+// isForeign reports whether it is the state that does not belong here: it was
+// made for another account with another Maildir, while the Maildir is marked as
+// this account's.
+func (r *run) isForeign(id mail.Identity, marker string) bool {
+	return id.Marker != "" && marker != "" && markerID(id.Marker) != markerID(marker) &&
+		(id.Server != r.Identity.Server || id.User != r.Identity.User) &&
+		markerOwner(marker) == r.Identity.User+"@"+r.Identity.Server
 }
 
 func markerID(marker string) string {

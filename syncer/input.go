@@ -37,7 +37,7 @@ func (r *run) input(ctx context.Context) (plan.Input, error) {
 		return in, err
 	}
 	in.Features = features
-	if len(digests) == 0 || r.moved {
+	if len(digests) == 0 || r.moved || r.foreign {
 		return in, nil
 	}
 	rows, err := r.State.RowsOf(ctx, digests)

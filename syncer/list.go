@@ -22,9 +22,13 @@ func (r *run) list(ctx context.Context) ([]mail.FolderName, error) {
 	if err := g.Wait(); err != nil {
 		return nil, err
 	}
+	r.reached = true
 	records, err := r.State.Folders(ctx)
 	if err != nil {
 		return nil, err
+	}
+	if r.foreign {
+		records = nil
 	}
 	for _, l := range locals {
 		if otherInbox(l.Name) {

@@ -2,7 +2,6 @@ package syncer
 
 import (
 	"context"
-	"errors"
 	"hash/fnv"
 	"maps"
 	"slices"
@@ -17,6 +16,9 @@ import (
 func (r *run) observe(ctx context.Context) error {
 	names, err := r.list(ctx)
 	if err != nil {
+		return err
+	}
+	if err := r.watchDrafts(ctx); err != nil {
 		return err
 	}
 	g, gctx := errgroup.WithContext(ctx)
@@ -50,9 +52,10 @@ func (r *run) observe(ctx context.Context) error {
 // side is surely as it was.
 func (r *run) observeFolder(ctx context.Context, f *folder) error {
 	f.full = r.opt.Full || r.checkDue(f)
-	sameLocal := f.record.Settled && f.Local.Exists && f.stamp.Unchanged(f.record.Stamp) && !f.full
-	sameRemote := f.record.Settled && f.remote != nil && f.remote.Selectable && f.remote.Mark != nil &&
-		*f.remote.Mark == f.record.Mark && f.record.Mark.HighestModSeq != 0 && !f.full && !r.moved
+	trusted := f.record.Settled && !f.full && !r.dueIn(f.Name)
+	sameLocal := trusted && f.Local.Exists && f.stamp.Unchanged(f.record.Stamp) && !f.rewritten
+	sameRemote := trusted && f.remote != nil && f.remote.Selectable && f.remote.Mark != nil &&
+		*f.remote.Mark == f.record.Mark && f.record.Mark.HighestModSeq != 0 && !r.moved
 	if sameLocal && sameRemote {
 		f.unchanged = true
 		return nil
@@ -64,24 +67,21 @@ func (r *run) observeFolder(ctx context.Context, f *folder) error {
 		}
 		f.Base = rows
 	}
+	g, gctx := errgroup.WithContext(ctx)
+	if sameLocal {
+		f.Local = localFromBase(f)
+	} else {
+		g.Go(func() error { return r.scan(gctx, f) })
+	}
 	if r.moved || f.record.Mark.UIDValidity == 0 {
 		f.unnumber()
+		f.unflag()
 	}
-	g, gctx := errgroup.WithContext(ctx)
-	g.Go(func() error {
-		if sameLocal {
-			f.Local = localFromBase(f)
-			return nil
-		}
-		return r.scan(gctx, f)
-	})
-	g.Go(func() error {
-		if sameRemote {
-			f.Remote = remoteFromBase(f)
-			return nil
-		}
-		return r.look(gctx, f)
-	})
+	if sameRemote {
+		f.Remote = remoteFromBase(f)
+	} else {
+		g.Go(func() error { return r.look(gctx, f) })
+	}
 	return g.Wait()
 }
 
@@ -91,6 +91,25 @@ func (f *folder) unnumber() {
 	for _, row := range f.Base {
 		row.UID = 0
 	}
+}
+
+// unflag forgets the flags both sides agreed on, so that those of both are
+// united: what the server has of them now is no change that anybody made.
+func (f *folder) unflag() {
+	for _, row := range f.Base {
+		row.Flags = mail.Flags{}
+	}
+}
+
+// wentBack reports whether the server's counters are lower than they were, which
+// they never are (RFC 3501 section 2.3.1.1, RFC 7162 section 3.1) unless the
+// mailbox was brought back from an earlier moment: UIDs given since may by now
+// be other messages'.
+func (f *folder) wentBack(now mail.Mark) bool {
+	if f.record.Settled && (now.UIDNext < f.record.Mark.UIDNext || now.HighestModSeq != 0 && now.HighestModSeq < f.record.Mark.HighestModSeq) {
+		return now.UIDNext != 0
+	}
+	return now.UIDNext != 0 && slices.ContainsFunc(f.Base, func(row *mail.Base) bool { return row.UID >= now.UIDNext })
 }
 
 // checkDue spreads the full checks of folders over half of their interval.
@@ -143,13 +162,13 @@ func remoteFromBase(f *folder) mail.RemoteSnapshot {
 
 // scan lists the Maildir folder and reads the files that are new in it.
 func (r *run) scan(ctx context.Context, f *folder) error {
-	s, err := r.Local.Scan(ctx, f.Name, f.full)
+	s, err := r.Local.Scan(ctx, f.Name, f.full || f.rewritten)
 	if err != nil {
 		return err
 	}
 	if s.Exists && len(missingKeys(f.Base, s)) > 0 {
 		// readdir may miss a file that is being renamed: look again.
-		again, err := r.Local.Scan(ctx, f.Name, f.full)
+		again, err := r.Local.Scan(ctx, f.Name, f.full || f.rewritten)
 		if err != nil {
 			return err
 		}
@@ -228,23 +247,30 @@ func (r *run) look(ctx context.Context, f *folder) error {
 	known := mail.Known{Messages: make(map[mail.UID]mail.Flags, len(f.Base))}
 	before := f.record.Mark.UIDValidity
 	renumbered := len(f.Base) > 0 && !r.moved && before != 0 && mb.Mark().UIDValidity != before
-	if renumbered {
+	f.restored = !renumbered && !r.moved && f.wentBack(mb.Mark())
+	if renumbered || f.restored {
 		f.unnumber()
+	}
+	if f.restored {
+		f.unflag()
 	}
 	for _, row := range f.Base {
 		if row.UID != 0 {
 			known.Messages[row.UID] = row.Flags
 		}
 	}
-	if f.record.Settled && !renumbered && !r.moved {
+	if f.record.Settled && !renumbered && !f.restored && !r.moved {
 		known.Mark = f.record.Mark
 	}
 	s, err := mb.Snapshot(ctx, known, f.full)
 	if err != nil {
 		return err
 	}
-	if renumbered {
+	switch {
+	case renumbered:
 		r.note(f.Name, "the server has renumbered the folder (UIDVALIDITY): messages are matched again by their content, nothing is deleted")
+	case f.restored:
+		r.note(f.Name, "the server has gone back in time, as after a restore from a backup: messages are matched again by their content, nothing is deleted")
 	}
 	f.Remote, f.validity = s, s.Mark.UIDValidity
 	return nil
@@ -264,64 +290,6 @@ func (r *run) lookForMissing(ctx context.Context, f *folder) error {
 		f.Remote.Doubt = "the server lists the folder no more or not as a mailbox, yet does not say that it is gone"
 	}
 	return nil
-}
-
-// followMoves keeps a run on chosen folders from taking a file for deleted that
-// was moved to another folder: such a message is left to a run on both.
-func (r *run) followMoves(ctx context.Context) error {
-	if r.opt.Folders == nil {
-		return nil
-	}
-	missing := map[mail.Key]*folder{}
-	for _, f := range r.folders {
-		for _, k := range missingKeys(f.Base, f.Local) {
-			missing[k] = f
-		}
-	}
-	if len(missing) == 0 {
-		return nil
-	}
-	locals, err := r.Local.Folders(ctx)
-	if err != nil {
-		return err
-	}
-	for _, l := range locals {
-		if r.folders[l.Name] != nil || r.skipped[l.Name] != nil {
-			continue
-		}
-		s, err := r.Local.Scan(ctx, l.Name, false)
-		if err != nil {
-			return err
-		}
-		for k := range s.Messages {
-			switch f := missing[k]; {
-			case f == nil:
-			case f.validity != f.record.Mark.UIDValidity: // renumbered: all its rows must be found again at once
-				f.failed = true
-				r.fail(f.Name, nil, &mail.Fault{Scope: mail.ScopeFolder, Folder: f.Name, Doing: "synchronise the folder alone", Err: errMovedOut,
-					Hint: "synchronise the whole account once"})
-			default:
-				r.leaveMoved(f, k, l.Name)
-			}
-		}
-	}
-	return nil
-}
-
-var errMovedOut = errors.New("the server has renumbered it, and messages of it were moved to folders that are not part of this run")
-
-func (r *run) leaveMoved(f *folder, key mail.Key, to mail.FolderName) {
-	kept := f.Base[:0]
-	for _, row := range f.Base {
-		if row.Key == key {
-			delete(f.Remote.Messages, row.UID)
-			continue
-		}
-		kept = append(kept, row)
-	}
-	f.Base = kept
-	r.trouble(f.Name)
-	r.note(f.Name, "message "+string(key)+" was moved to "+string(to)+", which is not part of this run: left for a run on both")
 }
 
 // sorted are the folders of the run by name.

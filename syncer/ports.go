@@ -31,6 +31,9 @@ type Local interface {
 	// Read hashes one message file, found by its key with any flags.
 	// mail.ErrChanged when there is none.
 	Read(ctx context.Context, folder mail.FolderName, key mail.Key) (mail.Content, mail.FileStamp, time.Time, error)
+	// Stat looks at one message file, most quickly if it has the flags given.
+	// mail.ErrChanged when there is none.
+	Stat(ctx context.Context, folder mail.FolderName, key mail.Key, flags mail.Flags) (mail.FileStamp, error)
 	// Open gives a message's bytes with CR LF line ends, as for an APPEND.
 	// mail.ErrChanged when there is none.
 	Open(ctx context.Context, folder mail.FolderName, key mail.Key) (io.ReadCloser, error)
@@ -140,6 +143,10 @@ type State interface {
 	Rows(ctx context.Context, folder mail.FolderName) ([]*mail.Base, error)
 	// RowsOf finds rows of any folder by the digest of their content.
 	RowsOf(ctx context.Context, digests []mail.Digest) ([]*mail.Base, error)
+	// Drafts finds the rows with the flag \Draft and all rows of these folders.
+	Drafts(ctx context.Context, folders []mail.FolderName) ([]*mail.Base, error)
 	Intents(ctx context.Context) ([]*mail.Intent, error)
+	Quarantine(ctx context.Context) ([]mail.Quarantined, error)
+	Pause(ctx context.Context) (mail.Pause, error)
 	Commit(ctx context.Context, batch mail.Batch) error
 }

@@ -42,8 +42,13 @@ func (r *run) begin() error {
 			return err
 		}
 	}
-	r.record = mail.RunRecord{Started: r.report.Started}
+	r.record.Started = r.report.Started
 	b := mail.Batch{Run: &r.record, Identity: &r.identity}
+	if r.foreign {
+		if err := r.discard(&b); err != nil {
+			return err
+		}
+	}
 	if r.moved { // from now on no UID of any folder means anything: see observeFolder
 		records, err := r.State.Folders(context.Background())
 		if err != nil {
@@ -56,6 +61,20 @@ func (r *run) begin() error {
 	return r.commit(b)
 }
 
+// discard has a batch drop all that the state says of folders and messages.
+func (r *run) discard(b *mail.Batch) (err error) {
+	records, err := r.State.Folders(context.Background())
+	if err != nil {
+		return err
+	}
+	for _, rec := range records {
+		b.DropFolders = append(b.DropFolders, rec.Folder)
+	}
+	b.Holds, b.Quarantine = &[]mail.Hold{}, &[]mail.Quarantined{}
+	b.SettleIntents, err = r.State.Intents(context.Background())
+	return err
+}
+
 // recordFolders advances the watermarks of the folders in which everything was
 // carried out, and keeps the holds.
 func (r *run) recordFolders(p *plan.Plan) error {
@@ -64,7 +83,7 @@ func (r *run) recordFolders(p *plan.Plan) error {
 		b.Holds = &p.Holds
 	}
 	for _, o := range p.Ops {
-		if !r.completed[o] {
+		if !r.completed[o] && !r.harmless(o) {
 			for _, name := range r.concerns[o] {
 				r.trouble(name)
 			}
@@ -84,6 +103,10 @@ func (r *run) recordFolders(p *plan.Plan) error {
 			b.Folders = append(b.Folders, rec)
 		}
 	}
+	r.release()
+	r.tellAside()
+	remaining := r.remaining()
+	b.Quarantine = &remaining
 	return r.commit(b)
 }
 
@@ -139,7 +162,7 @@ func (r *run) closeRun(err error) error {
 	case len(r.report.Failures) > 0:
 		r.record.Error = r.report.Failures[0].Error()
 	}
-	if cerr := r.commit(mail.Batch{Run: &r.record}); cerr != nil {
+	if cerr := r.commit(mail.Batch{Run: &r.record, Pause: &r.pause}); cerr != nil {
 		return cerr
 	}
 	records, rerr := r.State.Folders(context.Background())

@@ -11,7 +11,7 @@ import (
 // adopted, one that was not is forgotten.
 func (r *run) recover(ctx context.Context) error {
 	intents, err := r.State.Intents(ctx)
-	if err != nil || len(intents) == 0 {
+	if err != nil || len(intents) == 0 || r.foreign {
 		return err
 	}
 	if r.opt.DryRun {

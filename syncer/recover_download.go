@@ -202,19 +202,25 @@ func (r *run) findStrays(ctx context.Context, byFolder map[mail.FolderName][]*ma
 			}
 		}
 	}
-	return strays, r.dropKnown(ctx, strays)
+	return strays, r.dropKnown(ctx, strays, scans)
 }
 
-// dropKnown leaves out contents of which there is a row: such a file may be
-// that row's, moved.
-func (r *run) dropKnown(ctx context.Context, strays map[*found]bool) error {
+// dropKnown leaves out contents of which a row lacks its file: such a file may
+// be that row's, moved.
+func (r *run) dropKnown(ctx context.Context, strays map[*found]bool, scans []mail.LocalSnapshot) error {
+	there := map[mail.FolderName]map[mail.Key]mail.Local{}
+	for _, s := range scans {
+		there[s.Folder] = s.Messages
+	}
 	for f := range strays {
 		rows, err := r.State.RowsOf(ctx, []mail.Digest{f.content.Digest})
 		if err != nil {
 			return err
 		}
-		if len(rows) > 0 {
-			delete(strays, f)
+		for _, row := range rows {
+			if _, ok := there[row.Folder][row.Key]; !ok && row.Key != "" {
+				delete(strays, f)
+			}
 		}
 	}
 	return nil

@@ -14,6 +14,10 @@ type Options struct {
 	Lanes  int  // folders worked on at once; at least 1
 	Batch  int  // messages per journal transaction; 0 chooses
 
+	// Attempts is how often in a row the work is tried without getting anything
+	// done while network or server fail in ways that time may cure; 0 is once.
+	Attempts int
+
 	// AcceptDeletions carries out held deletions: of every folder, or of those
 	// named in AcceptFolders.
 	AcceptDeletions bool

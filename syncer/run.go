@@ -25,6 +25,10 @@ type Account struct {
 	Limits    plan.Limits
 	FullCheck time.Duration    // a folder is compared in full this often; 0 never
 	Now       func() time.Time // nil is time.Now
+
+	// Wait pauses between two attempts; it returns early, with an error, when
+	// ctx ends. Nil is the real clock.
+	Wait func(ctx context.Context, d time.Duration) error
 }
 
 // grace is how long a cancelled run may take to finish the message in hand
@@ -41,6 +45,7 @@ type run struct {
 
 	identity    mail.Identity // as the state will say at the end
 	moved       bool          // the config points to another server than the state
+	foreign     bool          // the state is another account's: nothing of it is believed
 	hadMarker   bool          // the Maildir says so already
 	folders     map[mail.FolderName]*folder
 	skipped     map[mail.FolderName]*mail.FolderRecord // unchanged, not looked into
@@ -52,7 +57,14 @@ type run struct {
 	completed map[*plan.Op]bool              // carried out and recorded
 	concerns  map[*plan.Op][]mail.FolderName // the folders that are not settled before it is
 
-	mu sync.Mutex // guards report, events, completed, unread and what lanes share of folders
+	quarantine quarantine
+
+	told    map[string]bool // failures told, for attempts repeat them
+	reached bool            // the server was logged in to
+	passed  []Event         // failures that another attempt may cure; not told yet
+	pause   mail.Pause      // what the server asked for
+
+	mu sync.Mutex // guards report, events, completed, passed, unread and what lanes share of folders
 }
 
 // folder is what the run knows of one folder it looks into.
@@ -63,6 +75,8 @@ type folder struct {
 	validity  uint32             // UIDVALIDITY its UIDs are taken under; 0 not known yet
 	stamp     mail.DirStamp      // of the listing
 	full      bool               // compared in full
+	rewritten bool               // a draft was written in place: its files are looked at
+	restored  bool               // the server brought it back from an earlier moment
 	restamped []*mail.Base       // rows whose file has another time but the same content
 	trouble   bool               // something was not carried out: watermarks stay
 	distrust  bool               // what the record says of it was wrong: it is compared in full next
@@ -79,6 +93,9 @@ func Run(ctx context.Context, acc Account, opt Options, events func(Event)) (*Re
 	if acc.Now == nil {
 		acc.Now = time.Now
 	}
+	if acc.Wait == nil {
+		acc.Wait = sleep
+	}
 	if opt.Lanes < 1 {
 		opt.Lanes = 1
 	}
@@ -87,11 +104,9 @@ func Run(ctx context.Context, acc Account, opt Options, events func(Event)) (*Re
 	}
 	r := &run{Account: acc, opt: opt, events: events,
 		report:    &Report{Account: acc.Name, Counts: map[plan.Kind]int{}, Started: acc.Now()},
-		unsettled: map[mail.FolderName]bool{}, unreadFiles: map[int64]mail.FolderName{}, unreadMail: map[int64]mail.FolderName{},
-		completed: map[*plan.Op]bool{}, concerns: map[*plan.Op][]mail.FolderName{},
-		folders: map[mail.FolderName]*folder{}, skipped: map[mail.FolderName]*mail.FolderRecord{}}
+		completed: map[*plan.Op]bool{}, concerns: map[*plan.Op][]mail.FolderName{}, told: map[string]bool{}}
 	r.emit(Event{Kind: EventStarted})
-	err := r.sync(ctx)
+	err := r.attempts(ctx)
 	if ctx.Err() != nil {
 		r.report.Interrupted = true
 		if errors.Is(err, errInterrupted) || errors.Is(err, ctx.Err()) {
@@ -111,6 +126,9 @@ func (r *run) sync(ctx context.Context) error {
 		return err
 	}
 	if err := r.begin(); err != nil {
+		return err
+	}
+	if err := r.loadQuarantine(ctx); err != nil {
 		return err
 	}
 	if err := r.recover(ctx); err != nil {
@@ -250,10 +268,26 @@ func (r *run) fail(name mail.FolderName, op *plan.Op, err error) {
 	if errors.Is(err, errInterrupted) {
 		return
 	}
+	r.tellFailure(name, op, err)
+}
+
+// tellFailure reports a failure, once however many attempts meet it; one that
+// another attempt may cure is kept back until there is none.
+func (r *run) tellFailure(name mail.FolderName, op *plan.Op, err error) {
+	failed := Event{Kind: EventFailed, Folder: name, Op: op, Err: err}
+	passing := mail.ClassOf(err) == mail.ClassTemporary
 	r.mu.Lock()
+	again := r.told[err.Error()]
 	r.report.Failures = append(r.report.Failures, err)
+	if passing {
+		r.passed = append(r.passed, failed)
+	} else {
+		r.told[err.Error()] = true
+	}
 	r.mu.Unlock()
-	r.emit(Event{Kind: EventFailed, Folder: name, Op: op, Err: err})
+	if !passing && !again {
+		r.emit(failed)
+	}
 }
 
 // done counts an operation that was carried out and recorded.

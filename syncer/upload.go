@@ -39,7 +39,7 @@ func (a *applier) sendable(f *folder, ops []*plan.Op) []*plan.Op {
 	var out []*plan.Op
 	for _, o := range ops {
 		if c := o.Local.Content; c != nil && c.NUL {
-			a.fail(f.Name, o, &mail.Fault{Scope: mail.ScopeMessage, Folder: f.Name, Message: "file " + string(o.Local.Key), Doing: "upload",
+			a.failTransfer(o, &mail.Fault{Scope: mail.ScopeMessage, Folder: f.Name, Message: "file " + string(o.Local.Key), Doing: "upload",
 				Err: errNUL, Hint: "it stays in the Maildir only; mend or remove the file"})
 			continue
 		}
@@ -160,8 +160,7 @@ func (a *applier) recordUploads(f *folder, deps []*departure) (silent []*departu
 			a.trouble(d.op.Folder)
 		case d.err != nil:
 			b.SettleIntents = append(b.SettleIntents, d.intent)
-			a.trouble(f.Name)
-			a.fail(d.op.Folder, d.op, naming(d.err, d.op))
+			a.failTransfer(d.op, naming(d.err, d.op))
 		case d.uid == 0:
 			silent = append(silent, d)
 		default:

@@ -91,6 +91,13 @@ func (v *runView) note(folder mail.FolderName, text string) {
 	v.out.say("%s: %s", v.Name, text)
 }
 
+// notice shows a note on the account where there is one.
+func (v *runView) notice(text string) {
+	if text != "" {
+		v.note("", text)
+	}
+}
+
 // warnings shows what the server side noticed that failed nothing.
 func (v *runView) warnings(texts []string) {
 	for _, text := range texts {

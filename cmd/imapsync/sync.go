@@ -7,6 +7,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"imapsync/config"
+	"imapsync/state"
 	"imapsync/syncer"
 )
 
@@ -82,11 +83,30 @@ func (p *program) runAll(ctx context.Context, lanes []*lane, options syncer.Opti
 func (l *lane) run(ctx context.Context, options syncer.Options, wait time.Duration) (*syncer.Report, int) {
 	options.Lanes = l.Connections
 	options.Folders = l.folders
+	options.Attempts = attempts
 	show := &runView{lane: l, dryRun: options.DryRun, bar: l.out.barOf(l.Name)}
+	report, err := l.runOnce(ctx, options, wait, show)
+	if state.IsDamaged(err) && !options.DryRun {
+		var note string
+		if note, err = l.replaceDamaged(ctx, err, wait); err == nil {
+			show.notice(note)
+			report, err = l.runOnce(ctx, options, wait, show)
+		}
+	}
+	return report, show.ended(ctx, report, err)
+}
+
+// attempts is how often in a row a run tries to go on without getting anything
+// done: with the waits between them about half a minute, as a restart of the
+// server or a change of networks takes.
+const attempts = 6
+
+func (l *lane) runOnce(ctx context.Context, options syncer.Options, wait time.Duration, show *runView) (*syncer.Report, error) {
 	s, err := l.open(ctx, options.DryRun, wait)
 	if err != nil {
-		return nil, show.ended(ctx, nil, err)
+		return nil, err
 	}
+	show.notice(s.note)
 	report, err := syncer.Run(ctx, s.Account, options, show.event)
 	show.warnings(s.warnings())
 	if err == nil && !options.DryRun && l.KeepDeleted > 0 && !report.Interrupted {
@@ -95,5 +115,5 @@ func (l *lane) run(ctx context.Context, options syncer.Options, wait time.Durati
 	if cerr := s.close(); err == nil {
 		err = cerr
 	}
-	return report, show.ended(ctx, report, err)
+	return report, err
 }

@@ -156,6 +156,7 @@ type session struct {
 	syncer.Account
 	dir    *maildir.Maildir
 	server *remote.Account
+	note   string         // worth telling before anything else
 	open   []func() error // what to close, the last first
 }
 
@@ -182,12 +183,48 @@ func (l *lane) open(ctx context.Context, looking bool, wait time.Duration) (*ses
 		openState = state.Open
 	}
 	db, err := openState(ctx, l.stateFile())
+	if state.IsDamaged(err) && !looking {
+		if s.note, err = l.setAside(err); err == nil {
+			db, err = openState(ctx, l.stateFile())
+		}
+	}
 	if err != nil {
 		return nil, errors.Join(err, s.close())
 	}
 	s.open = append(s.open, db.Close)
 	s.Account = l.account(s.dir, s.server, db)
 	return s, nil
+}
+
+// setAside makes room for a new state where the old one is damaged, which makes
+// it a lost one, and says so. The caller holds the account's lock.
+func (l *lane) setAside(damage error) (note string, err error) {
+	as, err := state.SetAside(l.stateFile(), l.now())
+	if err != nil {
+		return "", errors.Join(damage, err)
+	}
+	var fault *mail.Fault
+	if errors.As(damage, &fault) && fault.Err != nil {
+		damage = fault.Err
+	}
+	return fmt.Sprintf("the state was damaged (%v) and is now %s: both sides are matched again by their content, nothing is deleted", damage, as), nil
+}
+
+// replaceDamaged sets aside a state in which a run came upon damage, unless
+// another run has done so.
+func (l *lane) replaceDamaged(ctx context.Context, damage error, wait time.Duration) (note string, err error) {
+	lock, err := state.Lock(ctx, l.stateFile(), wait)
+	if err != nil {
+		return "", err
+	}
+	defer lock.Unlock()
+	if db, err := state.Open(ctx, l.stateFile()); err == nil {
+		sound := db.Check(ctx) == nil
+		if err := db.Close(); err == nil && sound {
+			return "", nil
+		}
+	}
+	return l.setAside(damage)
 }
 
 func (s *session) close() error {

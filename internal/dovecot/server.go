@@ -80,6 +80,9 @@ func (s *Server) Log() string {
 
 // Stop ends the server and its processes and waits for them.
 func (s *Server) Stop() {
+	if s.cmd == nil || s.cmd.Process == nil {
+		return
+	}
 	// To the whole group, which only the server's processes are in: the master
 	// alone would let its clients finish first.
 	_ = syscall.Kill(-s.cmd.Process.Pid, syscall.SIGTERM)
@@ -91,9 +94,25 @@ func (s *Server) Stop() {
 	}
 }
 
+// Start starts a stopped server again, on its ports and with what lies in its
+// directory.
+func (s *Server) Start() error {
+	owner, err := runAs()
+	if err != nil {
+		return err
+	}
+	s.exited, s.started = make(chan struct{}), make(chan struct{})
+	if err := owner.give(s.Dir); err != nil {
+		return err
+	}
+	if err := s.run(owner); err != nil {
+		return err
+	}
+	return s.await()
+}
+
 func start(dir string, o Options) (*Server, error) {
-	s := &Server{Host: "127.0.0.1", Password: Password, Dir: dir,
-		exited: make(chan struct{}), started: make(chan struct{})}
+	s := &Server{Host: "127.0.0.1", Password: Password, Dir: dir}
 	owner, err := runAs()
 	if err != nil {
 		return nil, err
@@ -101,13 +120,7 @@ func start(dir string, o Options) (*Server, error) {
 	if err := s.configure(o, owner); err != nil {
 		return nil, err
 	}
-	if err := owner.give(dir); err != nil {
-		return nil, err
-	}
-	if err := s.run(owner); err != nil {
-		return nil, err
-	}
-	if err := s.await(); err != nil {
+	if err := s.Start(); err != nil {
 		s.Stop()
 		if strings.Contains(s.Log(), "Address already in use") {
 			return nil, errPortTaken

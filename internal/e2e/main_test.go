@@ -25,6 +25,10 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
+	if err := os.Chmod(binaryDir, 0o755); err != nil { // some tests run it as another user
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
 	code := m.Run()
 	_ = os.RemoveAll(binaryDir)
 	os.Exit(code)
@@ -68,6 +72,12 @@ const runLimit = 2 * time.Minute
 // start runs the program without waiting for it. It ends with the tests.
 func start(t *testing.T, args ...string) (*exec.Cmd, *result) {
 	t.Helper()
+	return startAs(t, nil, args...)
+}
+
+// startAs starts the program as another user.
+func startAs(t *testing.T, as *syscall.Credential, args ...string) (*exec.Cmd, *result) {
+	t.Helper()
 	file, err := binary()
 	if err != nil {
 		t.Fatal(err)
@@ -75,7 +85,7 @@ func start(t *testing.T, args ...string) (*exec.Cmd, *result) {
 	cmd := exec.Command(file, args...)
 	r := &result{}
 	cmd.Stdout, cmd.Stderr = (*textWriter)(&r.stdout), (*textWriter)(&r.stderr)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Credential: as}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -30,6 +30,9 @@ func PlayBytes(engine Engine, data []byte) *History {
 	if f = d.next(); f&3 == 3 {
 		s.Options.Lanes = 2 + int(f>>2)%2
 	}
+	if f&0x18 == 0x18 {
+		s.Options.Attempts = 3
+	}
 	s.Options.DeletionWins = f&0xe0 == 0xe0
 	d.History = newHistory(engine, s)
 	defer d.w.Schedule()()
@@ -69,7 +72,7 @@ func (d *decoder) backups() {
 		d.edit(State, Edit{Verb: Backup})
 	case b < 0xb0:
 		d.edit(State, Edit{Verb: Restore})
-	case b < 0xc0 && Restores:
+	case b < 0xc0:
 		_, folders := d.w.holdings(Remote)
 		for i, name := range folders {
 			if b&1 == 0 || i == int(b>>1)%len(folders) {
@@ -206,7 +209,3 @@ func (d *decoder) add(side Side, a, b int) {
 		d.edit(other, e)
 	}
 }
-
-// Restores says whether decoded histories put mailboxes of the server back to a
-// backup.
-const Restores = false

@@ -253,7 +253,11 @@ func (h *History) settle(full bool) {
 	o := h.story.Options
 	o.Full = o.Full || full
 	for run := range maxRuns {
-		h.w.Begin(10 * time.Second)
+		wait := 10 * time.Second
+		if len(h.w.Record.quarantine) > 0 {
+			wait = 25 * time.Hour // what was set aside is tried again by then
+		}
+		h.w.Begin(wait)
 		changed := h.once(o, fmt.Sprintf("settling run, full %v", full))
 		if h.err != nil || !changed {
 			return

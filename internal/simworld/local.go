@@ -131,6 +131,12 @@ func (d *Disk) Read(ctx context.Context, folder mail.FolderName, key mail.Key) (
 	return c, stamp, date, err
 }
 
+// Stat implements syncer.Local.
+func (d *Disk) Stat(ctx context.Context, folder mail.FolderName, key mail.Key, _ mail.Flags) (stamp mail.FileStamp, err error) {
+	err = d.read(ctx, "stat", folder, key, func(x *file) { stamp = x.stamp })
+	return stamp, err
+}
+
 // Open implements syncer.Local.
 func (d *Disk) Open(ctx context.Context, folder mail.FolderName, key mail.Key) (r io.ReadCloser, err error) {
 	err = d.read(ctx, "open", folder, key, func(x *file) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sort"
 
 	"imapsync/mail"
@@ -23,6 +24,9 @@ type Record struct {
 	runs    map[int64]mail.RunRecord
 	lastID  int64
 	saved   *Record // the last backup
+
+	quarantine []mail.Quarantined
+	pause      mail.Pause
 }
 
 var _ syncer.State = (*Record)(nil)
@@ -83,6 +87,26 @@ func (r *Record) RowsOf(ctx context.Context, digests []mail.Digest) (rows []*mai
 		rows = r.rowsWhere(func(b mail.Base) bool { return want[b.Content.Digest] })
 	})
 	return rows, err
+}
+
+// Drafts implements syncer.State.
+func (r *Record) Drafts(ctx context.Context, folders []mail.FolderName) (rows []*mail.Base, err error) {
+	err = r.query(ctx, "drafts", "", func() {
+		rows = r.rowsWhere(func(b mail.Base) bool { return b.Flags.System&mail.Draft != 0 || slices.Contains(folders, b.Folder) })
+	})
+	return rows, err
+}
+
+// Quarantine implements syncer.State.
+func (r *Record) Quarantine(ctx context.Context) (list []mail.Quarantined, err error) {
+	err = r.query(ctx, "quarantine", "", func() { list = slices.Clone(r.quarantine) })
+	return list, err
+}
+
+// Pause implements syncer.State.
+func (r *Record) Pause(ctx context.Context) (p mail.Pause, err error) {
+	err = r.query(ctx, "pause", "", func() { p = r.pause })
+	return p, err
 }
 
 // Intents implements syncer.State.
@@ -183,6 +207,12 @@ func (r *Record) apply(batch mail.Batch) error {
 	r.log = append(r.log[:len(r.log):len(r.log)], batch.Log...)
 	if batch.Holds != nil {
 		r.holds = append([]mail.Hold(nil), *batch.Holds...)
+	}
+	if batch.Quarantine != nil {
+		r.quarantine = slices.Clone(*batch.Quarantine)
+	}
+	if batch.Pause != nil {
+		r.pause = *batch.Pause
 	}
 	return nil
 }

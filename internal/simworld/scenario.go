@@ -38,6 +38,7 @@ type Options struct {
 	Count         int // max_deletions; 0 for the defaults
 	Percent       int
 	Lanes         int // folders worked on at once; 0 is one
+	Attempts      int // how often the work is tried
 }
 
 // Parse reads a scenario. name is for errors.
@@ -163,6 +164,10 @@ func parseOptions(o *Options, text string) (err error) {
 			o.AcceptFolders = append(o.AcceptFolders, mail.FolderName(strings.TrimSuffix(rest, "/")))
 		case word == "lanes":
 			if o.Lanes, err = strconv.Atoi(rest); err != nil {
+				return err
+			}
+		case word == "attempts":
+			if o.Attempts, err = strconv.Atoi(rest); err != nil {
 				return err
 			}
 		case word == "limit":
@@ -384,6 +389,9 @@ func (o Options) String() string {
 	}
 	if o.Lanes != 0 {
 		words = append(words, fmt.Sprintf("lanes %d", o.Lanes))
+	}
+	if o.Attempts != 0 {
+		words = append(words, fmt.Sprintf("attempts %d", o.Attempts))
 	}
 	return strings.Join(words, ", ")
 }

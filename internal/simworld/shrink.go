@@ -109,6 +109,9 @@ func (x *shrinker) dropFeatures() {
 	if x.best.Options.Lanes != 0 {
 		x.try(func(s *Story) { s.Options.Lanes = 0 })
 	}
+	if x.best.Options.Attempts != 0 {
+		x.try(func(s *Story) { s.Options.Attempts = 0 })
+	}
 	if x.best.Options.DeletionWins {
 		x.try(func(s *Story) { s.Options.DeletionWins = false })
 	}

@@ -154,6 +154,14 @@ func (w *World) Now() time.Time {
 	return w.now
 }
 
+// Wait lets time pass in the middle of a run.
+func (w *World) Wait(_ context.Context, d time.Duration) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.now = w.now.Add(d)
+	return nil
+}
+
 // Trace returns the calls of this run in their order.
 func (w *World) Trace() []Call {
 	w.mu.Lock()

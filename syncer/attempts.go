@@ -1,0 +1,112 @@
+package syncer
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"imapsync/mail"
+)
+
+// Bounds of the wait between two attempts. A server that wants to be left alone
+// for longer than longestWait is left to a later run.
+const (
+	firstWait   = time.Second
+	longestWait = 2 * time.Minute
+)
+
+// attempts does the work of the run, and does it again while the network or the
+// server fails in ways that time may cure. What an attempt has done is recorded,
+// so the next resumes where it was; attempts that get something done do not
+// count.
+func (r *run) attempts(ctx context.Context) error {
+	if err := r.heed(ctx); err != nil {
+		return err
+	}
+	wait := firstWait
+	for barren := 1; ; barren++ {
+		r.fresh()
+		before := r.carriedOut()
+		err := r.sync(ctx)
+		if r.carriedOut() > before {
+			barren, wait = 1, firstWait
+		}
+		cause := r.passing(err)
+		if pause := mail.AfterOf(cause); pause > 0 {
+			r.pause = mail.Pause{Until: r.Now().Add(pause), Said: cause.Error()}
+		}
+		pause := max(wait, mail.AfterOf(cause))
+		if cause == nil || !r.reached || r.opt.DryRun || ctx.Err() != nil || barren >= r.opt.Attempts || pause > longestWait {
+			r.tellPassing()
+			return err
+		}
+		r.note("", fmt.Sprintf("%v; trying again in %v", cause, pause))
+		if r.Wait(ctx, pause) != nil {
+			r.tellPassing()
+			return errInterrupted
+		}
+		wait *= 2
+	}
+}
+
+// heed leaves a server alone that an earlier run was told to leave alone.
+func (r *run) heed(ctx context.Context) error {
+	pause, err := r.State.Pause(ctx)
+	if err != nil || r.opt.Full || !r.Now().Before(pause.Until) {
+		return err
+	}
+	r.pause = pause
+	return &mail.Fault{Scope: mail.ScopeAccount, Class: mail.ClassTemporary, Doing: "synchronise",
+		Err:  fmt.Errorf("the server asked to be left alone until %s: %s", pause.Until.Local().Format(time.DateTime), pause.Said),
+		Hint: "wait, or ask it all the same: sync --full"}
+}
+
+// fresh forgets what an attempt saw of both sides.
+func (r *run) fresh() {
+	r.folders, r.skipped = map[mail.FolderName]*folder{}, map[mail.FolderName]*mail.FolderRecord{}
+	r.unsettled = map[mail.FolderName]bool{}
+	r.unreadFiles, r.unreadMail = map[int64]mail.FolderName{}, map[int64]mail.FolderName{}
+	clear(r.completed)
+	clear(r.concerns)
+	r.report.Failures, r.passed, r.pause = nil, nil, mail.Pause{}
+}
+
+func (r *run) carriedOut() (n int) {
+	for _, count := range r.report.Counts {
+		n += count
+	}
+	return n
+}
+
+// passing returns the error of an attempt that time may cure, nil if there is
+// none or if the attempt ended with one that it does not.
+func (r *run) passing(err error) error {
+	switch {
+	case err != nil && mail.ClassOf(err) == mail.ClassTemporary:
+		return err
+	case err != nil || len(r.passed) == 0:
+		return nil
+	}
+	return r.passed[0].Err
+}
+
+// tellPassing tells the failures that were kept back in the hope of another
+// attempt.
+func (r *run) tellPassing() {
+	for _, e := range r.passed {
+		r.emit(e)
+	}
+	r.passed = nil
+}
+
+// sleep waits unless ctx ends first.
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}
