@@ -17,16 +17,19 @@ type ledger struct {
 	stale      bool            // the state was put back to a backup
 	missed     bool            // a full comparison may find more: something was written in place or hidden
 	lied       bool            // the server ever hid messages
-	rewrote    map[string]bool // names of the contents that files ever got in place
+	rewrote    map[string]bool // names of the contents that files ever had in place of each other
+	deleted    map[string]int  // instances ever deleted
 	noKeywords bool            // the server stores none
 }
 
 // account is what happened to the messages of one name.
 type account struct {
+	name    string
 	settled []Entry      // the instances when all was quiet last
 	made    map[Side]int // instances that people made since: new ones and copies
 	gone    int          // instances that somebody deleted or rewrote, on either side
 	moves   int          // instances that somebody moved
+	lost    int          // instances that the server lost when it was put back to a backup
 	// astray are instances that may rightly be there once more: moved during a
 	// run or after one that was cut short, so that a copy on its way could not
 	// be found again.
@@ -46,11 +49,13 @@ type event struct {
 	result mail.Flags // Change: what it has afterwards
 }
 
-func newLedger() *ledger { return &ledger{accounts: map[string]*account{}, rewrote: map[string]bool{}} }
+func newLedger() *ledger {
+	return &ledger{accounts: map[string]*account{}, rewrote: map[string]bool{}, deleted: map[string]int{}}
+}
 
 func (l *ledger) account(name string) *account {
 	if l.accounts[name] == nil {
-		l.accounts[name] = &account{made: map[Side]int{}}
+		l.accounts[name] = &account{name: name, made: map[Side]int{}}
 	}
 	return l.accounts[name]
 }
@@ -103,7 +108,7 @@ func (l *ledger) note(side Side, e Edit, loose bool, before, after map[Side][]En
 	}
 	l.account(e.Name).note(ev, loose)
 	if e.Verb == Rewrite {
-		l.missed, l.rewrote[e.Name+"~"] = true, true
+		l.missed, l.rewrote[e.Name], l.rewrote[e.Name+"~"] = true, true, true
 		edited := l.account(e.Name + "~")
 		edited.made[side]++
 		edited.events = append(edited.events, ev)
@@ -162,6 +167,7 @@ func (l *ledger) restored(before, after []Entry) {
 		}
 		a := l.account(name)
 		a.made[Remote] += max(n, 0)
+		a.lost += max(-n, 0)
 		a.events = append(a.events, event{side: Remote, edit: Edit{Verb: Restore}})
 	}
 }
@@ -197,7 +203,8 @@ func (l *ledger) check(w *World) error {
 		if err := a.check(now[name], l); err != nil {
 			errs = append(errs, fmt.Errorf("message %s: %w", name, err))
 		}
-		l.accounts[name] = &account{made: map[Side]int{}, settled: now[name]}
+		l.deleted[name] += a.gone
+		l.accounts[name] = &account{name: name, made: map[Side]int{}, settled: now[name]}
 		delete(now, name)
 	}
 	for name := range now {
@@ -208,24 +215,21 @@ func (l *ledger) check(w *World) error {
 }
 
 func (a *account) check(now []Entry, l *ledger) error {
-	least := len(a.settled) + max(a.made[Local], a.made[Remote]) - a.gone
-	most := len(a.settled) + a.made[Local] + a.made[Remote] + a.astray
-	if a.gone == 0 && len(a.settled) > 0 { // what went astray may have met another that was made where it went
-		least = max(least-min(a.astray, least), 1)
-	}
 	if l.stale {
 		a.hidden += a.partial
 	}
-	touched := len(a.events) > 0 || l.unsure && a.hidden+a.astray > 0
+	made := a.made[Local] + a.made[Remote]
+	most := len(a.settled) + made + a.astray
 	if l.unsure {
 		most += a.moves
 	}
+	touched := len(a.events) > 0 || l.unsure && a.hidden+a.astray > 0
 	if touched {
 		most += a.hidden
 	}
-	switch {
+	switch least := a.least(l); {
 	case len(now) < least:
-		return broken("nothing is lost", "%d at first, %d made, %d deleted, yet %d there", len(a.settled), max(a.made[Local], a.made[Remote]), a.gone, len(now))
+		return broken("nothing is lost", "%d at first, %d made, %d deleted, yet %d there", len(a.settled), made, a.gone, len(now))
 	case len(now) > most:
 		return broken("nothing is doubled", "%d may be there, %d are: %s", most, len(now), EntriesText(now))
 	case !touched:
@@ -234,6 +238,23 @@ func (a *account) check(now []Entry, l *ledger) error {
 		return a.checkOne(now)
 	}
 	return nil
+}
+
+// least is how many instances there must be. What was made on both sides may be
+// the same, and what went astray, or was lost or hidden by the server, may have met
+// another that was made where it went; but while nobody deleted one, one is there. To a
+// state put back to a backup what was deleted since, or hidden, is deleted once
+// more, and takes one of the same content with it.
+func (a *account) least(l *ledger) int {
+	made := max(a.made[Local], a.made[Remote])
+	least := len(a.settled) + made - a.gone
+	if l.stale {
+		return least - min(l.deleted[a.name], made) - a.hidden
+	}
+	if a.gone > 0 || len(a.settled) == 0 {
+		return least
+	}
+	return max(least-a.astray-a.lost-a.hidden, 1)
 }
 
 // checkUntouched: what nobody touched is as it was. A message that the server
