@@ -13,6 +13,7 @@ import (
 	"github.com/emersion/go-imap/v2/imapclient"
 
 	"imapsync/mail"
+	"imapsync/remote/wire"
 )
 
 // So many messages or bytes are sent ahead of the server's answers.
@@ -219,6 +220,13 @@ func (u *upload) settle(messages int, bytes int64) error {
 	return nil
 }
 
+// tooLarge reports whether it is the message that exceeds a limit: of an APPEND,
+// LIMIT (RFC 5530 section 3) mostly means that, unless the words are about the
+// connection.
+func tooLarge(err error) bool {
+	return hasCode(err, imap.ResponseCodeLimit, "TOOBIG") && !wire.Temporary("", asRefusal(err).err.Text)
+}
+
 // grade tells what an error costs: this message, or the folder when the next
 // message would fare no better.
 func (u *upload) grade(err error) error {
@@ -228,6 +236,10 @@ func (u *upload) grade(err error) error {
 	}
 	if !refused(err) {
 		f.Scope, f.Err = mail.ScopeMessage, err
+		return &f
+	}
+	if tooLarge(err) {
+		f.Scope, f.Err = mail.ScopeMessage, asRefusal(err)
 		return &f
 	}
 	concernsFolder := temporary(err) || hasCode(err, imap.ResponseCodeOverQuota, imap.ResponseCodeTryCreate,

@@ -2,8 +2,6 @@ package remote
 
 import (
 	"context"
-	"regexp"
-	"strconv"
 	"sync"
 	"time"
 
@@ -38,7 +36,8 @@ type selection struct {
 // attempts is how often a dial is tried before the fault is reported.
 const attempts = 4
 
-// Bounds of the wait between two attempts.
+// Bounds of the wait between two attempts. A server that asks for more is left
+// alone; the caller is told for how long.
 const (
 	firstPause = 500 * time.Millisecond
 	maxPause   = 30 * time.Second
@@ -53,10 +52,11 @@ func (a *Account) dial(ctx context.Context) (*conn, error) {
 		if err == nil {
 			return c, nil
 		}
-		if try == attempts || ctx.Err() != nil || mail.ClassOf(err) != mail.ClassTemporary || a.others() {
+		asked := mail.AfterOf(err)
+		if try == attempts || ctx.Err() != nil || mail.ClassOf(err) != mail.ClassTemporary || a.others() || asked > maxPause {
 			return nil, err
 		}
-		if err := a.pause(ctx, max(wait, min(suggestedPause(err), maxPause))); err != nil {
+		if err := a.pause(ctx, max(wait, asked)); err != nil {
 			return nil, err
 		}
 		wait *= 2
@@ -69,19 +69,6 @@ func (a *Account) others() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return len(a.all) > 0
-}
-
-var backoffText = regexp.MustCompile(`(?i)backoff time:?\s*(\d{1,9})`)
-
-// suggestedPause reads the wait out of a throttle text such as Exchange's
-// "Request is throttled. Suggested Backoff Time: 5000 milliseconds"; 0 if none.
-func suggestedPause(err error) time.Duration {
-	m := backoffText.FindStringSubmatch(err.Error())
-	if m == nil {
-		return 0
-	}
-	ms, _ := strconv.Atoi(m[1])
-	return time.Duration(ms) * time.Millisecond
 }
 
 func (a *Account) dialOnce(ctx context.Context) (*conn, error) {

@@ -50,23 +50,10 @@ func hasCode(err error, codes ...imap.ResponseCode) bool {
 	})
 }
 
-// throttling are words by which servers without RFC 5530's response codes say
-// that they will not now.
-var throttling = []string{
-	"throttl", "backoff", "back off", "too many connections", "too many simultaneous", "too many requests",
-	"too many commands", "try again", "try later", "temporar", "rate limit", "bandwidth", "overload",
-	"not connected", "unavailable",
-}
-
 // temporary reports whether a refusal is one that time cures.
 func temporary(err error) bool {
 	r := asRefusal(err)
-	if r == nil {
-		return false
-	}
-	text := strings.ToLower(r.err.Text)
-	return hasCode(err, imap.ResponseCodeUnavailable, imap.ResponseCodeInUse, imap.ResponseCodeLimit) ||
-		slices.ContainsFunc(throttling, func(words string) bool { return strings.Contains(text, words) })
+	return r != nil && wire.Temporary(string(r.err.Code), r.err.Text)
 }
 
 // grade turns err into the fault f describes, filling in its class and cause; a
@@ -85,7 +72,7 @@ func (c *conn) grade(ctx context.Context, err error, f mail.Fault) error {
 		f.Err = asRefusal(err)
 		switch {
 		case temporary(err):
-			f.Class = mail.ClassTemporary
+			f.Class, f.After = mail.ClassTemporary, wire.Backoff(asRefusal(err).err.Text)
 		case hasCode(err, imap.ResponseCodeAuthenticationFailed, imap.ResponseCodeAuthorizationFailed,
 			imap.ResponseCodeExpired, imap.ResponseCodePrivacyRequired):
 			f.Class = mail.ClassAuth
@@ -126,5 +113,11 @@ func broken(f *mail.Fault, err error) {
 		f.Class = mail.ClassAuth
 	case wire.KindLimit, wire.KindProtocol:
 		f.Class = mail.ClassFailed
+	case wire.KindUnavailable, wire.KindBye:
+		f.After = wire.Backoff(w.Text)
+	case wire.KindAborted:
+		if errors.Is(err, errTooMany) {
+			f.Class = mail.ClassFailed
+		}
 	}
 }

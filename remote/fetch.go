@@ -47,7 +47,7 @@ func (m *Mailbox) Fetch(ctx context.Context, uids []mail.UID, got func(uid mail.
 		gotErr = got(uid, nil, err)
 		return gotErr
 	})
-	if gotErr != nil && ctx.Err() == nil {
+	if gotErr != nil && ctx.Err() == nil && !errors.Is(gotErr, io.ErrUnexpectedEOF) { // which is the connection's
 		return gotErr
 	}
 	return m.c.grade(ctx, err, m.fault("fetch messages"))
@@ -85,12 +85,16 @@ func (m *Mailbox) Headers(ctx context.Context, uids []mail.UID) (map[mail.UID]ma
 // fetch gets one section of each message: first in large commands, then one by
 // one what did not come. without is told of those that cannot be had.
 func (m *Mailbox) fetch(ctx context.Context, uids []mail.UID, b *bodies, without func(mail.UID, error) error) error {
+	uids, err := m.withoutHuge(uids, b.section, without)
+	if err != nil {
+		return err
+	}
 	b.want = make(map[mail.UID]bool, len(uids))
 	for _, uid := range uids {
 		b.want[uid] = true
 	}
 	defer m.c.catchStrays(b.take)()
-	err := m.fetchSets(m.fetchSetsOf(uids, b.section), b)
+	err = m.fetchSets(m.fetchSetsOf(uids, b.section), b)
 	if err != nil && (!refused(err) || temporary(err)) {
 		return err
 	}
@@ -98,7 +102,7 @@ func (m *Mailbox) fetch(ctx context.Context, uids []mail.UID, b *bodies, without
 	if len(missing) == 0 {
 		return nil
 	}
-	exist := newListing()
+	exist := newListing(m.c)
 	if err := exist.fetch(m.c, missing, flagItems); err != nil {
 		return err
 	}
@@ -114,6 +118,37 @@ func (m *Mailbox) fetch(ctx context.Context, uids []mail.UID, b *bodies, without
 		}
 	}
 	return nil
+}
+
+// withoutHuge leaves out messages that the connection would have to be given up
+// for, as far as the last snapshot told their sizes.
+func (m *Mailbox) withoutHuge(uids []mail.UID, section *imap.FetchItemBodySection, without func(mail.UID, error) error) ([]mail.UID, error) {
+	sizes, most := m.sizesFor(section), m.c.wire.MaxLiteral()
+	fit := make([]mail.UID, 0, len(uids))
+	for _, uid := range uids {
+		if sizes[uid] <= most {
+			fit = append(fit, uid)
+			continue
+		}
+		f := m.fault("fetch message")
+		f.Scope, f.Message = mail.ScopeMessage, fmt.Sprintf("UID %d", uid)
+		f.Err = fmt.Errorf("its %d bytes are more than %d, the most that is taken", sizes[uid], most)
+		if err := without(uid, &f); err != nil {
+			return nil, err
+		}
+	}
+	return fit, nil
+}
+
+// sizesFor are the sizes of new messages as the last snapshot told them, for
+// whole messages only.
+func (m *Mailbox) sizesFor(section *imap.FetchItemBodySection) map[mail.UID]int64 {
+	if section != wholeMessage {
+		return nil
+	}
+	m.a.mu.Lock()
+	defer m.a.mu.Unlock()
+	return m.a.sizes[m.folder]
 }
 
 // fetchOne asks for a message by itself: by its UID, and then by its sequence
@@ -194,12 +229,7 @@ func (m *Mailbox) fetchSet(set imap.NumSet, b *bodies) error {
 // fetchSetsOf divides messages into sets of the right number and, where the
 // last snapshot told their sizes, of the right number of bytes.
 func (m *Mailbox) fetchSetsOf(uids []mail.UID, section *imap.FetchItemBodySection) []imap.NumSet {
-	m.a.mu.Lock()
-	sizes := m.a.sizes[m.folder]
-	m.a.mu.Unlock()
-	if section != wholeMessage {
-		sizes = nil
-	}
+	sizes := m.sizesFor(section)
 	var all []imap.NumSet
 	start, bytes := 0, int64(0)
 	for i, uid := range uids {

@@ -28,7 +28,7 @@ func (m *Mailbox) Flags(ctx context.Context, uids []mail.UID) (map[mail.UID]mail
 var errNoFlags = errors.New("the server tells of a message without its flags")
 
 func (m *Mailbox) flags(uids []mail.UID) (map[mail.UID]mail.Flags, error) {
-	l := newListing()
+	l := newListing(m.c)
 	if err := l.fetch(m.c, uids, flagItems); err != nil {
 		return nil, err
 	}

@@ -155,9 +155,22 @@ func markOf(s *imap.StatusData) *mail.Mark {
 	}
 }
 
+// statusInFlight is how many STATUS are sent before their answers are waited
+// for: what a command costs grows with how many are unanswered.
+const statusInFlight = 500
+
 // status asks for the marks that LIST did not bring. A mailbox the server does
 // not tell about stays without.
 func (c *conn) status(boxes []unmarked) error {
+	for batch := range slices.Chunk(boxes, statusInFlight) {
+		if err := c.statusOf(batch); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *conn) statusOf(boxes []unmarked) error {
 	cmds := make([]*imapclient.StatusCommand, len(boxes))
 	for i, box := range boxes {
 		cmds[i] = c.client.Status(box.name, c.markItems())

@@ -1,6 +1,7 @@
 package remote
 
 import (
+	"fmt"
 	"io"
 	"slices"
 	"sync"
@@ -16,19 +17,31 @@ import (
 type record struct {
 	seq      uint32 // the sequence number it had then
 	flags    mail.Flags
+	words    int // bytes of their names
 	hasFlags bool
 	size     int64
 	hasSize  bool
 	date     time.Time
 }
 
-// listing gathers what FETCH tells of messages without their contents.
+// listing gathers what FETCH tells of messages without their contents, whether
+// they were asked for or not.
 type listing struct {
+	c       *conn
 	mu      sync.Mutex
 	records map[mail.UID]record
+	flags   int // bytes of the keywords in them
 }
 
-func newListing() *listing { return &listing{records: map[mail.UID]record{}} }
+func newListing(c *conn) *listing { return &listing{c: c, records: map[mail.UID]record{}} }
+
+// maxRecords and maxKeywords bound one listing: about 200 bytes a message, and
+// the bytes of all messages' keywords. The first is a variable for the tests.
+var maxRecords = 1 << 22
+
+const maxKeywords = 256 << 20
+
+var errTooMany = fmt.Errorf("the server lists more than %d messages or %d MiB of keywords in one folder, which is more than fits", maxRecords, maxKeywords>>20)
 
 var (
 	flagItems = &imap.FetchOptions{UID: true, Flags: true}
@@ -95,6 +108,9 @@ func (l *listing) take(msg *imapclient.FetchMessageData) (goOn bool) {
 			uid = mail.UID(item.UID)
 		case imapclient.FetchItemDataFlags:
 			r.flags, r.hasFlags = flagsOf(item.Flags), true
+			for _, flag := range item.Flags {
+				r.words += len(flag) + 1
+			}
 		case imapclient.FetchItemDataRFC822Size:
 			r.size, r.hasSize = item.Size, true
 		case imapclient.FetchItemDataInternalDate:
@@ -108,7 +124,7 @@ func (l *listing) take(msg *imapclient.FetchMessageData) (goOn bool) {
 	defer l.mu.Unlock()
 	old := l.records[uid]
 	if !r.hasFlags {
-		r.flags, r.hasFlags = old.flags, old.hasFlags
+		r.flags, r.words, r.hasFlags = old.flags, old.words, old.hasFlags
 	}
 	if !r.hasSize {
 		r.size, r.hasSize = old.size, old.hasSize
@@ -116,7 +132,12 @@ func (l *listing) take(msg *imapclient.FetchMessageData) (goOn bool) {
 	if r.date.IsZero() {
 		r.date = old.date
 	}
+	l.flags += r.words - old.words
 	l.records[uid] = r
+	if len(l.records) > maxRecords || l.flags > maxKeywords {
+		l.c.kill(errTooMany)
+		return false
+	}
 	return true
 }
 

@@ -27,7 +27,7 @@ func (m *Mailbox) Snapshot(ctx context.Context, known mail.Known, full bool) (ma
 	if known.Mark.UIDValidity != mark.UIDValidity {
 		known = mail.Known{}
 	}
-	s := survey{m: m, known: known, listing: newListing()}
+	s := survey{m: m, known: known, listing: newListing(m.c)}
 	s.delta = !full && canDelta(known.Mark, mark)
 	if err := s.run(); err != nil {
 		return mail.RemoteSnapshot{}, m.c.grade(ctx, err, m.fault("list messages"))

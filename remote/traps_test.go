@@ -34,6 +34,24 @@ func TestTruncatedBody(t *testing.T) {
 	wantScope(t, err, mail.ScopeFolder, mail.ClassTemporary, "fetch messages")
 }
 
+// A body cut short is a broken connection also to who passes its error on.
+func TestTruncatedBodyIsABrokenConnection(t *testing.T) {
+	f := newFake(t, allCaps, map[string]answer{
+		"UID FETCH": func(c *fakeConn, tag, args string) {
+			c.raw("* 2 FETCH (UID 2 BODY[] {1000}\r\nonly nine")
+			c.Close()
+		},
+	})
+	m := open(t, f.account(), mail.Inbox)
+	err := m.Fetch(context.Background(), []mail.UID{2}, func(_ mail.UID, body io.Reader, err error) error {
+		if err == nil {
+			_, err = io.Copy(io.Discard, body)
+		}
+		return err
+	})
+	wantScope(t, err, mail.ScopeFolder, mail.ClassTemporary, "fetch messages")
+}
+
 // oddFetches are answers to the first FETCH of the bodies of 1, 2 and 3, all of
 // which must end with the three bodies.
 var oddFetches = map[string]answer{

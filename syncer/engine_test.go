@@ -11,6 +11,25 @@ import (
 	"imapsync/syncer"
 )
 
+// simAccount is the account of a simulated world.
+func simAccount(w *simworld.World, o simworld.Options) syncer.Account {
+	return syncer.Account{
+		Name:     "sim",
+		Identity: mail.Identity{Server: "imap.example.org:993", User: "me"},
+		Local:    w.Disk, Remote: w.Server, State: w.Record,
+		Policy: func(mail.FolderName) conflict.Policy {
+			if o.DeletionWins {
+				return conflict.Policy{Deletion: conflict.Wins}
+			}
+			return conflict.Policy{}
+		},
+		Limits:    plan.Limits{Count: o.Count, Percent: o.Percent},
+		FullCheck: 7 * 24 * time.Hour,
+		Now:       w.Now,
+		Wait:      w.Wait,
+	}
+}
+
 // engine does one run on a simulated world.
 func engine(w *simworld.World, o simworld.Options) (*syncer.Report, error) {
 	return engineWith(func(*syncer.Account) {})(w, o)
@@ -19,21 +38,7 @@ func engine(w *simworld.World, o simworld.Options) (*syncer.Report, error) {
 // engineWith does runs on accounts that were changed, say to do wrong.
 func engineWith(change func(*syncer.Account)) simworld.Engine {
 	return func(w *simworld.World, o simworld.Options) (*syncer.Report, error) {
-		account := syncer.Account{
-			Name:     "sim",
-			Identity: mail.Identity{Server: "imap.example.org:993", User: "me"},
-			Local:    w.Disk, Remote: w.Server, State: w.Record,
-			Policy: func(mail.FolderName) conflict.Policy {
-				if o.DeletionWins {
-					return conflict.Policy{Deletion: conflict.Wins}
-				}
-				return conflict.Policy{}
-			},
-			Limits:    plan.Limits{Count: o.Count, Percent: o.Percent},
-			FullCheck: 7 * 24 * time.Hour,
-			Now:       w.Now,
-			Wait:      w.Wait,
-		}
+		account := simAccount(w, o)
 		change(&account)
 		return syncer.Run(context.Background(), account, syncer.Options{
 			Full: o.Full, Lanes: max(1, o.Lanes), Attempts: o.Attempts, AcceptDeletions: o.Accept, AcceptFolders: o.AcceptFolders,

@@ -244,25 +244,18 @@ func (r *run) look(ctx context.Context, f *folder) error {
 		return err
 	}
 	defer mb.Close()
-	known := mail.Known{Messages: make(map[mail.UID]mail.Flags, len(f.Base))}
 	before := f.record.Mark.UIDValidity
 	renumbered := len(f.Base) > 0 && !r.moved && before != 0 && mb.Mark().UIDValidity != before
-	f.restored = !renumbered && !r.moved && f.wentBack(mb.Mark())
-	if renumbered || f.restored {
+	if renumbered {
 		f.unnumber()
 	}
-	if f.restored {
+	s, err := mb.Snapshot(ctx, f.known(!renumbered && !r.moved), f.full)
+	if err == nil && !renumbered && !r.moved && f.wentBack(s.Mark) { // only the snapshot's mark is surely of now
+		f.restored = true
+		f.unnumber()
 		f.unflag()
+		s, err = mb.Snapshot(ctx, mail.Known{}, true)
 	}
-	for _, row := range f.Base {
-		if row.UID != 0 {
-			known.Messages[row.UID] = row.Flags
-		}
-	}
-	if f.record.Settled && !renumbered && !f.restored && !r.moved {
-		known.Mark = f.record.Mark
-	}
-	s, err := mb.Snapshot(ctx, known, f.full)
 	if err != nil {
 		return err
 	}
@@ -274,6 +267,21 @@ func (r *run) look(ctx context.Context, f *folder) error {
 	}
 	f.Remote, f.validity = s, s.Mark.UIDValidity
 	return nil
+}
+
+// known is what the base says of the mailbox; a delta can start from its mark
+// while that is valid.
+func (f *folder) known(valid bool) mail.Known {
+	known := mail.Known{Messages: make(map[mail.UID]mail.Flags, len(f.Base))}
+	for _, row := range f.Base {
+		if row.UID != 0 {
+			known.Messages[row.UID] = row.Flags
+		}
+	}
+	if valid && f.record.Settled {
+		known.Mark = f.record.Mark
+	}
+	return known
 }
 
 // lookForMissing settles whether a folder that LIST did not tell of is gone.

@@ -43,6 +43,7 @@ func TestDocumented(t *testing.T) {
 		"started": head{}, "note": noteObject{}, "planned": plannedObject{}, "operation": operationObject{}, "done": operationObject{},
 		"conflict": operationObject{}, "held": holdObject{}, "summary": summaryObject{}, "error": errorObject{},
 		"status": statusObject{}, "folder": folderObject{}, "past conflict": conflictObject{}, "check": finding{}, "demo": demoObject{},
+		"difference": differenceObject{}, "verified": verifiedObject{},
 	} {
 		keys := keysOf(reflect.TypeOf(object))
 		for _, key := range keys {

@@ -43,6 +43,19 @@ type statusObject struct {
 	Messages    int          `json:"messages"`
 	Conflicts   int          `json:"conflicts"` // in the history that is kept
 	Holds       []holdStatus `json:"holds"`
+
+	Quarantined []quarantineStatus `json:"quarantined"`
+	PausedUntil *time.Time         `json:"paused_until,omitempty"` // the server asked to be left alone
+}
+
+type quarantineStatus struct {
+	Folder mail.FolderName `json:"folder"`
+	UID    mail.UID        `json:"uid,omitempty"`
+	Key    mail.Key        `json:"key,omitempty"`
+	Tries  int             `json:"tries"`
+	Since  time.Time       `json:"since"`
+	Retry  time.Time       `json:"retry"` // not tried before
+	Error  string          `json:"error"`
 }
 
 type runObject struct {
@@ -71,7 +84,7 @@ func (l *lane) readStatus(ctx context.Context) (*statusObject, error) {
 		return nil, err
 	}
 	defer db.Close()
-	s := &statusObject{head: l.out.head("status", l.Name), Holds: []holdStatus{}}
+	s := &statusObject{head: l.out.head("status", l.Name), Holds: []holdStatus{}, Quarantined: []quarantineStatus{}}
 	folders, err := db.Folders(ctx)
 	if err != nil {
 		return nil, err
@@ -86,6 +99,9 @@ func (l *lane) readStatus(ctx context.Context) (*statusObject, error) {
 	}
 	for _, h := range holds {
 		s.Holds = append(s.Holds, holdStatus{h.Side, h.Folder, h.Count, h.Reason, h.Since.UTC(), l.acceptCommand(h)})
+	}
+	if err := s.readAside(ctx, db, l.now()); err != nil {
+		return nil, err
 	}
 	conflicts, err := db.History(ctx, state.Trail{Conflicts: true})
 	if err != nil {
@@ -107,6 +123,23 @@ func (l *lane) readStatus(ctx context.Context) (*statusObject, error) {
 		}
 	}
 	return s, nil
+}
+
+// readAside reads what is left alone for a time.
+func (s *statusObject) readAside(ctx context.Context, db *state.DB, now time.Time) error {
+	aside, err := db.Quarantine(ctx)
+	if err != nil {
+		return err
+	}
+	for _, q := range aside {
+		s.Quarantined = append(s.Quarantined, quarantineStatus{q.Folder, q.UID, q.Key, q.Tries, q.Since.UTC(), q.Retry.UTC(), q.Error})
+	}
+	pause, err := db.Pause(ctx)
+	if pause.Until.After(now) {
+		at := pause.Until.UTC()
+		s.PausedUntil = &at
+	}
+	return err
 }
 
 func newRunObject(r mail.RunRecord) *runObject {
@@ -147,7 +180,25 @@ func (l *lane) showStatus(s *statusObject) {
 			deletions(mail.Hold{Side: h.Side, Count: h.Count}), h.Since.Local().Format(clock), h.Reason)
 		l.out.say("                to carry them out: %s", h.Accept)
 	}
+	for _, q := range s.Quarantined {
+		which := "file " + string(q.Key)
+		if q.UID != 0 {
+			which = fmt.Sprint("uid ", q.UID)
+		}
+		l.out.say("  set aside:    %s: %s: %s since %s, the last: %s", q.Folder, which, tries(q.Tries), q.Since.Local().Format(clock), q.Error)
+		l.out.say("                tried again after %s, or at once by: %s", q.Retry.Local().Format(clock), l.command("sync", "--full", l.Name))
+	}
+	if s.PausedUntil != nil {
+		l.out.say("  paused:       the server asked to be left alone until %s", s.PausedUntil.Local().Format(clock))
+	}
 	if s.Conflicts > 0 {
 		l.out.say("  conflicts:    %s", fmt.Sprintf("%d; see: %s", s.Conflicts, l.command("conflicts", l.Name)))
 	}
+}
+
+func tries(n int) string {
+	if n == 1 {
+		return "1 try"
+	}
+	return fmt.Sprintf("%d tries", n)
 }

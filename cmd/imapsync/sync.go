@@ -6,7 +6,10 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+<<<<<<< HEAD
 	"imapsync/config"
+=======
+>>>>>>> main
 	"imapsync/state"
 	"imapsync/syncer"
 )
@@ -27,12 +30,9 @@ func (p *program) syncCommand() *cli.Command {
 			&cli.StringFlag{Name: "wait", Usage: "wait `TIME`, such as 30s or 5m, for another run on the account to end"},
 		},
 		Action: func(c *cli.Context) error {
-			var wait time.Duration
-			if c.IsSet("wait") {
-				var err error
-				if wait, err = config.ParseDuration(c.String("wait")); err != nil {
-					return usagef("sync: --wait: %v", err)
-				}
+			wait, err := waitOf(c)
+			if err != nil {
+				return err
 			}
 			lanes, err := p.lanes(c, true)
 			if err != nil {

@@ -85,7 +85,7 @@ func (m *Mailbox) Snapshot(ctx context.Context, known mail.Known, full bool) (sn
 		snap = mail.RemoteSnapshot{Folder: m.name, Exists: true, Mark: m.mark, Messages: map[mail.UID]mail.Remote{}, Space: b.space}
 		same := known.Mark.UIDValidity == b.validity
 		delta := same && !full && known.Mark.HighestModSeq != 0 && !m.s.NoModSeq
-		if delta && known.Mark.HighestModSeq > b.modseq {
+		if delta && known.Mark.HighestModSeq > b.modseq && !b.restored {
 			m.s.w.wrongf("%s: delta from the future", m.name)
 		}
 		for _, msg := range b.messages {

@@ -29,7 +29,7 @@ func (c *Conn) login(ctx context.Context) (how string, err error) {
 		if secret, err = c.o.Secret(ctx); err != nil {
 			return "", &Error{Kind: KindSecret, Doing: "get the password for " + c.o.User, Err: err}
 		}
-		c.keepSecret(secret, c.o.User)
+		c.keepSecret(secret)
 	}
 	if secret == "" && hows[0] != "EXTERNAL" {
 		return "", &Error{Kind: KindSecret, Doing: "get the password for " + c.o.User, Err: errors.New("it is empty")}
@@ -123,20 +123,19 @@ func (c *Conn) loginBy(how, secret string) (st status, err error) {
 }
 
 func (c *Conn) loginRefused(how string, st status, why func() string) *Error {
-	e := &Error{Kind: KindAuth, Doing: fmt.Sprintf("log in to %s as %s by %s", c.o.address(), printable(c.o.User), how),
-		Code: st.code, Text: c.shortText(st.text),
-		Hint: "check user and password; with two-factor login most providers want an app password or OAuth 2"}
-	if c.o.Bearer {
+	doing := fmt.Sprintf("log in to %s as %s by %s", c.o.address(), printable(c.o.User), how)
+	e := c.refusal(KindAuth, doing, st, nil)
+	switch {
+	case st.code == "SERVERBUG", st.code == "CONTACTADMIN":
+		e.Kind, e.Hint = KindUnavailable, "try again later"
+	case e.Kind != KindAuth:
+	case c.o.Bearer:
 		e.Hint = "the access token may be expired or lack the scope for IMAP: run your token_command by hand and see what token it gives"
+	default:
+		e.Hint = "check user and password; with two-factor login most providers want an app password or OAuth 2"
 	}
 	if why != nil && why() != "" {
 		e.Err = errors.New(c.shortText(why()))
-	}
-	text := strings.ToLower(st.text)
-	switch {
-	case slices.Contains([]string{"UNAVAILABLE", "INUSE", "LIMIT", "SERVERBUG", "CONTACTADMIN"}, st.code),
-		st.code == "" && strings.Contains(text, "connections"), strings.Contains(text, "too many"):
-		e.Kind, e.Hint = KindUnavailable, "try again later; fewer connections may help"
 	}
 	return e
 }
@@ -180,7 +179,7 @@ func (c *Conn) authenticate(m *mechanism) (status, error) {
 				return c.send("*\r\n")
 			}
 		}
-		c.trace(false, []byte("[redacted]"))
+		c.trace(false, []byte(redacted))
 		return c.sendUntraced(base64.StdEncoding.EncodeToString(answer) + "\r\n")
 	})
 	switch {

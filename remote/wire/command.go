@@ -24,7 +24,7 @@ type command struct {
 	state  commandState
 	held   string // the tagged response, come before the command was all sent
 	refuse bool   // held before the literal was invited: the literal is swallowed
-	found  bool   // a SEARCH response with numbers came for it
+	found  found  // of a search: what came so far
 	spoilt bool   // an answer to it was dropped: it must not end with OK
 }
 
@@ -125,6 +125,7 @@ func (c *Conn) begin(line string) {
 	c.cmd = cmd
 	c.mu.Lock()
 	c.cmds = append(c.cmds, cmd)
+	c.progressed()
 	c.stats.Commands++
 	c.mu.Unlock()
 }
@@ -240,12 +241,21 @@ func (c *Conn) tagged(tag, rest string) {
 		c.dropped(tag, rest)
 		return
 	}
-	c.text = 0
+	c.answered()
 	c.record(st, tag)
-	if cmd.spoilt && typ == "OK" {
-		st = status{typ: "NO", text: "the answer of the server could not be understood: " + st.text}
+	if line, ok := cmd.found.line(cmd); !ok || cmd.spoilt {
+		c.spoiltAnswer(&st)
+	} else {
+		c.out = append(c.out, line...)
 	}
 	c.settle(cmd, c.statusLine(tag, st))
+}
+
+// spoiltAnswer turns an OK into a NO: silence would read as "nothing found".
+func (c *Conn) spoiltAnswer(st *status) {
+	if st.typ == "OK" {
+		*st = status{typ: "NO", text: "the answer of the server could not be understood: " + st.text}
+	}
 }
 
 // settle passes the tagged response on, or holds it until imapclient has
@@ -253,6 +263,7 @@ func (c *Conn) tagged(tag, rest string) {
 func (c *Conn) settle(cmd *command, line string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.progressed()
 	switch cmd.state {
 	case awaitsGo:
 		if cmd.name != "IDLE" {

@@ -19,8 +19,12 @@ import (
 // own 4 KiB.
 const bufferSize = 256 << 10
 
-// maxNotices bounds what Notices keeps between two calls; the oldest go first.
-const maxNotices = 1024
+// maxNotices and maxNoticed bound what Notices keeps between two calls, in
+// number and in bytes; the oldest go first.
+const (
+	maxNotices = 1024
+	maxNoticed = 2 << 20
+)
 
 // Conn is an authenticated IMAP connection to be given to imapclient.New. Read
 // and Write are imapclient's; everything else may be called from any goroutine.
@@ -33,7 +37,8 @@ type Conn struct {
 	caps     map[string]bool
 	greeting string
 	serverID string
-	secrets  []string
+	secrets  []string   // what scrub removes,
+	encoded  []string   // also from within base64
 	tracing  sync.Mutex // Options.Trace is called by one goroutine at a time
 
 	rmu     sync.Mutex      // Read
@@ -44,6 +49,8 @@ type Conn struct {
 	fetch   *fetch          // the FETCH response that body belongs to
 	text    int64           // octets of response text since a command last completed
 	maxText int64           // how many are too many
+	boxes   int             // LIST responses since then
+	list    int64           // and octets of their text
 	seen    map[string]bool // flags reported as dropped
 
 	wmu  sync.Mutex // Write
@@ -57,9 +64,12 @@ type Conn struct {
 	inject       []byte // for imapclient, at the next response boundary
 	boundary     bool   // a reader waits between two responses
 	woken        bool
+	progress     time.Time // when an answer that is due last came nearer
+	dribbled     int       // bytes since
 	sent         bool
 	loggedOut    bool
 	notices      []Notice
+	noticed      int // bytes in them
 	stats        Stats
 	err          error
 	closed       bool
@@ -133,7 +143,7 @@ func (c *Conn) fail(err error) error {
 			return io.EOF
 		}
 		e := graded("talk to "+c.o.Host, err)
-		if e.Kind == KindTimeout {
+		if e.Kind == KindTimeout && !c.stalled() {
 			e.Err = fmt.Errorf("nothing came or went for %v: %w", c.o.Timeout, e.Err)
 		}
 		c.err = e
@@ -166,6 +176,10 @@ func (c *Conn) disabled(name string) bool {
 	return slices.ContainsFunc(c.o.Disable, func(d string) bool { return strings.EqualFold(d, name) })
 }
 
+// MaxLiteral is Options.MaxLiteral, or what it is by default: a larger message
+// ends the connection.
+func (c *Conn) MaxLiteral() int64 { return c.o.MaxLiteral }
+
 // TLSState tells about the protection, nil where there is none.
 func (c *Conn) TLSState() *tls.ConnectionState {
 	t, ok := c.raw.(*tls.Conn)
@@ -189,7 +203,7 @@ func (c *Conn) Notices() []Notice {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	n := c.notices
-	c.notices = nil
+	c.notices, c.noticed = nil, 0
 	return n
 }
 
@@ -200,18 +214,22 @@ func (c *Conn) Stats() Stats {
 	return c.stats
 }
 
+func (n Notice) size() int { return len(n.Tag) + len(n.Name) + len(n.Text) + len(n.Human) }
+
 func (c *Conn) notice(n Notice) {
 	limit := maxText
 	if n.Name == "COPYUID" {
 		limit = maxSets
 	}
-	n.Text, n.Human = c.cutText(n.Text, limit), c.shortText(n.Human)
+	n.Text, n.Human, n.Name = c.cutText(n.Text, limit), c.shortText(n.Human), c.shortText(n.Name)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if len(c.notices) >= maxNotices {
+	c.noticed += n.size()
+	c.notices = append(c.notices, n)
+	for len(c.notices) > maxNotices || c.noticed > maxNoticed && len(c.notices) > 1 {
+		c.noticed -= c.notices[0].size()
 		c.notices = c.notices[1:]
 	}
-	c.notices = append(c.notices, n)
 }
 
 // dropped records a response that is not passed on.

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"time"
@@ -14,6 +15,13 @@ var errWake = errors.New("woken")
 // writeChunk is what one write deadline is for: a link that carries less in
 // Options.Timeout counts as dead.
 const writeChunk = 16 << 10
+
+// A server may keep an answer that is due alive with a line now and then, but
+// must send patienceBytes or the answer in patience times Options.Timeout.
+const (
+	patience      = 60
+	patienceBytes = 64 << 10
+)
 
 // socket is the raw connection with progress deadlines: an answer that is due
 // keeps a read deadline running from the last byte in either direction.
@@ -35,9 +43,15 @@ func (s socket) Read(p []byte) (int, error) {
 
 		c.mu.Lock()
 		c.stats.BytesIn += int64(n)
+		if c.dribbled += n; c.dribbled >= patienceBytes {
+			c.progressed()
+		}
 		if n > 0 && c.sent {
 			c.sent = false
 			c.stats.Turnarounds++
+		}
+		if n == 0 && errors.Is(err, os.ErrDeadlineExceeded) && c.due() && !c.woken && c.stalled() {
+			err = fmt.Errorf("no answer for %v, only words: %w", patience*c.o.Timeout, err)
 		}
 		again := n == 0 && errors.Is(err, os.ErrDeadlineExceeded) && (c.woken || !c.due())
 		c.mu.Unlock()
@@ -52,6 +66,7 @@ func (s socket) Write(p []byte) (int, error) {
 	for done < len(p) {
 		c.mu.Lock()
 		c.sent = true
+		c.progressed()
 		c.mu.Unlock()
 		if err := c.raw.SetWriteDeadline(time.Now().Add(c.o.Timeout)); err != nil {
 			return done, err
@@ -77,11 +92,23 @@ func (c *Conn) armRead() {
 	var t time.Time
 	if c.due() {
 		t = time.Now().Add(c.o.Timeout)
-		if !c.handshakeEnd.IsZero() && t.After(c.handshakeEnd) {
-			t = c.handshakeEnd
+		end := c.handshakeEnd
+		if end.IsZero() {
+			end = c.progress.Add(patience * c.o.Timeout)
+		}
+		if t.After(end) {
+			t = end
 		}
 	}
 	c.raw.SetReadDeadline(t)
+}
+
+// progressed begins the server's patience anew, stalled tells whether it is at
+// an end. The caller holds c.mu.
+func (c *Conn) progressed() { c.progress, c.dribbled = time.Now(), 0 }
+
+func (c *Conn) stalled() bool {
+	return c.handshakeEnd.IsZero() && time.Since(c.progress) >= patience*c.o.Timeout
 }
 
 // due tells whether the server owes an answer. The caller holds c.mu.

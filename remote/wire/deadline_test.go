@@ -1,8 +1,10 @@
 package wire
 
 import (
+	"errors"
 	"io"
 	"net"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -34,7 +36,7 @@ func TestDeadlineOnlyWhileDue(t *testing.T) {
 	ours, theirs := net.Pipe()
 	defer theirs.Close()
 	w := &watched{Conn: ours}
-	c := newConn(Options{Host: "test", Timeout: time.Hour, MaxLine: 1 << 20}, w)
+	c := newConn(Options{Host: "test", Timeout: time.Hour, MaxLine: 1 << 20, MaxAnswer: 1 << 30}, w)
 	c.ready()
 	c.out = nil
 	go io.Copy(io.Discard, theirs)
@@ -69,4 +71,45 @@ func TestDeadlineOnlyWhileDue(t *testing.T) {
 	step("T3 APPEND a {3}\r\n", "+ go\r\n", true, false)
 	step("ab", "", true, false) // not flushed, so the old deadline of the pipe stands
 	step("c\r\n", "T3 OK x\r\n", true, false)
+}
+
+// TestPatience: words keep a command open, but not for ever; bytes enough for a
+// long answer do.
+func TestPatience(t *testing.T) {
+	ours, theirs := net.Pipe()
+	defer theirs.Close()
+	c := newConn(Options{Host: "test", Timeout: time.Hour, MaxLine: 1 << 20, MaxAnswer: 1 << 30}, ours)
+	c.ready()
+	c.out = nil
+	defer c.Close()
+	go io.Copy(io.Discard, theirs)
+	if _, err := c.Write([]byte("T1 NOOP\r\n")); err != nil {
+		t.Fatal(err)
+	}
+	age := func(by time.Duration) {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.progress = c.progress.Add(-by)
+	}
+	read := func(answer string) error {
+		go io.WriteString(theirs, answer)
+		_, err := c.Read(make([]byte, 100))
+		return err
+	}
+	age((patience - 1) * time.Hour)
+	if err := read("* OK Still here\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	if err := read(strings.Repeat("x", patienceBytes) + "\r\n* OK Still here\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	age((patience - 1) * time.Hour)
+	if err := read("* OK Still here\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	age(time.Hour)
+	var e *Error
+	if err := read(""); !errors.As(err, &e) || e.Kind != KindTimeout || !strings.Contains(e.Error(), "only words") {
+		t.Errorf("got %v", err)
+	}
 }

@@ -15,6 +15,7 @@ const (
 	defaultTimeout    = time.Minute
 	defaultMaxLine    = 1 << 20
 	defaultMaxLiteral = 1 << 30
+	defaultMaxAnswer  = 1 << 30 // millions of lines
 
 	// handshakeTimeouts times Options.Timeout is all the handshake may take,
 	// for a server that sends a byte now and then for ever.
@@ -33,6 +34,9 @@ func Dial(ctx context.Context, o Options) (*Conn, error) {
 	}
 	if o.MaxLiteral <= 0 {
 		o.MaxLiteral = defaultMaxLiteral
+	}
+	if o.MaxAnswer <= 0 {
+		o.MaxAnswer = defaultMaxAnswer
 	}
 	if o.Security != Implicit && o.Security != StartTLS && o.Security != Plain {
 		return nil, &Error{Kind: KindConfig, Doing: "connect to " + o.Host,
@@ -73,7 +77,7 @@ func (c *Conn) ready() {
 	c.mu.Lock()
 	c.handshakeEnd = time.Time{}
 	c.mu.Unlock()
-	c.text, c.maxText = 0, maxAnswer
+	c.text, c.maxText = 0, c.o.MaxAnswer
 	c.out = []byte("* PREAUTH [CAPABILITY " + strings.Join(c.shownCaps(), " ") + "] ready\r\n")
 }
 

@@ -240,7 +240,7 @@ func (f *fetch) item(c *Conn, name string, p *parser) {
 		}
 		return
 	case "FLAGS":
-		if ok && v.kind == aList {
+		if ok && v.kind == aList && len(v.list) <= maxMessageFlags {
 			keep("FLAGS " + c.flagList(v.list, false))
 			return
 		}

@@ -14,9 +14,10 @@ const (
 	// million UIDs and more.
 	maxSearchLine = 16 << 20
 
-	// maxAnswer bounds the text, without literals, that may come until a
-	// command completes: millions of lines.
-	maxAnswer = 1 << 30
+	// maxBoxes and maxList bound the LIST responses to one command, and their
+	// text: imapclient gathers them before its caller sees the first.
+	maxBoxes = 1 << 18
+	maxList  = 32 << 20
 
 	// maxShort bounds the literals of one response that are held in memory.
 	maxShort = 64 << 10
@@ -97,7 +98,27 @@ func (c *Conn) response(line []byte) error {
 		c.spoilt(typ)
 		return nil
 	}
+	if typ == "LIST" {
+		if err := c.countBox(len(line)); err != nil {
+			return err
+		}
+	}
 	c.untagged(typ, args)
+	return nil
+}
+
+// answered begins the counts of what the next command may be answered.
+func (c *Conn) answered() { c.text, c.boxes, c.list = 0, 0, 0 }
+
+// countBox counts a LIST response against what one command may be answered.
+func (c *Conn) countBox(text int) error {
+	if c.boxes++; c.boxes > maxBoxes {
+		return &Error{Kind: KindLimit, Doing: "read an answer of " + c.o.Host,
+			Err: fmt.Errorf("a list of more than %d mailboxes", maxBoxes)}
+	}
+	if c.list += int64(text); c.list > maxList {
+		return c.tooMuch("a list of mailboxes of", c.list, maxList)
+	}
 	return nil
 }
 
@@ -112,12 +133,11 @@ func (c *Conn) untaggedStatus(typ, rest string) error {
 		c.loggedOut = true
 		c.mu.Unlock()
 	case typ == "BYE" || typ == "BAD":
-		e := &Error{Kind: KindBye, Doing: "talk to " + c.o.Host, Code: st.code, Text: c.shortText(st.text),
-			Err: errors.New("the server hung up")}
+		err := errors.New("the server hung up")
 		if typ == "BAD" {
-			e.Err = errors.New("the server did not understand")
+			err = errors.New("the server did not understand")
 		}
-		return e
+		return c.refusal(KindBye, "talk to "+c.o.Host, st, err)
 	case typ == "PREAUTH":
 		return nil
 	}
@@ -141,10 +161,10 @@ func (c *Conn) untagged(typ, args string) {
 		text, ok = c.listResponse(args)
 	case "STATUS":
 		text, ok = c.statusResponse(args)
-	case "SEARCH":
-		text, ok = c.searchResponse(args)
-	case "ESEARCH":
-		text, ok = c.esearchResponse(args)
+	case "SEARCH", "ESEARCH": // passed on when the command ends
+		if typ == "SEARCH" && c.searchResponse(args) || typ == "ESEARCH" && c.esearchResponse(args) {
+			return
+		}
 	case "NAMESPACE":
 		text, ok = c.namespaceResponse(args)
 	case "QUOTA":
@@ -281,7 +301,12 @@ func (c *Conn) readResponse() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if typ, _ := word(strings.TrimPrefix(string(line), "* ")); typ != "ID" {
+	data, untagged := strings.CutPrefix(string(line), "* ")
+	switch typ, _ := word(data); typ {
+	case "OK", "NO", "BAD", "BYE", "PREAUTH": // their text may look like the announcement of a literal
+		return line, nil
+	}
+	if !untagged {
 		return line, nil
 	}
 	line, _, err = c.restOf(line)

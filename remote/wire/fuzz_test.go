@@ -31,7 +31,7 @@ func FuzzServerBytes(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		ours, theirs := net.Pipe()
 		go answerAll(theirs, data)
-		c := newConn(Options{Host: "fuzz", Timeout: 200 * time.Millisecond, MaxLine: 64 << 10, MaxLiteral: 1 << 20}, ours)
+		c := newConn(Options{Host: "fuzz", Timeout: 200 * time.Millisecond, MaxLine: 64 << 10, MaxLiteral: 1 << 20, MaxAnswer: 1 << 24}, ours)
 		c.ready()
 		watchdog := time.AfterFunc(time.Minute, func() { panic("hung") })
 		defer watchdog.Stop()

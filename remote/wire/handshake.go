@@ -82,8 +82,7 @@ func (c *Conn) readGreeting() (preauth bool, err error) {
 }
 
 func (c *Conn) byeError(doing string, st status) *Error {
-	return &Error{Kind: KindBye, Doing: doing, Code: st.code, Text: c.shortText(st.text),
-		Err: errors.New("the server hung up")}
+	return c.refusal(KindBye, doing, st, errors.New("the server hung up"))
 }
 
 // upgrade does STARTTLS (RFC 3501 section 6.2.1). It can be neither stripped
@@ -110,8 +109,7 @@ func (c *Conn) upgrade(ctx context.Context, preauth bool) error {
 		return err
 	}
 	if st.typ != "OK" {
-		return &Error{Kind: KindTLS, Doing: doing, Code: st.code, Text: c.shortText(st.text),
-			Err: errors.New("STARTTLS refused")}
+		return c.refusal(KindTLS, doing, st, errors.New("STARTTLS refused"))
 	}
 	if n := c.br.Buffered(); n > 0 {
 		return &Error{Kind: KindTLS, Doing: doing,
@@ -120,7 +118,7 @@ func (c *Conn) upgrade(ctx context.Context, preauth bool) error {
 	}
 	clear(c.caps)
 	c.mu.Lock()
-	c.notices = nil
+	c.notices, c.noticed = nil, 0
 	c.mu.Unlock()
 	return c.startTLS(ctx)
 }
@@ -147,7 +145,7 @@ func (c *Conn) capsAfterLogin() error {
 			return err
 		}
 		if i == 0 && st.typ != "OK" {
-			return &Error{Kind: KindProtocol, Doing: "ask " + c.o.Host + " for its capabilities", Code: st.code, Text: c.shortText(st.text)}
+			return c.refusal(KindProtocol, "ask "+c.o.Host+" for its capabilities", st, nil)
 		}
 	}
 	if c.caps["ID"] && !told && !c.disabled("ID") {
@@ -247,10 +245,10 @@ func (c *Conn) await(tag string, on func(challenge string) error) (status, error
 			}
 		case strings.EqualFold(first, tag):
 			typ, rest := word(rest)
-			st := parseStatus(rest)
+			st := parseStatus(c.scrub(rest)) // before a code is cut out of what may be the password
 			st.typ = typ
 			if !slices.Contains([]string{"OK", "NO", "BAD"}, typ) {
-				return st, protocolError(doing, "answer of unknown type "+strconv.Quote(c.shortText(typ)))
+				return st, protocolError(doing, "an answer that is neither OK nor NO nor BAD")
 			}
 			c.handshakeCode(st)
 			return st, nil
@@ -265,9 +263,9 @@ func (c *Conn) handshakeData(doing, line string) error {
 	case "CAPABILITY":
 		c.setCaps(rest)
 	case "OK", "NO":
-		c.handshakeCode(parseStatus(rest))
+		c.handshakeCode(parseStatus(c.scrub(rest)))
 	case "BYE", "BAD":
-		return c.byeError(doing, parseStatus(rest))
+		return c.byeError(doing, parseStatus(c.scrub(rest)))
 	case "ID":
 		c.serverID = c.idText(rest)
 	}

@@ -32,6 +32,9 @@ func delimiter(v value) (string, bool) {
 	return `"` + v.s + `"`, true
 }
 
+// maxAttrs bounds the attributes of one mailbox; there are some twenty.
+const maxAttrs = 64
+
 // listResponse mends "(attributes) delimiter name [extended]" (RFC 3501 section
 // 7.2.2, RFC 5258); extended data is left out.
 func (c *Conn) listResponse(args string) (string, bool) {
@@ -40,7 +43,7 @@ func (c *Conn) listResponse(args string) (string, bool) {
 		return "", false
 	}
 	var attrs []string
-	for _, a := range vs[0].list {
+	for _, a := range vs[0].list[:min(len(vs[0].list), maxAttrs)] {
 		if name, ok := strings.CutPrefix(a.s, `\`); ok && validAtom(name) {
 			attrs = append(attrs, a.s)
 		}
@@ -88,7 +91,7 @@ func (c *Conn) statusResponse(args string) (string, bool) {
 
 func (c *Conn) flagsResponse(args string) (string, bool) {
 	v, ok := (&parser{b: []byte(args)}).value()
-	if !ok || v.kind != aList {
+	if !ok || v.kind != aList || len(v.list) > maxFlags {
 		return "", false
 	}
 	return "FLAGS " + c.flagList(v.list, false), true

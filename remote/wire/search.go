@@ -16,6 +16,9 @@ const (
 	// maxMembers bounds a set, which a server can write in twenty bytes and
 	// imapclient's callers unfold.
 	maxMembers = 1 << 24
+
+	// maxSpans bounds the ranges of one answer, of eight bytes each.
+	maxSpans = 1 << 22
 )
 
 // span is a range of numbers, both ends included.
@@ -36,7 +39,9 @@ func parseSet(s string) (set spans, ok bool) {
 		if !ok1 || !ok2 || from == 0 || to == 0 {
 			return nil, false
 		}
-		set = append(set, span{uint32(min(from, to)), uint32(max(from, to))})
+		if set = append(set, span{uint32(min(from, to)), uint32(max(from, to))}); len(set) > maxSpans {
+			return nil, false
+		}
 	}
 	set = set.merged()
 	return set, set.count() <= maxMembers
@@ -76,75 +81,98 @@ func (s spans) String() string {
 	return string(b)
 }
 
-// searchResponse reads "n n n (MODSEQ m)" (RFC 3501 section 7.2.5, RFC 7162).
-// imapclient copies all it has for each number more, so that the first answer
-// to a UID SEARCH is written as an ESEARCH, a set.
-func (c *Conn) searchResponse(args string) (string, bool) {
+// found is what the answers to one search told so far.
+type found struct {
+	answered bool
+	set      spans
+	merged   int    // how long set was when it was last merged
+	items    string // what an ESEARCH told besides, written anew
+	modseq   uint64
+}
+
+// add takes more numbers; merging only what has doubled keeps it cheap however
+// many lines a server makes of one answer.
+func (f *found) add(set spans) bool {
+	f.answered = true
+	f.set = append(f.set, set...)
+	if len(f.set) > min(2*f.merged+4096, maxSpans) {
+		f.set = f.set.merged()
+		f.merged = len(f.set)
+	}
+	if len(f.set) > maxSpans {
+		f.set, f.merged = nil, 0
+		return false
+	}
+	return true
+}
+
+// line is the whole answer, as an ESEARCH whatever it came as: imapclient takes
+// the last ESEARCH for all of it, and copies all it has for each number of a
+// SEARCH. ok is false where there is too much.
+func (f *found) line(cmd *command) (text string, ok bool) {
+	if !f.answered {
+		return "", true
+	}
+	f.set = f.set.merged()
+	if f.set.count() > maxMembers {
+		return "", false
+	}
+	text = `* ESEARCH (TAG "` + cmd.tag + `")`
+	if cmd.name == "UID SEARCH" {
+		text += " UID"
+	}
+	if len(f.set) > 0 {
+		text += " ALL " + f.set.String()
+	}
+	text += f.items
+	if f.modseq > 0 {
+		text += " MODSEQ " + strconv.FormatUint(f.modseq, 10)
+	}
+	return text + "\r\n", true
+}
+
+// searchResponse reads "n n n (MODSEQ m)" (RFC 3501 section 7.2.5, RFC 7162),
+// which is for the first search pending, and may be a part of its answer.
+func (c *Conn) searchResponse(args string) bool {
 	args, modseq, hasModSeq := strings.Cut(args, "(")
 	var set spans
 	for field := range strings.FieldsSeq(args) {
 		n, ok := number(field, maxUID)
 		if !ok || n == 0 {
-			return "", false
+			return false
 		}
-		set = append(set, span{uint32(n), uint32(n)})
+		if set = append(set, span{uint32(n), uint32(n)}); len(set) > maxSpans {
+			return false
+		}
 	}
+	var last uint64
 	if hasModSeq {
 		name, m := word(strings.TrimRight(modseq, ") "))
 		n, ok := number(m, math.MaxInt64)
 		if name != "MODSEQ" || !ok {
-			return "", false
+			return false
 		}
-		modseq = strconv.FormatUint(n, 10)
+		last = n
 	}
-	set = set.merged()
-	if tag, ok := c.firstSearch(set); ok {
-		text := `ESEARCH (TAG "` + tag + `") UID ALL ` + set.String()
-		if hasModSeq {
-			text += " MODSEQ " + modseq
-		}
-		return text, true
-	}
-	out := []byte("SEARCH")
-	for _, r := range set {
-		for n := r.from; n <= r.to; n++ {
-			out = strconv.AppendUint(append(out, ' '), uint64(n), 10)
-		}
-	}
-	if hasModSeq {
-		out = append(out, " (MODSEQ "+modseq+")"...)
-	}
-	return string(out), true
-}
-
-// firstSearch finds the UID SEARCH that found is the first answer to. Servers
-// may split an answer; imapclient adds a later SEARCH to what it has.
-func (c *Conn) firstSearch(found spans) (tag string, ok bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, cmd := range c.cmds {
-		if cmd.name == "UID SEARCH" && len(found) > 0 {
-			first := !cmd.found
-			cmd.found = true
-			return cmd.tag, first
-		}
-	}
-	return "", false
+	return c.foundFor("", "", func(f *found) bool {
+		f.modseq = max(f.modseq, last)
+		return f.add(set)
+	})
 }
 
 // esearchResponse reads `(TAG "t") UID ALL set COUNT n` (RFC 4731). Where the
 // UID indicator is missing from the answer to a UID SEARCH the numbers mean
 // nothing.
-func (c *Conn) esearchResponse(args string) (string, bool) {
+func (c *Conn) esearchResponse(args string) bool {
 	vs, ok := (&parser{b: []byte(args)}).values()
 	if !ok {
-		return "", false
+		return false
 	}
 	tag := ""
 	if len(vs) > 0 && vs[0].kind == aList {
 		correlator := vs[0].list
 		if len(correlator) != 2 || !strings.EqualFold(correlator[0].s, "TAG") {
-			return "", false
+			return false
 		}
 		tag = correlator[1].s
 		vs = vs[1:]
@@ -154,45 +182,48 @@ func (c *Conn) esearchResponse(args string) (string, bool) {
 		name = "UID SEARCH"
 		vs = vs[1:]
 	}
-	if tag, ok = c.searchTag(name, tag); !ok {
-		return "", false
-	}
-	out := `ESEARCH (TAG "` + tag + `")` + strings.TrimSuffix(" "+strings.TrimSuffix(name, "SEARCH"), " ")
+	var (
+		set    spans
+		items  string
+		modseq uint64
+	)
 	for ; len(vs) >= 2; vs = vs[2:] {
 		item := strings.ToUpper(vs[0].s)
 		switch item {
 		case "ALL":
-			set, ok := parseSet(vs[1].s)
+			more, ok := parseSet(vs[1].s)
 			if !ok || vs[1].kind != anAtom {
-				return "", false
+				return false
 			}
-			out += " ALL " + set.String()
+			set = append(set, more...)
 		case "MIN", "MAX", "COUNT":
 			n, ok := vs[1].number(maxUID)
 			if !ok {
-				return "", false
+				return false
 			}
-			out += " " + item + " " + strconv.FormatUint(n, 10)
+			items += " " + item + " " + strconv.FormatUint(n, 10)
 		case "MODSEQ":
-			if n, ok := vs[1].number(math.MaxInt64); ok {
-				out += " MODSEQ " + strconv.FormatUint(n, 10)
-			}
+			modseq, _ = vs[1].number(math.MaxInt64)
 		default:
 			c.notice(Notice{Kind: NoticeData, Name: "ESEARCH", Text: item + " " + vs[1].s})
 		}
 	}
-	return out, len(vs) == 0
+	return len(vs) == 0 && c.foundFor(name, tag, func(f *found) bool {
+		f.items, f.modseq = items, max(f.modseq, modseq)
+		return f.add(set)
+	})
 }
 
-// searchTag finds the search that an ESEARCH answers; imapclient dies of one
-// without a tag.
-func (c *Conn) searchTag(name, tag string) (string, bool) {
+// foundFor gives an answer to the search it is for: the first of that name and
+// tag, as far as they are known.
+func (c *Conn) foundFor(name, tag string, take func(*found) bool) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, cmd := range c.cmds {
-		if cmd.name == name && (tag == "" || cmd.tag == tag) {
-			return cmd.tag, true
+		isSearch := cmd.name == "SEARCH" || cmd.name == "UID SEARCH"
+		if isSearch && (name == "" || cmd.name == name) && (tag == "" || cmd.tag == tag) {
+			return take(&cmd.found)
 		}
 	}
-	return "", false
+	return false
 }

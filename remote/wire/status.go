@@ -15,6 +15,9 @@ type status struct {
 	text string // the human-readable text
 }
 
+// maxCode bounds the name of a response code.
+const maxCode = 64
+
 // parseStatus reads what follows OK or NO: " [CODE args] text", taking a space
 // after the bracket and a missing text.
 func parseStatus(s string) status {
@@ -102,7 +105,7 @@ func (c *Conn) shownCode(st status) string {
 		return one(math.MaxInt64)
 	case "PERMANENTFLAGS":
 		v, ok := (&parser{b: []byte(st.args)}).value()
-		if !ok || v.kind != aList {
+		if !ok || v.kind != aList || len(v.list) > maxFlags {
 			c.dropped(st.code, st.args)
 			return ""
 		}
@@ -120,11 +123,11 @@ func (c *Conn) shownCode(st status) string {
 	case "COPYUID":
 		return c.copyUID(st, args)
 	}
-	if !validAtom(st.code) {
+	shown := c.codeText(st.code)
+	if shown == "" {
 		c.dropped(st.code, st.args)
-		return ""
 	}
-	return st.code
+	return shown
 }
 
 // copyUID checks a COPYUID code (RFC 4315): two sets of as many UIDs.

@@ -96,9 +96,11 @@ var traps = []trap{
 
 	// SEARCH.
 	{name: "search", command: "UID SEARCH ALL", send: "* SEARCH 5 3 3  1 (MODSEQ 9)\n", pass: "* ESEARCH (TAG \"T1\") UID ALL 1,3,5 MODSEQ 9\n"},
-	{name: "search in parts", command: "UID SEARCH ALL", send: "* SEARCH\n* SEARCH 5 4 7\n* SEARCH 9 2 (MODSEQ 3)\n", pass: "* SEARCH\n* ESEARCH (TAG \"T1\") UID ALL 4:5,7\n* SEARCH 2 9 (MODSEQ 3)\n"},
-	{name: "search by number", command: "SEARCH ALL", send: "* SEARCH 5 4\n", pass: "* SEARCH 4 5\n"},
-	{name: "search empty", command: "UID SEARCH ALL", send: "* SEARCH\n* SEARCH \n", pass: "* SEARCH\n* SEARCH\n"},
+	{name: "search in parts", command: "UID SEARCH ALL", send: "* SEARCH\n* SEARCH 5 4 7\n* SEARCH 9 2 (MODSEQ 3)\n", pass: "* ESEARCH (TAG \"T1\") UID ALL 2,4:5,7,9 MODSEQ 3\n"},
+	{name: "search by number", command: "SEARCH ALL", send: "* SEARCH 5 4\n", pass: "* ESEARCH (TAG \"T1\") ALL 4:5\n"},
+	{name: "search empty", command: "UID SEARCH ALL", send: "* SEARCH\n* SEARCH \n", pass: "* ESEARCH (TAG \"T1\") UID\n"},
+	{name: "search unasked", send: "* SEARCH 1 2 3\n", notice: wire.NoticeDropped, what: "SEARCH"},
+	{name: "esearch in parts", command: "UID SEARCH ALL", send: "* ESEARCH (TAG \"T1\") UID ALL 1:3\n* SEARCH 9\n* ESEARCH UID ALL 5 COUNT 5\n", pass: "* ESEARCH (TAG \"T1\") UID ALL 1:3,5,9 COUNT 5\n"},
 	{name: "esearch", command: "UID SEARCH ALL", send: "* ESEARCH (tag \"T1\") uid all 9,4:2,5 count 5 x-foo (1 2)\n", pass: "* ESEARCH (TAG \"T1\") UID ALL 2:5,9 COUNT 5\n", notice: wire.NoticeData, what: "ESEARCH", text: "X-FOO"},
 	{name: "esearch nothing", command: "UID SEARCH ALL", send: "* ESEARCH (TAG \"T1\") UID\n", pass: "* ESEARCH (TAG \"T1\") UID\n"},
 	{name: "esearch without tag", command: "UID SEARCH ALL", send: "* ESEARCH UID ALL 1:3\n", pass: "* ESEARCH (TAG \"T1\") UID ALL 1:3\n"},
