@@ -17,6 +17,8 @@ type ledger struct {
 	stale      bool            // the state was put back to a backup
 	missed     bool            // a full comparison may find more: something was written in place or hidden
 	lied       bool            // the server ever hid messages
+	cut        int             // runs that did not end well
+	cutLie     bool            // one of them while the server hid messages
 	rewrote    map[string]bool // names of the contents that files ever had in place of each other
 	deleted    map[string]int  // instances ever deleted
 	noKeywords bool            // the server stores none
@@ -144,6 +146,14 @@ func (l *ledger) hid(how Verb, messages []Entry) {
 	}
 }
 
+// ended enters that a run ended, and how.
+func (l *ledger) ended(cut, lied bool) {
+	if cut {
+		l.cut++
+		l.cutLie = l.cutLie || lied
+	}
+}
+
 // restored enters that the server put a folder back. What it lost by that the
 // Maildir has, and is kept; what came back by that is new; and of flags it put
 // back nobody can tell whose they are.
@@ -210,7 +220,7 @@ func (l *ledger) check(w *World) error {
 	for name := range now {
 		errs = append(errs, broken("nothing comes from nowhere", "message %s: nobody made it", name))
 	}
-	l.missed, l.unsure, l.stale = false, false, false
+	l.missed, l.unsure, l.stale, l.cut, l.cutLie = false, false, false, 0, false
 	return errors.Join(errs...)
 }
 
@@ -223,7 +233,10 @@ func (a *account) check(now []Entry, l *ledger) error {
 	if l.unsure {
 		most += a.moves
 	}
-	touched := len(a.events) > 0 || l.unsure && a.hidden+a.astray > 0
+	if l.stale { // a file that could not be read is not known to be on the server
+		most += l.cut
+	}
+	touched := len(a.events) > 0 || l.unsure && a.hidden+a.astray > 0 || l.cutLie && a.hidden > 0
 	if touched {
 		most += a.hidden
 	}
@@ -242,17 +255,22 @@ func (a *account) check(now []Entry, l *ledger) error {
 
 // least is how many instances there must be. What was made on both sides may be
 // the same, and what went astray, or was lost or hidden by the server, may have met
-// another that was made where it went; but while nobody deleted one, one is there. To a
-// state put back to a backup what was deleted since, or hidden, is deleted once
-// more, and takes one of the same content with it.
+// another that was made where it went; but while nobody deleted one, one is there.
+// To a state put back to a backup what was deleted since, or hidden, is deleted
+// once more, and takes one of the same content with it. And what was deleted in
+// the Maildir because the server hid it, in a run that died before that was
+// recorded, is lost but for undo: the next run takes it for the user's deletion.
 func (a *account) least(l *ledger) int {
 	made := max(a.made[Local], a.made[Remote])
 	least := len(a.settled) + made - a.gone
-	if l.stale {
-		return least - min(l.deleted[a.name], made) - a.hidden
+	if l.cutLie {
+		least -= a.hidden
 	}
-	if a.gone > 0 || len(a.settled) == 0 {
-		return least
+	switch {
+	case l.stale:
+		return least - min(l.deleted[a.name], made) - a.hidden
+	case l.cutLie || a.gone > 0 || len(a.settled) == 0:
+		return least - min(a.lost, made)
 	}
 	return max(least-a.astray-a.lost-a.hidden, 1)
 }
