@@ -340,7 +340,24 @@ func (j *joined) sources(unchanged []*mail.Base) map[mail.Digest]*source {
 	return m
 }
 
+// newRemote settles a message that nothing in the Maildir or in the base is. In
+// a folder not settled yet a file that could not be read may be it.
 func (d *decider) newRemote(t *triple) {
+	if f := t.remoteIn; !f.Settled && f.mayHaveUnread(t.remote.Size) {
+		d.plan.Unproven[f.Name], d.kept[f.Name] = "files that cannot be read may be new messages of the server", true
+		return
+	}
 	_, _, remote := d.states(t)
 	d.download(t, conflict.Merge(nil, nil, remote, d.policy(t.remoteIn.Name)))
+}
+
+// mayHaveUnread reports whether a file that could not be read may be a message
+// of the size: on the wire each line is longer by one.
+func (f *Folder) mayHaveUnread(wire int64) bool {
+	for _, size := range f.Unread {
+		if size < 0 || size <= wire && wire <= size+size/4 {
+			return true
+		}
+	}
+	return false
 }

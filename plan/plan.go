@@ -23,6 +23,7 @@ type Folder struct {
 	Base    []*mail.Base
 	Local   mail.LocalSnapshot
 	Remote  mail.RemoteSnapshot
+	Unread  []int64 // sizes of new files that could not be read; negative where not even that is known
 }
 
 // Input is everything a decision rests on.
