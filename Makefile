@@ -3,8 +3,9 @@
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 VERSION     := $(shell git describe --tags --always --dirty 2>/dev/null || echo development)
 FUZZTIME    := 20s
+SEEDS       := 20000
 
-.PHONY: build demo test lint golden fuzz bench clean
+.PHONY: build demo test sim lint golden fuzz bench clean
 
 # One static binary, without a C library.
 build:
@@ -15,10 +16,17 @@ demo: build
 	./imapsync demo
 
 # Everything this machine can test. What it cannot is named at the end, and is
-# a failure where CI=true or IMAPSYNC_REQUIRE=1.
+# a failure where CI=true or IMAPSYNC_REQUIRE=1. Most histories are played apart
+# from the rest, for the race detector makes them ten times as slow.
 test: lint
 	scripts/test-packages dovecot-imapd notmuch mutt
 	go run ./internal/testsummary -race -timeout 9m ./...
+	$(MAKE) sim
+
+# Random histories of a simulated world, on all cores. SEEDS=100000 plays that
+# many, FROM=20001 others than the first; FAILURES=5 ends at the fifth failure.
+sim:
+	SEEDS=$(SEEDS) GOGC=400 go test ./syncer -run '^TestHistories$$' -count=1 -timeout 0 -v
 
 lint:
 	@files=$$(gofmt -l .); if [ -n "$$files" ]; then echo "not formatted by gofmt:" >&2; echo "$$files" >&2; exit 1; fi

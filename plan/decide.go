@@ -91,7 +91,7 @@ func (d *decider) unproven(t *triple) bool {
 	}
 	doubt := ""
 	switch {
-	case t.remote == nil && f.Remote.Doubt != "" && !t.rematch:
+	case t.remote == nil && f.Remote.Doubt != "": // re-matched, it would be sent a second time
 		doubt = f.Remote.Doubt
 	case t.local == nil && f.Local.Doubt != "":
 		doubt = f.Local.Doubt
@@ -284,6 +284,10 @@ func (d *decider) keepBoth(t *triple, out conflict.Outcome) {
 // newLocal settles a file that nothing on the server or in the base is: the
 // server copies the content where it has it, else it is sent.
 func (d *decider) newLocal(t *triple, sources map[mail.Digest]*source) {
+	if f := t.localIn; !f.Settled && f.Remote.Doubt != "" { // the server may have it
+		d.plan.Unproven[f.Name], d.kept[f.Name] = f.Remote.Doubt, true
+		return
+	}
 	_, local, _ := d.states(t)
 	out := conflict.Merge(nil, local, nil, d.policy(place(t)))
 	if t.local.Content != nil {
@@ -336,7 +340,24 @@ func (j *joined) sources(unchanged []*mail.Base) map[mail.Digest]*source {
 	return m
 }
 
+// newRemote settles a message that nothing in the Maildir or in the base is. In
+// a folder not settled yet a file that could not be read may be it.
 func (d *decider) newRemote(t *triple) {
+	if f := t.remoteIn; !f.Settled && f.mayHaveUnread(t.remote.Size) {
+		d.plan.Unproven[f.Name], d.kept[f.Name] = "files that cannot be read may be new messages of the server", true
+		return
+	}
 	_, _, remote := d.states(t)
 	d.download(t, conflict.Merge(nil, nil, remote, d.policy(t.remoteIn.Name)))
+}
+
+// mayHaveUnread reports whether a file that could not be read may be a message
+// of the size: on the wire each line is longer by one.
+func (f *Folder) mayHaveUnread(wire int64) bool {
+	for _, size := range f.Unread {
+		if size < 0 || size <= wire && wire <= size+size/4 {
+			return true
+		}
+	}
+	return false
 }

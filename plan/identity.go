@@ -51,6 +51,9 @@ func NeedHeaders(in Input) []Candidate {
 		sizes[t.base.RemoteSize] = true
 		sizes[t.base.Content.Wire] = true
 	}
+	for _, row := range in.Unseen {
+		sizes[row.RemoteSize], sizes[row.Content.Wire] = true, true
+	}
 	var need []Candidate
 	for _, n := range j.remoteNew {
 		if n.remote.Content == nil && (pairing[n.remoteIn] || sizes[n.remote.Size]) {

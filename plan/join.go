@@ -30,6 +30,7 @@ type joined struct {
 func join(in Input) *joined {
 	j := joinSides(in)
 	j.findMovedMessages()
+	j.postponeUnseen(in.Unseen)
 	j.pairNew()
 	return j
 }
@@ -85,7 +86,8 @@ func sortedKeys[K mail.Key | mail.UID, V any](m map[K]V) []K {
 }
 
 // findMovedFiles gives rows whose file is gone a new file of equal content:
-// the same key elsewhere before any key in the same folder before the rest.
+// the same key elsewhere before any key in the same folder before the rest, and
+// of equal messages those with the flags of the row.
 func (j *joined) findMovedFiles() {
 	byDigest := map[mail.Digest][]*triple{}
 	for _, n := range j.localNew {
@@ -101,13 +103,14 @@ func (j *joined) findMovedFiles() {
 		func(row *mail.Base, n *triple) bool { return n.localIn.Name == row.Folder },
 		func(*mail.Base, *triple) bool { return true },
 	}
-	for _, fit := range fits {
+	for i := range 2 * len(fits) {
+		fit, alike := fits[i/2], i%2 == 0
 		for _, t := range j.triples {
 			if t.local != nil || t.base.Key == "" {
 				continue
 			}
 			for _, n := range byDigest[t.base.Content.Digest] {
-				if n.local != nil && fit(t.base, n) {
+				if n.local != nil && fit(t.base, n) && (!alike || n.local.Flags.Equal(t.base.Flags)) {
 					t.local, t.localIn, n.local = n.local, n.localIn, nil
 					break
 				}
@@ -119,7 +122,8 @@ func (j *joined) findMovedFiles() {
 
 // findMovedMessages gives rows whose message is gone on the server a new
 // message of the same identity: where the file was moved to, before the folder
-// both were in, before the rest.
+// both were in, before the rest, and of equal messages those with the flags of
+// the row.
 func (j *joined) findMovedMessages() {
 	byHeader := remotesByHeader(j.remoteNew)
 	if len(byHeader) == 0 {
@@ -131,13 +135,14 @@ func (j *joined) findMovedMessages() {
 		func(t, n *triple) bool { return t.base.Folder == n.remoteIn.Name },
 		func(t, n *triple) bool { return true },
 	}
-	for _, fit := range fits {
+	for i := range 2 * len(fits) {
+		fit, alike := fits[i/2], i%2 == 0
 		for _, t := range j.triples {
 			if t.remote != nil || t.base.Key == "" || j.doubtful(t) { // an original to be deleted is never guessed
 				continue
 			}
 			for _, n := range byHeader[t.base.Content.Header] {
-				if n.remote != nil && fit(t, n) && sameMessage(t.base.Content, *n.remote) {
+				if n.remote != nil && fit(t, n) && (!alike || n.remote.Flags.Equal(t.base.Flags)) && sameMessage(t.base.Content, *n.remote) {
 					t.remote, t.remoteIn, n.remote = n.remote, n.remoteIn, nil
 					break
 				}
@@ -163,6 +168,30 @@ func (j *joined) postpone(byHeader map[mail.Digest][]*triple) {
 	}
 }
 
+// postponeUnseen leaves new messages alone that may have been moved there from
+// a folder that could not be looked into: its row may be in the middle of a move
+// in the Maildir, too.
+func (j *joined) postponeUnseen(unseen []*mail.Base) {
+	for _, row := range unseen {
+		for _, n := range j.remoteNew {
+			if n.remote != nil && mayBe(row, *n.remote) {
+				j.postponed = append(j.postponed, n.remoteIn.Name)
+				n.remote = nil
+			}
+		}
+	}
+	j.remoteNew = compact(j.remoteNew)
+}
+
+// mayBe reports whether a new message is that of the row, or could not be
+// compared with it.
+func mayBe(row *mail.Base, r mail.Remote) bool {
+	if r.Content == nil {
+		return r.Size == row.RemoteSize || r.Size == row.Content.Wire
+	}
+	return sameMessage(row.Content, r)
+}
+
 // doubtful reports whether the row's message is missing on the server without
 // proof, so that an equal one elsewhere may be a copy.
 func (j *joined) doubtful(t *triple) bool {
@@ -171,18 +200,22 @@ func (j *joined) doubtful(t *triple) bool {
 }
 
 // pairNew makes one message of a local and a remote one that are both new in
-// the same folder and have the same identity.
+// the same folder and have the same identity. Of equal messages those with equal
+// flags are meant for each other.
 func (j *joined) pairNew() {
 	byHeader := remotesByHeader(j.remoteNew)
-	for _, n := range j.localNew {
-		if n.local.Content == nil {
-			continue
-		}
-		for _, r := range byHeader[n.local.Content.Header] {
-			if r.remote != nil && r.remoteIn == n.localIn && sameMessage(*n.local.Content, *r.remote) {
-				j.triples = append(j.triples, &triple{local: n.local, localIn: n.localIn, remote: r.remote, remoteIn: r.remoteIn})
-				n.local, r.remote = nil, nil
-				break
+	for _, alike := range []bool{true, false} {
+		for _, n := range j.localNew {
+			if n.local == nil || n.local.Content == nil {
+				continue
+			}
+			for _, r := range byHeader[n.local.Content.Header] {
+				if r.remote != nil && r.remoteIn == n.localIn && sameMessage(*n.local.Content, *r.remote) &&
+					(!alike || n.local.Flags.Equal(r.remote.Flags)) {
+					j.triples = append(j.triples, &triple{local: n.local, localIn: n.localIn, remote: r.remote, remoteIn: r.remoteIn})
+					n.local, r.remote = nil, nil
+					break
+				}
 			}
 		}
 	}

@@ -17,17 +17,20 @@ type Plan struct {
 
 // Folder is one folder with all that was observed of it.
 type Folder struct {
-	Name   mail.FolderName
-	Known  bool // the base has a record of it
-	Base   []*mail.Base
-	Local  mail.LocalSnapshot
-	Remote mail.RemoteSnapshot
+	Name    mail.FolderName
+	Known   bool // the base has a record of it
+	Settled bool // and all that was seen in it was carried out
+	Base    []*mail.Base
+	Local   mail.LocalSnapshot
+	Remote  mail.RemoteSnapshot
+	Unread  []int64 // sizes of new files that could not be read; negative where not even that is known
 }
 
 // Input is everything a decision rests on.
 type Input struct {
 	Folders  []*Folder
 	Sources  []*mail.Base // rows of unchanged folders with contents that new files have too
+	Unseen   []*mail.Base // rows of folders that could not be looked into
 	Features mail.Features
 	Policy   func(mail.FolderName) conflict.Policy
 	Guard    Guard

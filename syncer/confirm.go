@@ -100,6 +100,7 @@ func (r *run) confirmRemote(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	moved := slices.IndexFunc(now, r.movedOnRemotely)
 	for _, f := range r.folders {
 		for _, row := range f.Base {
 			if _, there := f.Remote.Messages[row.UID]; !there && row.UID != 0 && f.Remote.Doubt == "" {
@@ -107,7 +108,6 @@ func (r *run) confirmRemote(ctx context.Context) error {
 			}
 		}
 	}
-	moved := slices.IndexFunc(now, r.movedOnRemotely)
 	for _, f := range r.sorted() {
 		gone := f.goneRemotely()
 		switch {
@@ -172,16 +172,26 @@ func (r *run) stillThere(ctx context.Context, f *folder, uids []mail.UID) (map[m
 }
 
 // movedOnRemotely reports whether a mailbox may have got a message that this
-// run has not seen: its UIDNEXT has grown since.
+// run has not seen: its UIDNEXT has grown since, or the listing of it lacks
+// numbers given out since it was settled last.
 func (r *run) movedOnRemotely(now mail.RemoteFolder) bool {
 	if !now.Selectable {
 		return false
 	}
 	if f := r.folders[now.Name]; f != nil && !f.failed {
-		return now.Mark != nil && f.Remote.Mark.UIDNext != now.Mark.UIDNext
+		return now.Mark != nil && f.Remote.Mark.UIDNext != now.Mark.UIDNext || f.Remote.Doubt != "" && f.lacksNew()
 	}
 	rec, ours := r.recordOf(now.Name)
 	return ours && (!rec.Settled || now.Mark == nil || now.Mark.UIDNext != rec.Mark.UIDNext)
+}
+
+func (f *folder) lacksNew() bool {
+	for uid := max(f.record.Mark.UIDNext, 1); uid < f.Remote.Mark.UIDNext; uid++ {
+		if _, listed := f.Remote.Messages[uid]; !listed {
+			return true
+		}
+	}
+	return false
 }
 
 // recordOf returns what the state has of a folder that this run did not look

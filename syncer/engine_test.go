@@ -26,12 +26,22 @@ func simAccount(w *simworld.World, o simworld.Options) syncer.Account {
 		Limits:    plan.Limits{Count: o.Count, Percent: o.Percent},
 		FullCheck: 7 * 24 * time.Hour,
 		Now:       w.Now,
+		Wait:      w.Wait,
 	}
 }
 
 // engine does one run on a simulated world.
 func engine(w *simworld.World, o simworld.Options) (*syncer.Report, error) {
-	return syncer.Run(context.Background(), simAccount(w, o), syncer.Options{
-		Full: o.Full, Lanes: 1, AcceptDeletions: o.Accept, AcceptFolders: o.AcceptFolders,
-	}, nil)
+	return engineWith(func(*syncer.Account) {})(w, o)
+}
+
+// engineWith does runs on accounts that were changed, say to do wrong.
+func engineWith(change func(*syncer.Account)) simworld.Engine {
+	return func(w *simworld.World, o simworld.Options) (*syncer.Report, error) {
+		account := simAccount(w, o)
+		change(&account)
+		return syncer.Run(context.Background(), account, syncer.Options{
+			Full: o.Full, Lanes: max(1, o.Lanes), Attempts: o.Attempts, AcceptDeletions: o.Accept, AcceptFolders: o.AcceptFolders,
+		}, nil)
+	}
 }

@@ -17,6 +17,9 @@ import (
 // or the base knows, which they are: by their header blocks, and by the whole
 // where those do not settle it.
 func (r *run) identify(ctx context.Context) error {
+	if err := r.loadUnseen(ctx); err != nil {
+		return err
+	}
 	in := r.observed()
 	if err := r.learn(ctx, plan.NeedHeaders(in), r.headers); err != nil {
 		return err
@@ -25,13 +28,29 @@ func (r *run) identify(ctx context.Context) error {
 }
 
 func (r *run) observed() plan.Input {
-	var in plan.Input
+	in := plan.Input{Unseen: r.unseen}
 	for _, f := range r.sorted() {
 		if !f.failed {
 			in.Folders = append(in.Folders, &f.Folder)
 		}
 	}
 	return in
+}
+
+// loadUnseen gets the rows of folders that could not be looked into.
+func (r *run) loadUnseen(ctx context.Context) error {
+	r.unseen = nil
+	for _, f := range r.sorted() {
+		if !f.failed || !f.Known {
+			continue
+		}
+		rows, err := r.State.Rows(ctx, f.Name)
+		if err != nil {
+			return err
+		}
+		r.unseen = append(r.unseen, rows...)
+	}
+	return nil
 }
 
 type learner func(ctx context.Context, mb Mailbox, f *folder, uids []mail.UID) error

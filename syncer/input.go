@@ -11,6 +11,10 @@ import (
 func (r *run) input(ctx context.Context) (plan.Input, error) {
 	in := plan.Input{Policy: r.Policy, Guard: plan.Guard{Limits: r.Limits,
 		Local: map[mail.FolderName]int{}, Remote: map[mail.FolderName]int{}, Accepted: r.accepted}}
+	if err := r.loadUnseen(ctx); err != nil {
+		return in, err
+	}
+	in.Unseen = r.unseen
 	var digests []mail.Digest
 	observed := map[mail.FolderName]bool{}
 	for _, f := range r.sorted() {
@@ -54,11 +58,13 @@ func (r *run) input(ctx context.Context) (plan.Input, error) {
 }
 
 // postpone leaves files alone that may have been moved here from a folder that
-// could not be looked into.
+// could not be looked into; and with them those of the same content that are
+// missing, for one of them may be such a file.
 func (r *run) postpone(unseen map[mail.Digest]bool) {
 	if len(unseen) == 0 {
 		return
 	}
+	var in mail.FolderName
 	for _, f := range r.folders {
 		known := map[mail.Key]bool{}
 		for _, row := range f.Base {
@@ -68,6 +74,14 @@ func (r *run) postpone(unseen map[mail.Digest]bool) {
 			if !known[key] && l.Content != nil && unseen[l.Content.Digest] {
 				delete(f.Local.Messages, key)
 				r.trouble(f.Name)
+				in = f.Name
+			}
+		}
+	}
+	for _, f := range r.folders {
+		for _, row := range f.Base {
+			if _, there := f.Local.Messages[row.Key]; in != "" && !there && row.Key != "" && unseen[row.Content.Digest] {
+				f.Local.Doubt = mayLieIn(in)
 			}
 		}
 	}

@@ -46,7 +46,7 @@ func (r *run) list(ctx context.Context) ([]mail.FolderName, error) {
 	}
 	for _, rec := range records {
 		if f := r.folder(rec.Folder); f != nil {
-			f.record, f.Known, f.validity = rec, true, rec.Mark.UIDValidity
+			f.record, f.Known, f.Settled, f.validity = rec, true, rec.Settled, rec.Mark.UIDValidity
 		}
 	}
 	for _, name := range r.opt.AcceptFolders {

@@ -231,7 +231,9 @@ func (r *run) read(ctx context.Context, f *folder, row *mail.Base, l mail.Local)
 		}
 		if row == nil {
 			delete(f.Local.Messages, l.Key)
-			r.unread(r.unreadFiles, r.sizeOf(ctx, f.Name, l), f.Name)
+			size := r.sizeOf(ctx, f.Name, l)
+			f.Unread = append(f.Unread, size)
+			r.unread(r.unreadFiles, size, f.Name)
 		}
 		r.fail(f.Name, nil, err)
 		return nil

@@ -93,12 +93,12 @@ func repairHistory(t *testing.T, seed uint64) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		var world *simworld.World
-		h := simworld.NewHistory(func(w *simworld.World, o simworld.Options) (*syncer.Report, error) {
+		h := simworld.PlayBytes(func(w *simworld.World, o simworld.Options) (*syncer.Report, error) {
 			world = w
 			return engine(w, o)
 		}, seededHistory(seed))
-		if err := h.Play(); err != nil {
-			t.Fatalf("SEED=%d: %v", seed, err)
+		if h.Failed() != nil {
+			t.Fatalf("SEED=%d: %v", seed, h.Failed())
 		}
 		defer world.Schedule()()
 		c := &corrupter{t: t, w: world, r: rand.New(rand.NewPCG(seed, 2))}

@@ -63,6 +63,9 @@ func (w *World) checkRow(row *mail.Base) error {
 // one: equal folders, each message on both with equal flags, and a row for each.
 func (w *World) CheckSettled() error {
 	local, remote := w.List(Local), w.List(Remote)
+	if w.Server.noKeywords {
+		local = withoutKeywords(local)
+	}
 	if !SameEntries(local, remote) {
 		return fmt.Errorf("the sides differ:\n local  %s\n remote %s", EntriesText(local), EntriesText(remote))
 	}
@@ -81,7 +84,7 @@ func (w *World) CheckSettled() error {
 		if f == nil || b == nil || f.files[row.Key] == nil || b.find(row.UID) == nil {
 			return fmt.Errorf("state: row %d of %s has no file %q or no message %d", row.ID, row.Folder, row.Key, row.UID)
 		}
-		if m := b.find(row.UID); !m.flags.Equal(row.Flags) {
+		if m := b.find(row.UID); !m.flags.Equal(b.space.Storable(row.Flags)) {
 			return fmt.Errorf("state: row %d of %s: flags %s, on the server %s", row.ID, row.Folder, row.Flags, m.flags)
 		}
 	}

@@ -36,6 +36,7 @@ type dir struct {
 	undo       map[mail.Key]*file // what a crash may bring back; nil: absent
 	keywords   mail.Flags
 	unfinished map[mail.Key]bool // files in tmp/
+	unreadable bool              // nothing in it can be looked at or changed
 }
 
 type file struct {
@@ -68,6 +69,11 @@ func (d *Disk) dir(name mail.FolderName) *dir {
 		return nil
 	}
 	return d.folders[name]
+}
+
+func (d *Disk) unreadable(name mail.FolderName) bool {
+	f := d.dir(name)
+	return f != nil && f.unreadable
 }
 
 func (d *Disk) create(name mail.FolderName) *dir {

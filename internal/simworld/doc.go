@@ -46,7 +46,28 @@
 //
 // # Histories
 //
-// A History is decoded from bytes: edits, runs, edits during runs, and troubles,
-// with quiet times in between at which everything is checked. A seeded loop and
-// a fuzzer share the decoder.
+// A Story is a text file of lines in their order, in testdata/histories. It says
+// what happens and not what comes of it: that is for the ledger to tell, which
+// knows what people did, and for the comparison of both sides and the state.
+//
+//	# A comment.
+//	seed         7
+//	without      move, uidplus, modseq, marks, keywords     what the server lacks
+//	options      deletion wins, lanes 2     of every run
+//	local        new A=S, delete B          edits between runs, as in scenarios
+//	state        backup                     and later: restore
+//	during       remote call 5: local A+F   right before a call of the next run
+//	trouble      step 3: crash after        what goes wrong at a call of the next run
+//	run          3s                         that long after the last one
+//	quiet                                   runs until all is quiet, and the checks
+//
+// A call is the nth of a side ("remote call 5") or the nth of those with an
+// effect ("step 3"). troubleWords lists the troubles. What hides messages
+// (partial, hide, empty, fewer, vanish, lock, unmount) ends with the run. A line
+// for which there is nothing to do is passed over, and at the end all is to be
+// quiet: so a story may be shortened at will, which Shrink does. History says
+// how a story goes.
+//
+// PlayBytes makes up a history from bytes. A seeded loop and a fuzzer share it;
+// what they find is printed as a story.
 package simworld

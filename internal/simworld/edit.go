@@ -29,8 +29,16 @@ const (
 	ReadOnly  Verb = "readonly"  // remote: nothing can be changed in the folder
 	Permanent Verb = "permanent" // remote: only these flags can be stored
 	Partial   Verb = "partial"   // remote: listings leave messages out and do not add up
+	Hide      Verb = "hide"      // remote: LIST does not tell of the folder
+	Empty     Verb = "empty"     // remote: the folder shows no message, and says so
+	Fewer     Verb = "fewer"     // remote: it shows fewer messages than it has, and says so
+	Vanish    Verb = "vanish"    // remote: a delta tells of messages as gone that are there
 	Complete  Verb = "complete"  // remote: listings are right again
+	Lock      Verb = "lock"      // local: nobody may look into the folder
+	Unlock    Verb = "unlock"    // local: everybody may again
 	Lose      Verb = "lose"      // local: "marker" or "maildir"; state: "state"
+	Backup    Verb = "backup"    // remote: of the whole server; state: of the state
+	Restore   Verb = "restore"   // remote: a folder is as in the backup; state: all of it is
 )
 
 // Edit is something that a mail reader, another client or fate does to one
@@ -70,7 +78,13 @@ func (w *World) edit(side Side, e Edit) error {
 	case side == Remote:
 		err = w.Server.edit(e)
 	case side == State && e.Verb == Lose && e.Name == "state":
+		saved := w.Record.saved
 		*w.Record = *newRecord(w)
+		w.Record.saved = saved
+	case side == State && e.Verb == Backup:
+		w.Record.backup()
+	case side == State && e.Verb == Restore:
+		err = w.Record.restore()
 	default:
 		err = fmt.Errorf("no such edit")
 	}
@@ -102,7 +116,13 @@ func (d *Disk) edit(e Edit) error {
 	if f == nil {
 		return fmt.Errorf("no such folder")
 	}
+	if f.unreadable && e.Verb != Unlock {
+		return fmt.Errorf("the folder is locked")
+	}
 	switch e.Verb {
+	case Lock, Unlock:
+		f.unreadable = e.Verb == Lock
+		return nil
 	case Remove:
 		if len(d.folders) == 1 {
 			return fmt.Errorf("a Maildir without any folder looks unmounted, and is held")
@@ -161,6 +181,10 @@ func (d *Disk) editFile(f *dir, key mail.Key, e Edit) error {
 }
 
 func (s *Server) edit(e Edit) error {
+	if e.Verb == Backup {
+		s.backup()
+		return nil
+	}
 	if (e.Verb == Create || e.Verb == Add) && s.boxes[e.Folder] == nil {
 		s.create(e.Folder)
 	}
@@ -189,8 +213,10 @@ func (s *Server) edit(e Edit) error {
 		b.space.ReadOnly = true
 	case Permanent:
 		b.space = mail.FlagSpace{System: e.Flags.System, Keywords: mail.NewFlags(0, e.Flags.Keywords()...)}
-	case Partial, Complete:
-		b.partial = e.Verb == Partial
+	case Partial, Hide, Empty, Fewer, Vanish, Complete:
+		b.setView(e.Verb)
+	case Restore:
+		return s.restore(e.Folder)
 	default:
 		for _, m := range b.messages {
 			if NameOf(m.content) == e.Name {

@@ -7,150 +7,207 @@ import (
 	"time"
 
 	"imapsync/mail"
+	"imapsync/syncer"
 )
 
-// History is a sequence of edits, runs and troubles decoded from bytes: every
-// byte string is a history, and the same bytes are always the same one.
+// History is a story being played: the world in it, the story as it went, and
+// what must come of it.
 type History struct {
 	engine Engine
 	w      *World
-	in     []byte
-	log    []string
+	story  Story
 	ledger *ledger
-	names  int
-	cut    bool // the last run did not end well
-	err    error
+	log    []string
+
+	coming   []Act    // for the next run
+	happened []Act    // in the run going on, as it happened
+	hook     *When    // the call right before which an edit happens; nil between runs
+	cut      bool     // the last run did not end well
+	pristine bool     // nothing has happened since all was quiet
+	quieted  bool     // likewise, and no run has been either
+	again    []string // what the last run planned
+	err      error
 }
 
-// NewHistory prepares a history for an engine.
-func NewHistory(engine Engine, data []byte) *History {
-	h := &History{engine: engine, in: data}
-	seed := uint64(h.next())<<8 | uint64(h.next())
-	h.w = New(seed)
-	f := h.next()
-	s := h.w.Server
-	s.NoMove, s.NoUIDPlus, s.NoModSeq, s.NoMarks = f&1 != 0, f&2 != 0, f&4 != 0, f&8 != 0
-	h.ledger = newLedger()
-	h.logf("seed %d; no move %v, no uidplus %v, no modseq %v, no marks %v", seed, s.NoMove, s.NoUIDPlus, s.NoModSeq, s.NoMarks)
+// Failure is a broken promise.
+type Failure struct {
+	Promise string // the kind: a shrunk history breaks the same
+	Err     error
+}
+
+func (f *Failure) Error() string { return f.Promise + ": " + f.Err.Error() }
+func (f *Failure) Unwrap() error { return f.Err }
+
+func broken(promise, format string, args ...any) error {
+	return &Failure{promise, fmt.Errorf(format, args...)}
+}
+
+// PromiseOf tells the promise an error says is broken, "" for none.
+func PromiseOf(err error) string {
+	var f *Failure
+	if errors.As(err, &f) {
+		return f.Promise
+	}
+	return ""
+}
+
+func newHistory(engine Engine, s Story) *History {
+	s.Acts = nil
+	h := &History{engine: engine, w: s.world(), story: s, ledger: newLedger(), pristine: true, quieted: true}
+	h.ledger.noKeywords = s.Lacks.Keywords
+	h.logf("%s\n", strings.TrimSpace(s.String()))
 	return h
 }
 
+// Failed returns the promises that were broken, nil for none.
+func (h *History) Failed() error { return h.err }
+
 // Log is the history so far for a person to read.
 func (h *History) Log() string { return strings.Join(h.log, "\n") + "\n" }
+
+// Story is the history as it went: what came to nothing is not in it.
+func (h *History) Story() *Story { return &h.story }
 
 func (h *History) logf(format string, args ...any) {
 	h.log = append(h.log, fmt.Sprintf(format, args...))
 }
 
-// next takes a byte; past the end all are 0.
-func (h *History) next() byte {
-	if len(h.in) == 0 {
-		return 0
+// allowed tells whether an edit may happen now. Nobody takes a state away under
+// a run. A mailbox is put back to a backup only while all is quiet, and other
+// clients leave it alone until it has been settled: with its counters grown
+// again past those that were seen, nobody could tell. And a Maildir not mounted
+// looks like one not made yet where no state knows better.
+func (h *History) allowed(side Side, e Edit) bool {
+	switch {
+	case side == State:
+		return h.hook == nil && !h.w.Disk.Unmounted
+	case e.Verb == Backup:
+		return h.hook == nil
+	case e.Verb == Unmount:
+		return h.hook == nil && len(h.w.Record.rows) > 0
 	}
-	b := h.in[0]
-	h.in = h.in[1:]
-	return b
-}
-
-func (h *History) below(n int) int { return int(h.next()) % n }
-
-// maxEpochs bounds a history however many bytes it has.
-const maxEpochs = 4
-
-// Play carries the history out: epochs of edits and troubled runs, each
-// followed by runs without trouble until all is quiet, and then the checks. The
-// error says which promise was broken. It works in a testing/synctest bubble
-// only.
-func (h *History) Play() error {
-	defer h.w.Schedule()()
-	for epoch := 0; epoch < maxEpochs && (epoch == 0 || len(h.in) > 0); epoch++ {
-		for range 1 + h.below(3) {
-			for range h.below(6) {
-				h.edit(h.w.Edit, "")
-			}
-			h.troubledRun()
-			if h.err != nil {
-				return h.err
-			}
-		}
-		if err := h.settle(); err != nil {
-			return err
-		}
-		if err := h.ledger.check(h.w); err != nil {
-			return err
+	if side != Remote {
+		return true
+	}
+	if e.Verb == Restore {
+		return h.hook == nil && h.pristine
+	}
+	for _, name := range []mail.FolderName{e.Folder, e.To} {
+		if b := h.w.Server.boxes[name]; b != nil && b.restored {
+			return false
 		}
 	}
-	return nil
+	return true
 }
 
-// troubledRun does one run in which edits happen and calls go wrong.
-func (h *History) troubledRun() {
-	h.w.Begin(time.Duration(h.below(5)) * time.Second)
-	kinds := h.next()
-	for range int(kinds & 3) {
-		when := h.when()
-		h.w.HookAt(when, func() { h.edit(h.w.EditInHook, " during the run at "+when.String()) })
+// edit does an edit, if it is allowed and there is anything to do it to.
+func (h *History) edit(side Side, e Edit) {
+	if h.err != nil || !h.allowed(side, e) {
+		return
 	}
-	if kinds&4 != 0 {
-		t, when := Trouble(1+h.below(int(Temporary))), h.when()
-		h.logf("  %s at %s", t, when)
-		h.w.TroubleAt(when, t)
+	do := h.w.Edit
+	if h.hook != nil {
+		do = h.w.EditInHook
 	}
-	if kinds&8 != 0 {
-		when := When{N: 1 + h.below(30)}
-		t := CrashBefore + Trouble(h.below(2))
-		h.logf("  %s at %s", t, when)
-		h.w.TroubleAt(when, t)
+	before := h.w.holders(e)
+	if do(side, e) != nil {
+		return
 	}
-	if kinds&0x70 == 0x70 {
-		partial := Edit{Verb: Partial, Folder: mail.Inbox}
-		h.logf("  remote partial INBOX/ for this run")
-		h.w.Edit(Remote, partial)
-		defer h.w.Edit(Remote, Edit{Verb: Complete, Folder: mail.Inbox})
+	if h.hook != nil {
+		h.logf("    %s %s at %s", side, e, h.hook)
+		h.happened = append(h.happened, Act{Kind: During, When: *h.hook, Side: side, Edit: e})
+	} else {
+		h.logf("%s %s", side, e)
+		h.story.Acts = append(h.story.Acts, Act{Kind: Do, Side: side, Edit: e})
 	}
-	h.run(Options{}, "run")
+	if e.Verb != Backup && e.Verb != Restore {
+		h.pristine = false
+	}
+	h.quieted = false
+	// What an interrupted run sent is looked for where it was sent to: moved on
+	// by another client, it is out of sight, too.
+	h.ledger.note(side, e, h.hook != nil || h.cut && side == Remote, before, h.w.holders(e))
 }
 
-func (h *History) when() When {
-	n := 1 + h.below(40)
-	switch h.below(4) {
-	case 0:
-		return When{Local, n}
-	case 1:
-		return When{Remote, n}
-	case 2:
-		return When{State, n}
-	}
-	return When{N: n}
+// at has do happen right before a call of the run that was begun.
+func (h *History) at(when When, do func()) {
+	h.w.HookAt(when, func() {
+		h.hook = &when
+		do()
+		h.hook = nil
+	})
 }
 
-// run does the run begun and reports whether it changed a side.
-func (h *History) run(o Options, words string) bool {
+// trouble has a call of the run that was begun go wrong.
+func (h *History) trouble(when When, t Trouble) {
+	h.w.TroubleAt(when, t)
+	h.happened = append(h.happened, Act{Kind: Strike, When: when, Trouble: t})
+}
+
+// run does the run for which acts are coming.
+func (h *History) run(wait time.Duration) {
+	h.begin(wait)
+	for _, a := range h.coming {
+		if a.Kind == During {
+			h.at(a.When, func() { h.edit(a.Side, a.Edit) })
+		} else {
+			h.trouble(a.When, a.Trouble)
+		}
+	}
+	h.goOn(wait)
+}
+
+func (h *History) begin(wait time.Duration) {
+	h.w.Begin(wait)
+	h.happened, h.pristine, h.quieted = nil, false, false
+}
+
+// goOn does the run that was begun and writes down what happened in it.
+func (h *History) goOn(wait time.Duration) {
+	h.once(h.story.Options, "run")
+	for _, a := range h.happened {
+		if a.Kind == During || h.w.struck[a.When] {
+			h.story.Acts = append(h.story.Acts, a)
+		}
+	}
+	h.story.Acts = append(h.story.Acts, Act{Kind: Go, Wait: wait})
+	h.coming = nil
+	h.ledger.ended(h.cut, h.w.endViews())
+}
+
+// once does the run begun and reports whether it changed a side.
+func (h *History) once(o Options, words string) bool {
 	o.Count, o.Percent = 1<<30, 100
 	report, err := h.engine(h.w, o)
 	if report != nil {
 		err = errors.Join(append([]error{err}, report.Failures...)...)
 	}
 	h.cut = err != nil
+	h.logf("%s: %d steps%s", words, h.w.Steps(), suffix(err))
 	changed := false
 	for _, c := range h.w.Trace() {
 		changed = changed || c.Effect && c.Side != State
-	}
-	h.logf("%s: %d steps%s", words, h.w.Steps(), suffix(err))
-	for _, c := range h.w.Trace() {
 		if c.Effect {
 			h.logf("    %3d %s", c.Step, c)
 		}
 	}
-	if report != nil && report.Plan != nil {
-		for _, op := range report.Plan.Ops {
-			h.logf("      plan: %s", op)
-		}
+	h.again = planned(report)
+	for _, op := range h.again {
+		h.logf("      plan: %s", op)
 	}
 	for _, wrong := range h.w.Wrong() {
-		h.err = errors.Join(h.err, fmt.Errorf("breach of contract: %s", wrong))
+		h.err = errors.Join(h.err, broken("the ports' contract", "%s", wrong))
 	}
 	return changed
+}
+
+func planned(report *syncer.Report) (ops []string) {
+	if report != nil && report.Plan != nil {
+		for _, op := range report.Plan.Ops {
+			ops = append(ops, op.String())
+		}
+	}
+	return ops
 }
 
 func suffix(err error) string {
@@ -160,112 +217,64 @@ func suffix(err error) string {
 	return ": " + strings.ReplaceAll(err.Error(), "\n", "; ")
 }
 
-// settle runs without trouble until all is quiet, then compares everything
-// in full: that must find nothing, unless a file was rewritten in place.
-func (h *History) settle() error {
-	for _, o := range []Options{{}, {Full: true}} {
-		quiet := false
-		for run := 0; run < maxRuns && !quiet; run++ {
-			h.w.Begin(10 * time.Second)
-			quiet = !h.run(o, fmt.Sprintf("settling run, full %v", o.Full))
-			if h.err != nil {
-				return h.err
-			}
-			if o.Full && run == 0 && !quiet && !h.ledger.rewritten {
-				return errors.New("a full comparison found what the runs before it had missed")
-			}
-		}
-		if !quiet {
-			return fmt.Errorf("still not quiet after %d runs", maxRuns)
-		}
-	}
-	return errors.Join(h.w.CheckRecord(), h.w.CheckSettled())
-}
-
-var folderPool = []mail.FolderName{mail.Inbox, "F", "G", "F/H"}
-
-var flagPool = []mail.Flags{
-	mail.NewFlags(mail.Seen), mail.NewFlags(mail.Flagged), mail.NewFlags(mail.Answered), mail.NewFlags(mail.Deleted),
-	mail.NewFlags(0, "todo"), mail.NewFlags(mail.Seen|mail.Draft, "$Label1"),
-}
-
-// verbPool has the common edits more often.
-var verbPool = []Verb{
-	Change, Change, Change, Change, Change, Add, Add, Add, Add, Delete, Delete, Delete, Move, Move, Move,
-	Copy, Create, Remove, Rename, Renumber, Lose, Rewrite, Show,
-}
-
-// edit decodes one edit and does it, if there is anything to do it to.
-func (h *History) edit(do func(Side, Edit) error, when string) {
-	side := []Side{Local, Remote}[h.below(2)]
-	e := Edit{Verb: verbPool[h.below(len(verbPool))]}
-	messages, folders := h.w.holdings(side)
-	a, b := int(h.next()), int(h.next())
-	switch e.Verb {
-	case Add:
-		h.add(do, when, side, a, b)
-		return
-	case Create:
-		e.Folder = folderPool[1+a%3]
-	case Remove, Rename, Renumber:
-		e.Folder = folders[a%len(folders)]
-		e.To = folderPool[1+b%3]
-		if e.Verb == Renumber {
-			side = Remote
-		} else if e.Folder == mail.Inbox || e.Verb == Rename && e.To == e.Folder {
-			return
-		}
-	case Lose:
-		side, e.Name = State, "state"
-		if a%4 != 0 || when != "" { // nobody takes a state away under a run
-			return
-		}
-	default:
-		if len(messages) == 0 || side == Remote && (e.Verb == Rewrite || e.Verb == Show) {
-			return
-		}
-		m := messages[a%len(messages)]
-		e.Folder, e.Name = m.Folder, m.Name
-		e.To = folderPool[b%len(folderPool)]
-		if e.Verb == Change {
-			if e.Flags = flagPool[b%len(flagPool)]; b&0x80 != 0 {
-				e.Flags, e.Minus = mail.Flags{}, e.Flags
-			}
-		}
-	}
-	h.do(do, when, side, e)
-}
-
-// add makes a new message, or another of a content there is already, on one
-// side or on both.
-func (h *History) add(do func(Side, Edit) error, when string, side Side, a, b int) {
-	e := Edit{Verb: Add, Folder: folderPool[a%len(folderPool)], New: b&1 != 0}
-	if b&2 != 0 {
-		e.Flags, e.New = flagPool[b>>4%len(flagPool)], false
-	}
-	if a&0x40 == 0 || h.names == 0 {
-		h.names++
-	}
-	e.Name = fmt.Sprintf("M%d", h.names)
-	h.do(do, when, side, e)
-	if a&0x80 != 0 {
-		other := Local
-		if side == Local {
-			other = Remote
-		}
-		h.do(do, when, other, e)
-	}
-}
-
-func (h *History) do(do func(Side, Edit) error, when string, side Side, e Edit) {
-	before := h.w.holders(e)
-	if err := do(side, e); err != nil {
+// quiet runs without trouble until all is quiet, then compares everything in
+// full: that must find nothing, unless the ledger says that it may. Then both
+// sides, the state and the ledger are compared, and one more run must be idle.
+func (h *History) quiet() {
+	if h.err != nil {
 		return
 	}
-	h.logf("%s %s%s", side, e, when)
-	// What an interrupted run sent is looked for where it was sent to: moved on
-	// by another client, it is out of sight, too.
-	h.ledger.note(side, e, when != "" || h.cut && side == Remote, before)
+	h.story.Acts = append(h.story.Acts, Act{Kind: Quiet})
+	h.coming = nil
+	for _, full := range []bool{false, true} {
+		if h.settle(full); h.err != nil {
+			return
+		}
+	}
+	h.w.Begin(10 * time.Second)
+	if h.once(h.story.Options, "one more run") || len(h.again) > 0 {
+		h.err = errors.Join(h.err, broken("a further run is idle", "it did or planned something"))
+	}
+	h.fails("the record is right", h.w.CheckRecord())
+	h.fails("both sides are the same", h.w.CheckSettled())
+	h.err = errors.Join(h.err, h.ledger.check(h.w))
+	h.w.endRestored()
+	h.pristine, h.quieted = true, true
+}
+
+func (h *History) fails(promise string, err error) {
+	if err != nil {
+		h.err = errors.Join(h.err, &Failure{promise, err})
+	}
+}
+
+// settle runs until a run changes neither side.
+func (h *History) settle(full bool) {
+	o := h.story.Options
+	o.Full = o.Full || full
+	for run := range maxRuns {
+		wait := 10 * time.Second
+		if len(h.w.Record.quarantine) > 0 {
+			wait = 25 * time.Hour // what was set aside is tried again by then
+		}
+		h.w.Begin(wait)
+		changed := h.once(o, fmt.Sprintf("settling run, full %v", full))
+		if h.err != nil || !changed {
+			return
+		}
+		if full && run == 0 && !h.ledger.missed {
+			h.err = broken("a full comparison finds nothing more", "it changed something")
+			return
+		}
+	}
+	h.err = broken("it comes to an end", "still not quiet after %d runs", maxRuns)
+}
+
+// end has every story end quiet.
+func (h *History) end() {
+	if h.err == nil && !h.quieted {
+		h.quiet()
+	}
 }
 
 // holdings and holders are for hooks, too: the lock may be held.

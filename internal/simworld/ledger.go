@@ -8,40 +8,62 @@ import (
 	"imapsync/mail"
 )
 
-// ledger keeps account of what people did, by message name, to tell after the
-// runs whether anything was lost, doubled, brought back or forgotten.
+// ledger keeps account of what people did since all was quiet, by message name,
+// to tell when it is quiet again whether anything was lost, doubled, brought
+// back or forgotten. What was legitimately open it does not tell: see account.
 type ledger struct {
-	accounts  map[string]*account
-	rewritten bool // in this epoch, a file in place
-	unsure    bool // in this epoch, UIDs or the state were lost: no absence is a deletion
+	accounts   map[string]*account
+	unsure     bool            // UIDs or the state were lost: no absence is a deletion
+	stale      bool            // the state was put back to a backup
+	missed     bool            // a full comparison may find more: something was written in place or hidden
+	lied       bool            // the server ever hid messages
+	cut        int             // runs that did not end well
+	cutLie     bool            // one of them while the server hid messages
+	rewrote    map[string]bool // names of the contents that files ever had in place of each other
+	deleted    map[string]int  // instances ever deleted
+	noKeywords bool            // the server stores none
 }
 
 // account is what happened to the messages of one name.
 type account struct {
-	made    map[Side]int // instances that people made: new ones and copies
-	removed bool         // somebody deleted or rewrote one, ever
-	unsure  bool         // moved during a run or after an interrupted one, or touched while unsure: it may rightly be there twice
-	settled []Entry      // the instances at the end of the last epoch
-	events  []event      // of this epoch
+	name    string
+	settled []Entry      // the instances when all was quiet last
+	made    map[Side]int // instances that people made since: new ones and copies
+	gone    int          // instances that somebody deleted or rewrote, on either side
+	moves   int          // instances that somebody moved
+	lost    int          // instances that the server lost when it was put back to a backup
+	// astray are instances that may rightly be there once more: moved during a
+	// run or after one that was cut short, so that a copy on its way could not
+	// be found again.
+	astray int
+	// hidden are instances that the server did not show for a run. Left alone
+	// they come back as they were; what was done to them meanwhile may have made
+	// another of them.
+	hidden  int
+	partial int // likewise, but it said so
+	events  []event
 }
 
 type event struct {
 	side   Side
 	edit   Edit
-	result mail.Flags // Change: what that side's message has afterwards
+	before mail.Flags // Change: what that side's message had
+	result mail.Flags // Change: what it has afterwards
 }
 
-func newLedger() *ledger { return &ledger{accounts: map[string]*account{}} }
+func newLedger() *ledger {
+	return &ledger{accounts: map[string]*account{}, rewrote: map[string]bool{}, deleted: map[string]int{}}
+}
 
 func (l *ledger) account(name string) *account {
 	if l.accounts[name] == nil {
-		l.accounts[name] = &account{made: map[Side]int{}}
+		l.accounts[name] = &account{name: name, made: map[Side]int{}}
 	}
 	return l.accounts[name]
 }
 
-// holders lists the instances an edit is about to strike: those of a folder, or
-// the one of a name.
+// holders lists the instances an edit is about to strike, or has struck: those
+// of a folder, or the one of a name.
 func (w *World) holders(e Edit) map[Side][]Entry {
 	out := map[Side][]Entry{}
 	for _, side := range []Side{Local, Remote} {
@@ -55,51 +77,128 @@ func (w *World) holders(e Edit) map[Side][]Entry {
 	return out
 }
 
-// note enters an edit that was done, maybe during a run; before is what it
-// struck.
-func (l *ledger) note(side Side, e Edit, during bool, before map[Side][]Entry) {
+// note enters an edit that was done; loose says that it was during a run, or
+// after one that was cut short. before and after are what it struck.
+func (l *ledger) note(side Side, e Edit, loose bool, before, after map[Side][]Entry) {
 	switch e.Verb {
-	case Create, Partial, Complete:
+	case Create, Hide, Lock, Unmount, Backup:
+		return
+	case Partial, Empty, Fewer, Vanish:
+		l.hid(e.Verb, before[Remote])
+		return
+	case Restore:
+		if side == Remote {
+			l.restored(before[Remote], after[Remote])
+		} else {
+			l.staleState()
+		}
+		l.unsure = true
 		return
 	case Lose, Renumber:
 		l.unsure = true
 		return
 	case Remove, Rename:
 		for _, m := range before[side] {
-			a := l.account(m.Name)
-			a.removed = a.removed || e.Verb == Remove
-			a.unsure = a.unsure || during
-			a.events = append(a.events, event{side: side, edit: e})
+			l.account(m.Name).note(event{side: side, edit: e}, loose)
 		}
 		return
 	}
-	a := l.account(e.Name)
-	switch e.Verb {
-	case Add, Copy:
-		a.made[side]++
-	case Delete:
-		a.removed = true
-	case Move:
-		a.unsure = a.unsure || during
-	case Rewrite:
-		a.removed, l.rewritten = true, true
-		edited := l.account(e.Name + "~")
-		edited.made[side]++
-		edited.events = append(edited.events, event{side: side, edit: e})
-	}
 	ev := event{side: side, edit: e}
 	if e.Verb == Change && len(before[side]) > 0 {
-		ev.result = before[side][0].Flags.Minus(e.Minus).Union(e.Flags)
+		ev.before = before[side][0].Flags
+		ev.result = after[side][0].Flags
+	}
+	l.account(e.Name).note(ev, loose)
+	if e.Verb == Rewrite {
+		l.missed, l.rewrote[e.Name], l.rewrote[e.Name+"~"] = true, true, true
+		edited := l.account(e.Name + "~")
+		edited.made[side]++
+		edited.events = append(edited.events, ev)
+	}
+}
+
+func (a *account) note(ev event, loose bool) {
+	switch ev.edit.Verb {
+	case Add, Copy:
+		a.made[ev.side]++
+	case Delete, Rewrite, Remove:
+		a.gone++
+	case Move, Rename:
+		a.moves++
+		if loose {
+			a.astray++
+		}
 	}
 	a.events = append(a.events, ev)
 }
 
+// hid enters that the server does not show all messages. Where it says so, that
+// is no excuse, but for a state that knew of them and was put back.
+func (l *ledger) hid(how Verb, messages []Entry) {
+	for i, m := range messages {
+		switch a := l.account(m.Name); {
+		case how == Partial && i%2 == 1:
+			a.partial++
+		case how == Empty || how != Partial && i%2 == 1:
+			a.hidden++
+			l.missed, l.lied = true, true
+		}
+	}
+}
+
+// ended enters that a run ended, and how.
+func (l *ledger) ended(cut, lied bool) {
+	if cut {
+		l.cut++
+		l.cutLie = l.cutLie || lied
+	}
+}
+
+// restored enters that the server put a folder back. What it lost by that the
+// Maildir has, and is kept; what came back by that is new; and of flags it put
+// back nobody can tell whose they are.
+func (l *ledger) restored(before, after []Entry) {
+	count := map[string]int{}
+	flags := map[string]string{}
+	for _, m := range before {
+		count[m.Name]--
+		flags[m.Name] += m.String() + " "
+	}
+	for _, m := range after {
+		count[m.Name]++
+	}
+	now := map[string]string{}
+	for _, m := range after {
+		now[m.Name] += m.String() + " "
+	}
+	for name, n := range count {
+		if flags[name] == now[name] {
+			continue
+		}
+		a := l.account(name)
+		a.made[Remote] += max(n, 0)
+		a.lost += max(-n, 0)
+		a.events = append(a.events, event{side: Remote, edit: Edit{Verb: Restore}})
+	}
+}
+
+// staleState enters that the state was put back to a backup: of a file written
+// in place since it has the content from before, and what is in it now, found on
+// the server, may come another time.
+func (l *ledger) staleState() {
+	l.stale, l.missed = true, l.missed || l.lied || len(l.rewrote) > 0
+	for name := range l.rewrote {
+		l.account(name).astray++
+	}
+}
+
 // check compares the account with what there is, when all is quiet, and begins
-// the next epoch.
+// anew. The Maildir is asked, for it holds keywords that no server may store.
 func (l *ledger) check(w *World) error {
 	now := map[string][]Entry{}
-	for _, m := range w.List(Remote) {
+	for _, m := range w.List(Local) {
 		if m.Name != "" {
+			m.New = false // a reader may have shown it
 			now[m.Name] = append(now[m.Name], m)
 		}
 	}
@@ -111,62 +210,180 @@ func (l *ledger) check(w *World) error {
 	var errs []error
 	for _, name := range names {
 		a := l.accounts[name]
-		if err := a.check(now[name], l.unsure); err != nil {
+		if err := a.check(now[name], l); err != nil {
 			errs = append(errs, fmt.Errorf("message %s: %w", name, err))
 		}
-		a.settled, a.events = now[name], nil
+		l.deleted[name] += a.gone
+		l.accounts[name] = &account{name: name, made: map[Side]int{}, settled: now[name]}
 		delete(now, name)
 	}
 	for name := range now {
-		errs = append(errs, fmt.Errorf("message %s: nobody made it", name))
+		errs = append(errs, broken("nothing comes from nowhere", "message %s: nobody made it", name))
 	}
-	l.rewritten, l.unsure = false, false
+	l.missed, l.unsure, l.stale, l.cut, l.cutLie = false, false, false, 0, false
 	return errors.Join(errs...)
 }
 
-func (a *account) check(now []Entry, unsure bool) error {
-	least := max(a.made[Local], a.made[Remote])
-	a.unsure = a.unsure || unsure && len(a.events) > 0
-	switch most := a.made[Local] + a.made[Remote]; {
-	case !a.removed && len(now) < least:
-		return fmt.Errorf("lost: %d made and none deleted, %d there", least, len(now))
-	case !a.unsure && len(now) > most:
-		return fmt.Errorf("doubled: %d made, %d there: %s", most, len(now), EntriesText(now))
-	case unsure:
-		return nil
-	case len(a.events) == 0 && EntriesText(now) != EntriesText(a.settled):
-		return fmt.Errorf("nobody touched it, yet %s became %s", EntriesText(a.settled), EntriesText(now))
-	case len(a.settled) == 1:
+func (a *account) check(now []Entry, l *ledger) error {
+	if l.stale {
+		a.hidden += a.partial
+	}
+	made := a.made[Local] + a.made[Remote]
+	most := len(a.settled) + made + a.astray
+	if l.unsure {
+		most += a.moves
+	}
+	if l.stale { // a file that could not be read is not known to be on the server
+		most += l.cut
+	}
+	touched := len(a.events) > 0 || l.unsure && a.hidden+a.astray > 0 || l.cutLie && a.hidden > 0
+	if touched {
+		most += a.hidden
+	}
+	switch least := a.least(l); {
+	case len(now) < least:
+		return broken("nothing is lost", "%d at first, %d made, %d deleted, yet %d there", len(a.settled), made, a.gone, len(now))
+	case len(now) > most:
+		return broken("nothing is doubled", "%d may be there, %d are: %s", most, len(now), EntriesText(now))
+	case !touched:
+		return a.checkUntouched(now, l)
+	case len(a.events) > 0 && len(a.settled) == 1 && most == 1 && !l.unsure:
 		return a.checkOne(now)
 	}
 	return nil
 }
 
-// checkOne checks a message that was there once and settled, if only one side
-// did only one kind of thing to it since.
-func (a *account) checkOne(now []Entry) error {
-	for _, e := range a.events {
-		if e.side != a.events[0].side || e.edit.Verb != a.events[0].edit.Verb {
-			return nil
-		}
+// least is how many instances there must be. What was made on both sides may be
+// the same, and what went astray, or was lost or hidden by the server, may have met
+// another that was made where it went; but while nobody deleted one, one is there.
+// To a state put back to a backup what was deleted since, or hidden, is deleted
+// once more, and takes one of the same content with it. And what was deleted in
+// the Maildir because the server hid it, in a run that died before that was
+// recorded, is lost but for undo: the next run takes it for the user's deletion.
+func (a *account) least(l *ledger) int {
+	made := max(a.made[Local], a.made[Remote])
+	least := len(a.settled) + made - a.gone
+	if l.cutLie {
+		least -= a.hidden
 	}
-	if len(a.events) == 0 {
+	switch {
+	case l.stale:
+		return least - min(l.deleted[a.name], made) - a.hidden
+	case l.cutLie || a.gone > 0 || len(a.settled) == 0:
+		return least - min(a.lost, made)
+	}
+	return max(least-a.astray-a.lost-a.hidden, 1)
+}
+
+// checkUntouched: what nobody touched is as it was. A message that the server
+// hid for a run may have come anew from there, where it has no keywords.
+func (a *account) checkUntouched(now []Entry, l *ledger) error {
+	was := a.settled
+	if a.hidden > 0 && l.noKeywords {
+		was, now = withoutKeywords(was), withoutKeywords(now)
+	}
+	if !SameEntries(Tidy(was), Tidy(now)) {
+		return broken("what nobody touches stays", "%s became %s", EntriesText(a.settled), EntriesText(now))
+	}
+	return nil
+}
+
+func withoutKeywords(list []Entry) []Entry {
+	list = append([]Entry(nil), list...)
+	for i := range list {
+		list[i].Flags = mail.Flags{System: list[i].Flags.System}
+	}
+	return list
+}
+
+// checkOne checks a message that was there once and of which nobody made
+// another: one that was only deleted is gone; one that was not is where one side
+// moved it, with the flags that the changes of both come to.
+func (a *account) checkOne(now []Entry) error {
+	verbs := map[Verb]bool{}
+	for _, e := range a.events {
+		verbs[e.edit.Verb] = true
+	}
+	deleted := verbs[Delete]
+	delete(verbs, Delete)
+	switch {
+	case deleted && len(verbs) == 0:
+		if len(now) != 0 {
+			return broken("what is deleted stays so", "deleted and not touched else, yet there: %s", EntriesText(now))
+		}
+		return nil
+	case deleted || len(now) != 1:
 		return nil
 	}
-	last := a.events[len(a.events)-1]
-	switch last.edit.Verb {
-	case Delete:
-		if len(now) != 0 {
-			return fmt.Errorf("deleted by %s alone, yet there: %s", last.side, EntriesText(now))
+	delete(verbs, Change)
+	delete(verbs, Move)
+	delete(verbs, Show)
+	if len(verbs) > 0 {
+		return nil
+	}
+	if to := a.place(); to != "" && now[0].Folder != to {
+		return broken("moves are followed", "it belongs into %s, yet it is at %s", to, EntriesText(now))
+	}
+	return a.checkFlags(now[0].Flags)
+}
+
+// place is where moves by one side alone lead, or by both to one folder; "" if
+// it is open.
+func (a *account) place() mail.FolderName {
+	to := a.settled[0].Folder
+	var mover Side
+	for _, e := range a.events {
+		if e.edit.Verb != Move {
+			continue
 		}
-	case Change:
-		if len(now) != 1 || !now[0].Flags.Equal(last.result) {
-			return fmt.Errorf("%s alone made its flags %s, yet they are %s", last.side, last.result, EntriesText(now))
+		if mover != "" && e.side != mover && e.edit.To != to {
+			return ""
 		}
-	case Move:
-		if len(now) != 1 || now[0].Folder != last.edit.To {
-			return fmt.Errorf("%s alone moved it to %s, yet it is at %s", last.side, last.edit.To, EntriesText(now))
+		if mover != "" && e.side != mover {
+			mover = "both"
+			continue
+		}
+		mover, to = e.side, e.edit.To
+	}
+	return to
+}
+
+// checkFlags: a flag that one side alone changed is as it left it, one that
+// both set or both took away is so, and one nobody changed is as it was.
+func (a *account) checkFlags(now mail.Flags) error {
+	for _, f := range flagsIn(a, now) {
+		want, open := has(a.settled[0].Flags, f), false
+		var who Side
+		for _, e := range a.events {
+			after := has(e.result, f)
+			if e.edit.Verb != Change || has(e.before, f) == after {
+				continue
+			}
+			open = open || who != "" && who != e.side && after != want
+			who, want = e.side, after
+		}
+		if !open && has(now, f) != want {
+			return broken("flags are merged", "%s should be %v: was %s, is %s", flagWord(f), want, flagWord(a.settled[0].Flags), flagWord(now))
 		}
 	}
 	return nil
+}
+
+func has(flags, one mail.Flags) bool { return !flags.Intersect(one).IsEmpty() }
+
+// flagsIn lists, one by one, the flags an account is about.
+func flagsIn(a *account, now mail.Flags) (list []mail.Flags) {
+	all := now.Union(a.settled[0].Flags)
+	for _, e := range a.events {
+		all = all.Union(e.before).Union(e.result)
+	}
+	for f := mail.System(1); f <= mail.AllSystem; f <<= 1 {
+		if all.System&f != 0 {
+			list = append(list, mail.Flags{System: f})
+		}
+	}
+	for _, k := range all.Keywords() {
+		list = append(list, mail.NewFlags(0, k))
+	}
+	return list
 }

@@ -174,6 +174,8 @@ func (d *Disk) Move(ctx context.Context, folder mail.FolderName, key mail.Key, t
 			return mail.ErrChanged
 		case target == nil:
 			return &mail.Fault{Scope: mail.ScopeFolder, Folder: to, Doing: "move", Err: errors.New("no such directory")}
+		case target.unreadable:
+			return &mail.Fault{Scope: mail.ScopeFolder, Folder: to, Doing: "move", Err: errDenied}
 		}
 		if as = key; target.files[as] != nil {
 			as = d.newKey()
@@ -197,6 +199,8 @@ func (d *Disk) Copy(ctx context.Context, folder mail.FolderName, key mail.Key, t
 			return mail.ErrChanged
 		case target == nil:
 			return &mail.Fault{Scope: mail.ScopeFolder, Folder: to, Doing: "copy", Err: errors.New("no such directory")}
+		case target.unreadable:
+			return &mail.Fault{Scope: mail.ScopeFolder, Folder: to, Doing: "copy", Err: errDenied}
 		case target.files[as] != nil:
 			d.w.wrongf("copy onto the file %s of %s", as, to)
 			return &mail.Fault{Scope: mail.ScopeMessage, Folder: to, Doing: "copy", Err: errors.New("file exists")}

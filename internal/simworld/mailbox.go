@@ -85,12 +85,15 @@ func (m *Mailbox) Snapshot(ctx context.Context, known mail.Known, full bool) (sn
 		snap = mail.RemoteSnapshot{Folder: m.name, Exists: true, Mark: m.mark, Messages: map[mail.UID]mail.Remote{}, Space: b.space}
 		same := known.Mark.UIDValidity == b.validity
 		delta := same && !full && known.Mark.HighestModSeq != 0 && !m.s.NoModSeq
-		if delta && known.Mark.HighestModSeq > b.modseq {
+		if delta && known.Mark.HighestModSeq > b.modseq && !b.restored {
 			m.s.w.wrongf("%s: delta from the future", m.name)
 		}
-		for i, msg := range b.messages {
-			if b.partial && i%2 == 1 {
-				snap.Doubt = "the server lists fewer messages than it says it has"
+		for _, msg := range b.messages {
+			if b.unlisted(msg, delta) {
+				snap.Doubt = b.doubt()
+				if b.view == Vanish {
+					snap.Mark.Messages--
+				}
 				continue
 			}
 			r := mail.Remote{UID: msg.uid, Flags: msg.flags}
@@ -141,7 +144,7 @@ func (m *Mailbox) found(b *box, uids []mail.UID) (found []*message) {
 			m.s.w.wrongf("%s: UID %d asked for twice or zero", m.name, uid)
 		}
 		seen[uid] = true
-		if msg := b.find(uid); msg != nil {
+		if msg := b.sees(uid); msg != nil {
 			found = append(found, msg)
 		}
 	}
@@ -162,7 +165,7 @@ func (m *Mailbox) Fetch(ctx context.Context, uids []mail.UID, got func(uid mail.
 		var body []byte
 		gone := false
 		err := m.do(ctx, "fetch", uidWords([]mail.UID{uid}), false, func(b *box) error {
-			msg := b.find(uid)
+			msg := b.sees(uid)
 			if gone = msg == nil; !gone {
 				body = wire(msg.content)
 			}

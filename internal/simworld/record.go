@@ -23,6 +23,7 @@ type Record struct {
 	log     []mail.Entry
 	runs    map[int64]mail.RunRecord
 	lastID  int64
+	saved   *Record // the last backup
 
 	quarantine []mail.Quarantined
 	pause      mail.Pause

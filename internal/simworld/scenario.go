@@ -37,6 +37,8 @@ type Options struct {
 	AcceptFolders []mail.FolderName
 	Count         int // max_deletions; 0 for the defaults
 	Percent       int
+	Lanes         int // folders worked on at once; 0 is one
+	Attempts      int // how often the work is tried
 }
 
 // Parse reads a scenario. name is for errors.
@@ -160,6 +162,14 @@ func parseOptions(o *Options, text string) (err error) {
 		case word == "accept":
 			o.Accept = true
 			o.AcceptFolders = append(o.AcceptFolders, mail.FolderName(strings.TrimSuffix(rest, "/")))
+		case word == "lanes":
+			if o.Lanes, err = strconv.Atoi(rest); err != nil {
+				return err
+			}
+		case word == "attempts":
+			if o.Attempts, err = strconv.Atoi(rest); err != nil {
+				return err
+			}
 		case word == "limit":
 			count, percent, _ := strings.Cut(rest, " ")
 			if o.Count, err = strconv.Atoi(count); err != nil {
@@ -199,9 +209,14 @@ func parseEdit(phrase string) ([]Edit, error) {
 	case Lose:
 		e.Name = rest
 		return []Edit{e}, nil
-	case Unmount, Mount:
+	case Unmount, Mount, Backup:
 		return []Edit{e}, nil
-	case Add, Delete, Move, Copy, Create, Remove, Rename, Rewrite, Show, Fill, Renumber, ReadOnly, Permanent, Partial, Complete:
+	case Restore:
+		if !has { // of the state
+			return []Edit{e}, nil
+		}
+	case Add, Delete, Move, Copy, Create, Remove, Rename, Rewrite, Show, Fill, Renumber, ReadOnly, Permanent,
+		Partial, Hide, Empty, Fewer, Vanish, Complete, Lock, Unlock:
 	default:
 		has = false
 	}
@@ -256,8 +271,12 @@ func (e Edit) String() string {
 		return place + signed("+", e.Flags) + signed("-", e.Minus)
 	case Lose:
 		return "lose " + e.Name
-	case Unmount, Mount:
+	case Unmount, Mount, Backup:
 		return string(e.Verb)
+	case Restore:
+		if e.Folder == "" {
+			return string(e.Verb)
+		}
 	case Add, Permanent:
 		return string(e.Verb) + " " + Entry{e.Folder, e.Name, e.Flags, e.New}.stringWithFlags()
 	case Move, Copy, Rename:
@@ -367,6 +386,12 @@ func (o Options) String() string {
 	}
 	if o.Count != 0 || o.Percent != 0 {
 		words = append(words, fmt.Sprintf("limit %d %d%%", o.Count, o.Percent))
+	}
+	if o.Lanes != 0 {
+		words = append(words, fmt.Sprintf("lanes %d", o.Lanes))
+	}
+	if o.Attempts != 0 {
+		words = append(words, fmt.Sprintf("attempts %d", o.Attempts))
 	}
 	return strings.Join(words, ", ")
 }

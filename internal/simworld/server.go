@@ -20,9 +20,11 @@ type Server struct {
 	NoModSeq  bool // no CONDSTORE (RFC 7162)
 	NoMarks   bool // no LIST-STATUS (RFC 5819)
 
-	w        *World
-	boxes    map[mail.FolderName]*box
-	validity uint32 // the last UIDVALIDITY given out
+	w          *World
+	boxes      map[mail.FolderName]*box
+	validity   uint32 // the last UIDVALIDITY given out
+	noKeywords bool   // PERMANENTFLAGS without keywords
+	saved      map[mail.FolderName]*box
 }
 
 // box is a mailbox.
@@ -32,7 +34,9 @@ type box struct {
 	modseq   uint64
 	messages []*message // by UID
 	space    mail.FlagSpace
-	partial  bool // listings leave out every second message, and say so
+	view     Verb              // how listings are wrong; "" when they are right
+	hidden   map[mail.UID]bool // what they leave out
+	restored bool              // put back to a backup, and nobody has settled it since
 }
 
 type message struct {
@@ -55,7 +59,22 @@ func newServer(w *World) *Server {
 
 func (s *Server) create(name mail.FolderName) {
 	s.validity++
-	s.boxes[name] = &box{validity: s.validity, next: 1, modseq: 1, space: mail.FullSpace()}
+	s.boxes[name] = &box{validity: s.validity, next: 1, modseq: 1, space: s.space()}
+}
+
+func (s *Server) space() mail.FlagSpace {
+	if s.noKeywords {
+		return mail.FlagSpace{System: mail.AllSystem}
+	}
+	return mail.FullSpace()
+}
+
+// RefuseKeywords makes a server that stores no keyword in any mailbox.
+func (s *Server) RefuseKeywords() {
+	s.noKeywords = true
+	for _, b := range s.boxes {
+		b.space = s.space()
+	}
 }
 
 func (s *Server) names() []mail.FolderName {
@@ -114,7 +133,7 @@ func (s *Server) renumber(b *box) {
 }
 
 func (s *Server) mark(b *box) mail.Mark {
-	m := mail.Mark{UIDValidity: b.validity, UIDNext: b.next, Messages: uint32(len(b.messages)), HighestModSeq: b.modseq}
+	m := mail.Mark{UIDValidity: b.validity, UIDNext: b.next, Messages: uint32(b.exists()), HighestModSeq: b.modseq}
 	if s.NoModSeq {
 		m.HighestModSeq = 0
 	}
@@ -127,6 +146,9 @@ func (s *Server) mark(b *box) mail.Mark {
 func (s *Server) Folders(ctx context.Context) (list []mail.RemoteFolder, err error) {
 	err = s.w.do(ctx, Call{Side: Remote, Name: "list"}, func() error {
 		for _, n := range s.names() {
+			if s.boxes[n].view == Hide {
+				continue
+			}
 			f := mail.RemoteFolder{Name: n, Selectable: true, Subscribed: true}
 			if !s.NoMarks {
 				m := s.mark(s.boxes[n])

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -43,27 +45,6 @@ func (c Call) String() string {
 	return s
 }
 
-// Trouble is what goes wrong at a call.
-type Trouble int
-
-// The troubles. A crash ends the process: every later call fails until
-// Revive. The connection troubles break the mailbox they happen on.
-const (
-	CrashBefore Trouble = iota + 1 // the process dies, the effect did not happen
-	CrashAfter                     // the process dies, the effect happened
-	LostBefore                     // connection or disk error, the effect did not happen
-	LostAfter                      // connection or disk error, though the effect happened
-	Refused                        // NO, no space left: the effect did not happen, the rest goes on
-	Temporary                      // server unavailable: the effect did not happen
-)
-
-var troubleWords = map[Trouble]string{
-	CrashBefore: "crash before", CrashAfter: "crash after", LostBefore: "lost before",
-	LostAfter: "lost after", Refused: "refused", Temporary: "temporary",
-}
-
-func (t Trouble) String() string { return troubleWords[t] }
-
 // When names a call of the next run: the Nth on a side or, where Side is "",
 // the Nth of those with an effect on any side.
 type When struct {
@@ -78,7 +59,23 @@ func (w When) String() string {
 	return fmt.Sprintf("%s call %d", w.Side, w.N)
 }
 
-// ErrCrash is the error of every call between a crash and Revive.
+// parseWhen reads what String writes.
+func parseWhen(s string) (When, error) {
+	words := strings.Fields(s)
+	var w When
+	switch {
+	case len(words) == 2 && words[0] == "step":
+	case len(words) == 3 && words[1] == "call" && (words[0] == string(Local) || words[0] == string(Remote) || words[0] == string(State)):
+		w.Side = Side(words[0])
+	default:
+		return w, fmt.Errorf("%q names no call: \"step 3\" and \"remote call 5\" do", s)
+	}
+	var err error
+	w.N, err = strconv.Atoi(words[len(words)-1])
+	return w, err
+}
+
+// ErrCrash is the error of every call between a crash and Begin.
 var ErrCrash = &mail.Fault{Scope: mail.ScopeAccount, Class: mail.ClassFailed, Err: errors.New("the simulated process has died")}
 
 // World is a simulated server, Maildir and state, and the calls a run makes on
@@ -99,6 +96,7 @@ type World struct {
 	steps    int
 	trace    []Call
 	troubles map[When]Trouble
+	struck   map[When]bool // troubles that came about
 	hooks    map[When][]func()
 	wrong    []string
 	named    map[mail.Digest]string // what scenarios call the contents made so far
@@ -119,7 +117,7 @@ func New(seed uint64) *World {
 
 func (w *World) reset() {
 	w.calls, w.steps, w.trace = map[Side]int{}, 0, nil
-	w.troubles, w.hooks, w.open = map[When]Trouble{}, map[When][]func(){}, 0
+	w.troubles, w.struck, w.hooks, w.open = map[When]Trouble{}, map[When]bool{}, map[When][]func(){}, 0
 }
 
 // Begin starts a new run: a dead process is revived, what it had written to the
@@ -154,6 +152,14 @@ func (w *World) Now() time.Time {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.now
+}
+
+// Wait lets time pass in the middle of a run.
+func (w *World) Wait(_ context.Context, d time.Duration) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.now = w.now.Add(d)
+	return nil
 }
 
 // Trace returns the calls of this run in their order.
@@ -208,23 +214,17 @@ func (w *World) do(ctx context.Context, c Call, effect func() error) error {
 		return err
 	}
 	t := w.enter(&c)
-	if t == LostAfter && !c.Effect {
-		t = LostBefore
+	if t != 0 && !t.after(c) {
+		return w.strike(t, c)
 	}
-	switch t {
-	case CrashBefore:
-		return w.die()
-	case LostBefore, Refused, Temporary:
-		return w.fault(t, c)
+	if c.Side == Local && w.Disk.unreadable(c.Folder) {
+		return w.fault(Bad, c)
 	}
 	if err := effect(); err != nil {
 		return err
 	}
-	switch t {
-	case CrashAfter:
-		return w.die()
-	case LostAfter:
-		return w.fault(t, c)
+	if t != 0 {
+		return w.strike(t, c)
 	}
 	return nil
 }
@@ -247,10 +247,17 @@ func (w *World) enter(c *Call) Trouble {
 			hook()
 		}
 		if u := w.troubles[when]; u != 0 {
-			t = u
+			t, w.struck[when] = u, true
 		}
 	}
 	return t
+}
+
+func (w *World) strike(t Trouble, c Call) error {
+	if t == CrashBefore || t == CrashAfter {
+		return w.die()
+	}
+	return w.fault(t, c)
 }
 
 // die ends the process: what was not made durable may be lost.
@@ -258,36 +265,6 @@ func (w *World) die() error {
 	w.dead = true
 	w.Disk.crash()
 	return ErrCrash
-}
-
-var (
-	errLost        = errors.New("connection lost")
-	errUnavailable = errors.New("NO [UNAVAILABLE] try again later")
-	errNo          = errors.New("NO not now")
-	errDisk        = errors.New("input/output error")
-	errSpace       = errors.New("no space left on device")
-)
-
-// isLost tells whether an error is that of a broken connection.
-func isLost(err error) bool { return errors.Is(err, errLost) || errors.Is(err, errUnavailable) }
-
-func (w *World) fault(t Trouble, c Call) error {
-	f := &mail.Fault{Scope: mail.ScopeFolder, Class: mail.ClassFailed, Folder: c.Folder, Doing: c.Name}
-	switch {
-	case c.Side == State:
-		f.Scope, f.Err = mail.ScopeAccount, errDisk
-	case c.Side == Local && t == Refused:
-		f.Scope, f.Err = mail.ScopeMessage, errSpace
-	case c.Side == Local:
-		f.Err = errDisk
-	case t == Refused:
-		f.Err = errNo
-	case t == Temporary:
-		f.Scope, f.Class, f.Err = mail.ScopeAccount, mail.ClassTemporary, errUnavailable
-	default:
-		f.Class, f.Err = mail.ClassTemporary, errLost
-	}
-	return f
 }
 
 // chance decides something the contract leaves open, the same way each time

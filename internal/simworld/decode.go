@@ -1,0 +1,211 @@
+package simworld
+
+import (
+	"fmt"
+	"time"
+
+	"imapsync/mail"
+)
+
+// decoder makes up a history from bytes while it is played, for what can be done
+// depends on what there is: every byte string is a history, and the same bytes
+// are always the same one.
+type decoder struct {
+	*History
+	in    []byte
+	names int
+}
+
+// maxEpochs bounds a history however many bytes it has.
+const maxEpochs = 4
+
+// PlayBytes plays the history that the bytes tell: epochs of edits and troubled
+// runs, each followed by runs without trouble until all is quiet, and then the
+// checks. It works in a testing/synctest bubble only.
+func PlayBytes(engine Engine, data []byte) *History {
+	d := &decoder{in: data}
+	s := Story{Seed: uint64(d.next())<<8 | uint64(d.next())}
+	f := d.next()
+	s.Lacks = Lacks{Move: f&1 != 0, UIDPlus: f&2 != 0, ModSeq: f&4 != 0, Marks: f&8 != 0, Keywords: f&0x70 == 0x70}
+	if f = d.next(); f&3 == 3 {
+		s.Options.Lanes = 2 + int(f>>2)%2
+	}
+	if f&0x18 == 0x18 {
+		s.Options.Attempts = 3
+	}
+	s.Options.DeletionWins = f&0xe0 == 0xe0
+	d.History = newHistory(engine, s)
+	defer d.w.Schedule()()
+	for epoch := 0; epoch < maxEpochs && (epoch == 0 || len(d.in) > 0) && d.err == nil; epoch++ {
+		for range 1 + d.below(3) {
+			d.backups()
+			for range d.below(6) {
+				d.someEdit()
+			}
+			d.someRun()
+		}
+		d.quiet()
+	}
+	d.end()
+	return d.History
+}
+
+// next takes a byte; past the end all are 0.
+func (d *decoder) next() byte {
+	if len(d.in) == 0 {
+		return 0
+	}
+	b := d.in[0]
+	d.in = d.in[1:]
+	return b
+}
+
+func (d *decoder) below(n int) int { return int(d.next()) % n }
+
+// backups makes a backup, or puts something back to one.
+func (d *decoder) backups() {
+	switch b := d.next(); {
+	case b < 0x60:
+	case b < 0x80:
+		d.edit(Remote, Edit{Verb: Backup})
+	case b < 0xa0:
+		d.edit(State, Edit{Verb: Backup})
+	case b < 0xb0:
+		d.edit(State, Edit{Verb: Restore})
+	case b < 0xc0:
+		_, folders := d.w.holdings(Remote)
+		for i, name := range folders {
+			if b&1 == 0 || i == int(b>>1)%len(folders) {
+				d.edit(Remote, Edit{Verb: Restore, Folder: name})
+			}
+		}
+	}
+}
+
+// viewPool has the ways in which a side shows less for a run.
+var viewPool = []struct {
+	side Side
+	verb Verb
+}{{Remote, Partial}, {Remote, Hide}, {Remote, Empty}, {Remote, Fewer}, {Remote, Vanish}, {Local, Lock}, {Local, Lock}, {Local, Unmount}}
+
+// someRun does one run in which edits happen and calls go wrong.
+func (d *decoder) someRun() {
+	if b := d.next(); b < 0x40 {
+		v := viewPool[int(b>>2)%len(viewPool)]
+		_, folders := d.w.holdings(v.side)
+		d.edit(v.side, Edit{Verb: v.verb, Folder: folders[int(b)%len(folders)]})
+	}
+	wait := time.Duration(d.below(5)) * time.Second
+	kinds := d.next()
+	if kinds&0xe0 == 0xe0 {
+		wait = 8 * 24 * time.Hour // a full comparison is due
+	}
+	d.begin(wait)
+	for range int(kinds & 3) {
+		d.at(d.when(), d.someEdit)
+	}
+	if kinds&4 != 0 {
+		d.trouble(d.when(), Trouble(1+d.below(int(lastTrouble))))
+	}
+	if kinds&8 != 0 {
+		d.trouble(When{N: 1 + d.below(30)}, CrashBefore+Trouble(d.below(2)))
+	}
+	if kinds&0x18 == 0x10 {
+		for range 2 {
+			d.trouble(d.when(), LostBefore+Trouble(d.below(int(lastTrouble-LostBefore+1))))
+		}
+	}
+	d.goOn(wait)
+}
+
+func (d *decoder) when() When {
+	n := 1 + d.below(40)
+	switch d.below(4) {
+	case 0:
+		return When{Local, n}
+	case 1:
+		return When{Remote, n}
+	case 2:
+		return When{State, n}
+	}
+	return When{N: n}
+}
+
+var folderPool = []mail.FolderName{mail.Inbox, "F", "G", "F/H"}
+
+var flagPool = []mail.Flags{
+	mail.NewFlags(mail.Seen), mail.NewFlags(mail.Flagged), mail.NewFlags(mail.Answered), mail.NewFlags(mail.Deleted),
+	mail.NewFlags(0, "todo"), mail.NewFlags(mail.Seen|mail.Draft, "$Label1"),
+}
+
+// verbPool has the common edits more often.
+var verbPool = []Verb{
+	Change, Change, Change, Change, Change, Add, Add, Add, Add, Delete, Delete, Delete, Move, Move, Move,
+	Copy, Create, Remove, Rename, Renumber, Lose, Rewrite, Show,
+}
+
+// someEdit decodes one edit and does it.
+func (d *decoder) someEdit() {
+	side := []Side{Local, Remote}[d.below(2)]
+	e := Edit{Verb: verbPool[d.below(len(verbPool))]}
+	messages, folders := d.w.holdings(side)
+	a, b := int(d.next()), int(d.next())
+	switch e.Verb {
+	case Add:
+		d.add(side, a, b)
+		return
+	case Create:
+		e.Folder = folderPool[1+a%3]
+	case Remove, Rename, Renumber:
+		e.Folder = folders[a%len(folders)]
+		e.To = folderPool[1+b%3]
+		if e.Verb == Renumber {
+			side = Remote
+		} else if e.Folder == mail.Inbox || e.Verb == Rename && e.To == e.Folder {
+			return
+		}
+		if e.Verb != Rename {
+			e.To = ""
+		}
+	case Lose:
+		if side, e.Name = State, "state"; a%4 != 0 {
+			return
+		}
+	default:
+		if len(messages) == 0 || side == Remote && (e.Verb == Rewrite || e.Verb == Show) {
+			return
+		}
+		m := messages[a%len(messages)]
+		e.Folder, e.Name = m.Folder, m.Name
+		switch e.Verb {
+		case Move, Copy:
+			e.To = folderPool[b%len(folderPool)]
+		case Change:
+			if e.Flags = flagPool[b%len(flagPool)]; b&0x80 != 0 {
+				e.Flags, e.Minus = mail.Flags{}, e.Flags
+			}
+		}
+	}
+	d.edit(side, e)
+}
+
+// add makes a new message, or another of a content there is already, on one
+// side or on both.
+func (d *decoder) add(side Side, a, b int) {
+	e := Edit{Verb: Add, Folder: folderPool[a%len(folderPool)], New: b&1 != 0}
+	if b&2 != 0 {
+		e.Flags, e.New = flagPool[b>>4%len(flagPool)], false
+	}
+	if a&0x40 == 0 || d.names == 0 {
+		d.names++
+	}
+	e.Name = fmt.Sprintf("M%d", d.names)
+	d.edit(side, e)
+	if a&0x80 != 0 {
+		other := Local
+		if side == Local {
+			other = Remote
+		}
+		d.edit(other, e)
+	}
+}
