@@ -172,14 +172,14 @@ func (r *run) stillThere(ctx context.Context, f *folder, uids []mail.UID) (map[m
 }
 
 // movedOnRemotely reports whether a mailbox may have got a message that this
-// run has not seen: its UIDNEXT has grown since, or the listing of it lacks
-// numbers given out since it was settled last.
+// run has not seen: it was made since, its UIDNEXT has grown since, or the
+// listing of it lacks numbers given out since it was settled last.
 func (r *run) movedOnRemotely(now mail.RemoteFolder) bool {
 	if !now.Selectable {
 		return false
 	}
 	if f := r.folders[now.Name]; f != nil && !f.failed {
-		return now.Mark != nil && f.Remote.Mark.UIDNext != now.Mark.UIDNext || f.Remote.Doubt != "" && f.lacksNew()
+		return !f.Remote.Exists || now.Mark != nil && f.Remote.Mark.UIDNext != now.Mark.UIDNext || f.Remote.Doubt != "" && f.lacksNew()
 	}
 	rec, ours := r.recordOf(now.Name)
 	return ours && (!rec.Settled || now.Mark == nil || now.Mark.UIDNext != rec.Mark.UIDNext)
