@@ -25,6 +25,9 @@ type Account struct {
 	ended    wire.Stats // of connections that are gone
 	warnings []string
 
+	ending   chan struct{} // closed by Close
+	watching sync.Once     // starts watchSleep
+
 	names    *names                                 // nil until the server was asked
 	learnt   map[mail.FolderName]string             // names as LIST wrote them
 	validity map[mail.FolderName]uint32             // UIDVALIDITY of the first SELECT since Folders
@@ -42,6 +45,7 @@ func New(cfg Config) *Account {
 		all:      map[*conn]struct{}{},
 		limit:    cfg.Connections,
 		freed:    make(chan struct{}),
+		ending:   make(chan struct{}),
 		learnt:   map[mail.FolderName]string{},
 		validity: map[mail.FolderName]uint32{},
 		sizes:    map[mail.FolderName]map[mail.UID]int64{},

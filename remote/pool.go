@@ -83,6 +83,7 @@ func (a *Account) dialReserved(ctx context.Context) (*conn, error) {
 	}
 	if err == nil {
 		a.all[c] = struct{}{}
+		a.keepAwake()
 		return c, nil
 	}
 	a.busy--
@@ -145,6 +146,7 @@ func (a *Account) Close() error {
 		return nil
 	}
 	a.closed = true
+	close(a.ending)
 	for _, c := range a.idle {
 		c.logout()
 		a.forget(c)
