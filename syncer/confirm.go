@@ -185,13 +185,17 @@ func (r *run) movedOnRemotely(now mail.RemoteFolder) bool {
 	return ours && (!rec.Settled || now.Mark == nil || now.Mark.UIDNext != rec.Mark.UIDNext)
 }
 
+// lacksNew reports whether numbers given out since the folder was settled last
+// are not in its listing.
 func (f *folder) lacksNew() bool {
-	for uid := max(f.record.Mark.UIDNext, 1); uid < f.Remote.Mark.UIDNext; uid++ {
-		if _, listed := f.Remote.Messages[uid]; !listed {
-			return true
+	from := max(f.record.Mark.UIDNext, 1)
+	listed := 0
+	for uid := range f.Remote.Messages {
+		if uid >= from && uid < f.Remote.Mark.UIDNext {
+			listed++
 		}
 	}
-	return false
+	return f.Remote.Mark.UIDNext > from && uint64(listed) < uint64(f.Remote.Mark.UIDNext-from)
 }
 
 // recordOf returns what the state has of a folder that this run did not look
