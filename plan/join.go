@@ -170,26 +170,30 @@ func (j *joined) postpone(byHeader map[mail.Digest][]*triple) {
 
 // postponeUnseen leaves new messages alone that may have been moved there from
 // a folder that could not be looked into: its row may be in the middle of a move
-// in the Maildir, too.
+// in the Maildir, too. Those that were not asked for their header go by size.
 func (j *joined) postponeUnseen(unseen []*mail.Base) {
+	if len(unseen) == 0 {
+		return
+	}
+	sizes := map[int64]bool{}
+	byHeader := map[mail.Digest][]*mail.Base{}
 	for _, row := range unseen {
-		for _, n := range j.remoteNew {
-			if n.remote != nil && mayBe(row, *n.remote) {
-				j.postponed = append(j.postponed, n.remoteIn.Name)
-				n.remote = nil
+		sizes[row.RemoteSize], sizes[row.Content.Wire] = true, true
+		byHeader[row.Content.Header] = append(byHeader[row.Content.Header], row)
+	}
+	for _, n := range j.remoteNew {
+		mayBe := n.remote.Content == nil && sizes[n.remote.Size]
+		if c := n.remote.Content; c != nil {
+			for _, row := range byHeader[c.Header] {
+				mayBe = mayBe || sameMessage(row.Content, *n.remote)
 			}
+		}
+		if mayBe {
+			j.postponed = append(j.postponed, n.remoteIn.Name)
+			n.remote = nil
 		}
 	}
 	j.remoteNew = compact(j.remoteNew)
-}
-
-// mayBe reports whether a new message is that of the row, or could not be
-// compared with it.
-func mayBe(row *mail.Base, r mail.Remote) bool {
-	if r.Content == nil {
-		return r.Size == row.RemoteSize || r.Size == row.Content.Wire
-	}
-	return sameMessage(row.Content, r)
 }
 
 // doubtful reports whether the row's message is missing on the server without
