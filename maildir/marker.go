@@ -44,9 +44,16 @@ func (m *Maildir) SetMarker(ctx context.Context, id string) error {
 	if id == "" || strings.TrimSpace(id) != id || strings.Contains(id, "\n") {
 		return account(doing, fmt.Errorf("identity %q is empty, padded or of several lines", id))
 	}
+	path := filepath.Join(m.root, markerFile)
+	tmp := path + ".new"
 	err := m.makeDirs(m.root)
 	if err == nil {
-		err = writeFile(filepath.Join(m.root, markerFile), filepath.Join(m.root, markerFile+"."+string(m.NewKey())), []byte(id+"\n"), nil)
+		if err = os.Remove(tmp); errors.Is(err, fs.ErrNotExist) { // there where a run was killed here
+			err = nil
+		}
+	}
+	if err == nil {
+		err = writeFile(path, tmp, []byte(id+"\n"), nil)
 	}
 	if err == nil {
 		err = syncDir(filepath.Dir(m.root))

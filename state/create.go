@@ -16,7 +16,7 @@ func create(ctx context.Context, path string) error {
 	if err := makeDirs(dir); err != nil {
 		return err
 	}
-	tmp := path + ".new"
+	tmp := newName(path)
 	for _, left := range []string{tmp + "-wal", tmp + "-shm", tmp} { // by a run that was killed here
 		if err := os.Remove(left); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
@@ -40,6 +40,9 @@ func create(ctx context.Context, path string) error {
 	return syncDir(dir)
 }
 
+// newName is the name of a state that is not whole yet.
+func newName(path string) string { return path + ".new" }
+
 // layDown writes the empty state of today's schema into an empty file. It is
 // put into WAL mode here: at its final name that would be one more moment to
 // be killed in.
@@ -60,6 +63,18 @@ func appear(tmp, path string) error {
 		return err
 	}
 	return os.Rename(tmp, path)
+}
+
+// dropSecondName removes the name under which the state was made, which it still
+// has where a run was killed just then. Nothing depends on it.
+func dropSecondName(path string) {
+	made, err := os.Lstat(newName(path))
+	if err != nil {
+		return
+	}
+	if state, err := os.Lstat(path); err == nil && os.SameFile(made, state) {
+		_ = os.Remove(newName(path))
+	}
 }
 
 // makeDirs makes a directory and those above it that are missing, durably: what

@@ -45,6 +45,7 @@ func Open(ctx context.Context, path string) (*DB, error) {
 		if version, err = probe(ctx, path); err != nil {
 			return nil, err
 		}
+		dropSecondName(path)
 	}
 	d := &DB{path: path, sql: connect(path, writing)}
 	if err := upgrade(ctx, d.sql, version, migrations); err != nil {

@@ -349,3 +349,32 @@ func TestLeftoverOfCreation(t *testing.T) {
 		t.Errorf("files %v, want %v", got, want)
 	}
 }
+
+func TestSecondNameLeftByCreation(t *testing.T) {
+	path := closedState(t)
+	other := path + ".new"
+	if err := os.Link(path, other); err != nil {
+		t.Fatal(err)
+	}
+	reopen := func() {
+		t.Helper()
+		d, err := Open(context.Background(), path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := d.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	reopen()
+	if _, err := os.Lstat(other); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the second name is still there: %v", err)
+	}
+	if err := os.WriteFile(other, []byte("somebody's"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	reopen()
+	if text, err := os.ReadFile(other); err != nil || string(text) != "somebody's" {
+		t.Errorf("another file of that name: %q, %v", text, err)
+	}
+}
