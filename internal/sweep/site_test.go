@@ -30,8 +30,9 @@ type site struct {
 	want   *world       // after a run that nothing happened to
 }
 
-// newSite makes an account and the templates of the run.
-func newSite(t testing.TB, server *dovecot.Server, user string) *site {
+// newSite makes an account and the templates of the run, which prepare has
+// given something to do.
+func newSite(t testing.TB, server *dovecot.Server, user string, prepare func(*site)) *site {
 	t.Helper()
 	root := filepath.Join(scratch, filepath.Base(t.Name())+"-"+user)
 	s := &site{t: t, server: server, user: user, root: root,
@@ -41,7 +42,7 @@ func newSite(t testing.TB, server *dovecot.Server, user string) *site {
 	config := fmt.Sprintf("state_dir = %q\n[accounts.test]\nhost = \"127.0.0.1\"\nport = %d\ntls = \"none\"\nuser = %q\npassword = %q\nmaildir = %q\n",
 		s.state(), s.proxy.Port(), user, server.Password, s.mail())
 	s.check(os.WriteFile(s.config(), []byte(config), 0o600))
-	s.prepare()
+	prepare(s)
 	s.save()
 	if code, output := s.sync("--full"); code != 0 {
 		t.Fatalf("undisturbed: exit %d\n%s", code, output)

@@ -32,8 +32,8 @@ type stroke struct {
 	ended          func(s *site, r tracer.Result) error // what is wrong with how the run ended
 }
 
-// sweep tries a stroke at the steps of the run.
-func sweep(t *testing.T, strokes ...stroke) {
+// sweep tries strokes at the steps of the run for which prepare makes the account.
+func sweep(t *testing.T, prepare func(*site), strokes ...stroke) {
 	t.Parallel()
 	server := dovecot.Start(t)
 	var tried, struck atomic.Int64
@@ -41,7 +41,7 @@ func sweep(t *testing.T, strokes ...stroke) {
 	for number := range sites() {
 		t.Run(fmt.Sprintf("site%d", number), func(t *testing.T) {
 			t.Parallel()
-			s := newSite(t, server, strings.ToLower(strings.ReplaceAll(t.Name(), "/", "-")))
+			s := newSite(t, server, strings.ToLower(strings.ReplaceAll(t.Name(), "/", "-")), prepare)
 			for _, k := range strokes {
 				s.restore()
 				k.plan.At = 0
@@ -124,21 +124,27 @@ func (s *site) nothingLost() error {
 	return errors.Join(errs...)
 }
 
-// memory are the files of which nothing needs to last.
-func memory(c tracer.Call) bool { return strings.HasSuffix(c.Path, "-shm") }
+// lasting are the calls that change what has to last.
+func lasting(c tracer.Call) bool { return !strings.HasSuffix(c.Path, "-shm") }
 
 func TestKilledAtEachStep(t *testing.T) {
-	sweep(t, stroke{name: "killed", stride: 24, offset: 3,
-		plan: tracer.Plan{Do: tracer.Kill, Counts: func(c tracer.Call) bool { return !memory(c) }}})
+	sweep(t, (*site).mixed, stroke{name: "killed", stride: 24, offset: 3,
+		plan: tracer.Plan{Do: tracer.Kill, Counts: lasting}})
 }
 
 func TestPowerCutAtEachStep(t *testing.T) {
 	var strokes []stroke
 	for i, loss := range []tracer.Loss{tracer.All, tracer.Names, tracer.Bytes} {
 		strokes = append(strokes, stroke{name: "power cut that loses " + string(loss), stride: 60, offset: 5 + 20*i,
-			plan: tracer.Plan{Do: tracer.Cut, Loss: loss, Counts: func(c tracer.Call) bool { return !memory(c) }}})
+			plan: tracer.Plan{Do: tracer.Cut, Loss: loss, Counts: lasting}})
 	}
-	sweep(t, strokes...)
+	sweep(t, (*site).mixed, strokes...)
+}
+
+func TestFirstRunEndedAtEachStep(t *testing.T) {
+	sweep(t, (*site).first,
+		stroke{name: "killed", stride: 60, offset: 40, plan: tracer.Plan{Do: tracer.Kill, Counts: lasting}},
+		stroke{name: "power cut", stride: 40, offset: 10, plan: tracer.Plan{Do: tracer.Cut, Loss: tracer.All, Counts: lasting}})
 }
 
 // onFiles are the calls that a file system can let fail.
@@ -180,7 +186,7 @@ func TestEachCallFailsOnce(t *testing.T) {
 		strokes = append(strokes, stroke{name: errno.Error() + " once", stride: 88, offset: 2 + 22*i, ended: honest,
 			plan: tracer.Plan{Do: tracer.Fail, Errno: errno, Counts: counts}})
 	}
-	sweep(t, strokes...)
+	sweep(t, (*site).mixed, strokes...)
 }
 
 func TestDiskFullFromEachStepOn(t *testing.T) {
@@ -192,5 +198,5 @@ func TestDiskFullFromEachStepOn(t *testing.T) {
 		strokes = append(strokes, stroke{name: "disk of " + dir + " full", stride: 40, offset: 1 + 20*i, ended: honest,
 			plan: tracer.Plan{Do: tracer.Fail, Errno: syscall.ENOSPC, Counts: full, Then: full}})
 	}
-	sweep(t, strokes...)
+	sweep(t, (*site).mixed, strokes...)
 }

@@ -22,11 +22,28 @@ var before = []struct {
 	count  int
 }{{"INBOX", 8}, {"Work", 3}, {"Drafts", 1}, {"DroppedThere", 2}, {"DroppedHere", 1}, {"RenamedThere", 2}, {"RenamedHere", 1}}
 
-// prepare makes an account whose sides agree, and then changes both.
-func (s *site) prepare() {
+// first makes an account with mail on the server and nothing else, not even the
+// directories of the Maildir and of the state.
+func (s *site) first() {
+	s.t.Helper()
+	s.fill(corpus.New(1))
+}
+
+// mixed makes an account whose sides agree, and then changes both.
+func (s *site) mixed() {
 	s.t.Helper()
 	g := corpus.New(1)
-	var messages []corpus.Message
+	messages := s.fill(g)
+	if code, output := s.sync(); code != 0 {
+		s.t.Fatalf("first sync: exit %d\n%s", code, output)
+	}
+	s.changeThere(g)
+	s.changeHere(g, messages)
+}
+
+// fill puts mail on the server.
+func (s *site) fill(g *corpus.Generator) (messages []corpus.Message) {
+	s.t.Helper()
 	s.phone(func(c *phone.Client) error {
 		for _, b := range before {
 			if b.folder != "INBOX" {
@@ -44,11 +61,7 @@ func (s *site) prepare() {
 		}
 		return nil
 	})
-	if code, output := s.sync(); code != 0 {
-		s.t.Fatalf("first sync: exit %d\n%s", code, output)
-	}
-	s.changeThere(g)
-	s.changeHere(g, messages)
+	return messages
 }
 
 // small is a message with few bytes.
@@ -58,7 +71,7 @@ func small(g *corpus.Generator, flags mail.Flags) corpus.Message {
 	return m
 }
 
-// changeThere is what another client does. Its UIDs are those of prepare's
+// changeThere is what another client does. Its UIDs are those of fill's
 // APPENDs, from 1 in each folder.
 func (s *site) changeThere(g *corpus.Generator) {
 	s.t.Helper()

@@ -90,7 +90,7 @@ func TestConnectionLostAtEachCommand(t *testing.T) {
 	for _, server := range servers {
 		t.Run(server.name, func(t *testing.T) {
 			t.Parallel()
-			s := newSite(t, dovecot.Start(t, dovecot.Without(server.without...)), "wire")
+			s := newSite(t, dovecot.Start(t, dovecot.Without(server.without...)), "wire", (*site).mixed)
 			tried := map[string]int{}
 			for _, v := range s.victims() {
 				for _, fate := range server.fates {

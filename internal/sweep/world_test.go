@@ -118,6 +118,8 @@ func (s *site) walk(root string, file func(path string, text []byte), dir func(p
 	s.t.Helper()
 	s.check(filepath.WalkDir(root, func(path string, e fs.DirEntry, err error) error {
 		switch {
+		case path == root && errors.Is(err, fs.ErrNotExist): // before the first run
+			return nil
 		case err != nil:
 			return err
 		case e.IsDir() && dir != nil:
