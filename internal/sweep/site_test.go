@@ -96,7 +96,7 @@ func (s *site) copyTree(from, to string) {
 }
 
 // runLimit is when a run counts as hung.
-const runLimit = time.Minute
+const runLimit = 2 * time.Minute
 
 // sync runs the program undisturbed, and waits until the server has done all
 // that it was told.

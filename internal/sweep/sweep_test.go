@@ -42,11 +42,12 @@ func sweep(t *testing.T, prepare func(*site), strokes ...stroke) {
 		t.Run(fmt.Sprintf("site%d", number), func(t *testing.T) {
 			t.Parallel()
 			s := newSite(t, server, strings.ToLower(strings.ReplaceAll(t.Name(), "/", "-")), prepare)
+			kinds := map[tracer.Kind]bool{}
 			for _, k := range strokes {
 				s.restore()
 				k.plan.At = 0
 				steps := s.strike(k.plan).Steps
-				for i, at := range k.choose(steps) {
+				for i, at := range k.choose(steps, kinds) {
 					if i%sites() != number {
 						continue
 					}
@@ -61,10 +62,9 @@ func sweep(t *testing.T, prepare func(*site), strokes ...stroke) {
 }
 
 // choose picks the steps to be tried: every so manieth, and the first of each
-// kind that is not among these.
-func (k stroke) choose(steps []tracer.Call) []int {
+// kind that the test has not tried yet.
+func (k stroke) choose(steps []tracer.Call, kinds map[tracer.Kind]bool) []int {
 	var chosen []int
-	kinds := map[tracer.Kind]bool{}
 	pick := func(i int) {
 		chosen = append(chosen, i+1)
 		kinds[steps[i].Kind] = true
@@ -128,14 +128,14 @@ func (s *site) nothingLost() error {
 func lasting(c tracer.Call) bool { return !strings.HasSuffix(c.Path, "-shm") }
 
 func TestKilledAtEachStep(t *testing.T) {
-	sweep(t, (*site).mixed, stroke{name: "killed", stride: 24, offset: 3,
+	sweep(t, (*site).mixed, stroke{name: "killed", stride: 40, offset: 3,
 		plan: tracer.Plan{Do: tracer.Kill, Counts: lasting}})
 }
 
 func TestPowerCutAtEachStep(t *testing.T) {
 	var strokes []stroke
 	for i, loss := range []tracer.Loss{tracer.All, tracer.Names, tracer.Bytes} {
-		strokes = append(strokes, stroke{name: "power cut that loses " + string(loss), stride: 60, offset: 5 + 20*i,
+		strokes = append(strokes, stroke{name: "power cut that loses " + string(loss), stride: 90, offset: 5 + 30*i,
 			plan: tracer.Plan{Do: tracer.Cut, Loss: loss, Counts: lasting}})
 	}
 	sweep(t, (*site).mixed, strokes...)
@@ -143,8 +143,8 @@ func TestPowerCutAtEachStep(t *testing.T) {
 
 func TestFirstRunEndedAtEachStep(t *testing.T) {
 	sweep(t, (*site).first,
-		stroke{name: "killed", stride: 60, offset: 40, plan: tracer.Plan{Do: tracer.Kill, Counts: lasting}},
-		stroke{name: "power cut", stride: 40, offset: 10, plan: tracer.Plan{Do: tracer.Cut, Loss: tracer.All, Counts: lasting}})
+		stroke{name: "killed", stride: 120, offset: 40, plan: tracer.Plan{Do: tracer.Kill, Counts: lasting}},
+		stroke{name: "power cut", stride: 60, offset: 10, plan: tracer.Plan{Do: tracer.Cut, Loss: tracer.All, Counts: lasting}})
 }
 
 // onFiles are the calls that a file system can let fail.
@@ -183,7 +183,7 @@ func TestEachCallFailsOnce(t *testing.T) {
 		if errno == syscall.ENOSPC || errno == syscall.EDQUOT {
 			counts = needsSpace
 		}
-		strokes = append(strokes, stroke{name: errno.Error() + " once", stride: 88, offset: 2 + 22*i, ended: honest,
+		strokes = append(strokes, stroke{name: errno.Error() + " once", stride: 120, offset: 2 + 30*i, ended: honest,
 			plan: tracer.Plan{Do: tracer.Fail, Errno: errno, Counts: counts}})
 	}
 	sweep(t, (*site).mixed, strokes...)
@@ -195,7 +195,7 @@ func TestDiskFullFromEachStepOn(t *testing.T) {
 		full := func(c tracer.Call) bool {
 			return needsSpace(c) && strings.Contains(c.Path+c.To, filepath.Join("live", dir))
 		}
-		strokes = append(strokes, stroke{name: "disk of " + dir + " full", stride: 40, offset: 1 + 20*i, ended: honest,
+		strokes = append(strokes, stroke{name: "disk of " + dir + " full", stride: 60, offset: 1 + 30*i, ended: honest,
 			plan: tracer.Plan{Do: tracer.Fail, Errno: syscall.ENOSPC, Counts: full, Then: full}})
 	}
 	sweep(t, (*site).mixed, strokes...)

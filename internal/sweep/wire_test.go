@@ -25,8 +25,7 @@ var servers = []struct {
 	{"no UIDPLUS", []string{"UIDPLUS"}, []proxy.Fate{proxy.Unanswered}},
 	{"no MOVE", []string{"MOVE"}, []proxy.Fate{proxy.Unanswered}},
 	{"no CONDSTORE", []string{"CONDSTORE", "QRESYNC"}, []proxy.Fate{proxy.Unanswered}},
-	{"nothing", []string{"UIDPLUS", "MOVE", "CONDSTORE", "QRESYNC", "ESEARCH", "LIST-STATUS", "LITERAL+"},
-		[]proxy.Fate{proxy.Unsent, proxy.Unanswered}},
+	{"nothing", []string{"UIDPLUS", "MOVE", "CONDSTORE", "QRESYNC", "ESEARCH", "LIST-STATUS", "LITERAL+"}, []proxy.Fate{proxy.Unanswered}},
 }
 
 // victim chooses one command of a run, by its verb and how many of these went
