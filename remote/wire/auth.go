@@ -30,6 +30,7 @@ func (c *Conn) login(ctx context.Context) (how string, err error) {
 			return "", &Error{Kind: KindSecret, Doing: "get the password for " + c.o.User, Err: err}
 		}
 		c.keepSecret(secret)
+		c.greeting = c.scrub(c.greeting) // a server may remember what it was told on another connection
 	}
 	if secret == "" && hows[0] != "EXTERNAL" {
 		return "", &Error{Kind: KindSecret, Doing: "get the password for " + c.o.User, Err: errors.New("it is empty")}
