@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -311,7 +312,11 @@ func TestKeysAreDocumented(t *testing.T) {
 	}
 }
 
-// FuzzParse: no bytes make Parse panic, and what it accepts is usable.
+// placed is an error that tells its line, where there is one.
+var placed = regexp.MustCompile(`^/c\.toml:\d+: |^/c\.toml: .*no account`)
+
+// FuzzParse: no bytes make Parse panic, what it accepts is usable, and what it
+// does not accept it says by file and line.
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(good))
 	f.Add([]byte("[accounts.a]\nfolder.\"*\".conflicts={deletion=\"wins\"}\nmax_deletions={count=1}\n"))
@@ -320,6 +325,9 @@ func FuzzParse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		c, err := Parse("/c.toml", data)
 		if err != nil {
+			if !placed.MatchString(err.Error()) {
+				t.Errorf("the error does not say where: %v", err)
+			}
 			return
 		}
 		for _, a := range c.Accounts {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -49,7 +50,7 @@ func FuzzOpenOfDamagedState(f *testing.F) {
 		}
 		ctx := context.Background()
 		if d, err := OpenReadOnly(ctx, path); err == nil {
-			use(d)
+			use(t, d)
 			d.Close()
 		}
 		untouched("read")
@@ -58,7 +59,7 @@ func FuzzOpenOfDamagedState(f *testing.F) {
 			untouched("refused")
 			return
 		}
-		use(d)
+		use(t, d)
 		_ = d.Commit(ctx, mail.Batch{
 			Put: []*mail.Base{row("INBOX", 99, "new")}, DropFolders: []mail.FolderName{"Gone"},
 			Run: &mail.RunRecord{Started: row("", 0, "").Date, Finished: row("", 0, "").Date},
@@ -67,16 +68,21 @@ func FuzzOpenOfDamagedState(f *testing.F) {
 	})
 }
 
-// use reads all of a state that may be damaged; only a panic is wrong.
-func use(d *DB) {
+// use reads all of a state that may be damaged. A panic is wrong, and so is a
+// check that finds nothing in a state that cannot be read.
+func use(t *testing.T, d *DB) {
+	t.Helper()
 	ctx := context.Background()
-	_, _ = d.Account(ctx)
-	_, _ = d.Folders(ctx)
-	_, _ = d.Rows(ctx, "INBOX")
-	_, _ = d.RowsOf(ctx, []mail.Digest{digestOf("INBOX/1/k0")})
-	_, _ = d.Intents(ctx)
-	_, _ = d.Holds(ctx)
-	_, _ = d.Runs(ctx, 10)
-	_, _ = d.History(ctx, Trail{})
-	_ = d.Check(ctx)
+	check := d.Check(ctx)
+	_, err1 := d.Account(ctx)
+	_, err2 := d.Folders(ctx)
+	_, err3 := d.Rows(ctx, "INBOX")
+	_, err4 := d.RowsOf(ctx, []mail.Digest{digestOf("INBOX/1/k0")})
+	_, err5 := d.Intents(ctx)
+	_, err6 := d.Holds(ctx)
+	_, err7 := d.Runs(ctx, 10)
+	_, err8 := d.History(ctx, Trail{})
+	if err := errors.Join(err1, err2, err3, err4, err5, err6, err7, err8); err != nil && check == nil {
+		t.Errorf("the check found nothing, and yet: %v", err)
+	}
 }
