@@ -9,9 +9,12 @@
 //   - Absence is only reported when it is proven; where the server's numbers do
 //     not add up the snapshot says so (mail.RemoteSnapshot.Doubt).
 //   - A body handed on is whole, or its reader ends with an error.
-//   - Errors are graded (mail.Fault) and carry the server's own words. What was
+//   - Errors are graded (mail.Fault), carry the server's own words, and tell how
+//     long it wants to be left alone where it said so. What was
 //     refused costs the message or folder concerned; a connection that breaks
 //     ends its mailbox, and the next Open dials anew.
+//   - A listing holds 4 Mi messages and 256 MiB of keywords at most, about 200
+//     bytes a message; a folder that has more is not synchronised.
 //   - Commands of one kind are pipelined, those of different kinds awaited, and
 //     nothing is sent for a second mailbox before the first one's answers are in
 //     (RFC 9051 section 5.5).

@@ -8,17 +8,30 @@
 // The contract: whatever bytes the server sends, what the Conn passes on is
 // something imapclient parses; what it cannot pass on it records as a Notice.
 // Responses are not forwarded but read, understood and written anew, so a
-// response nobody has thought of is dropped rather than let through. Memory is
-// bounded by Options.MaxLine and a few constants; message bodies stream.
+// response nobody has thought of is dropped rather than let through.
+//
+// Memory is bounded whatever the server sends, by default: a line at 1 MiB
+// (Options.MaxLine), one of SEARCH or ESEARCH at 16 MiB; the numbers one search
+// found at 2 Mi ranges of 8 bytes; the values of a line at 65536; the literals
+// inside a response at 64 KiB, but for message bodies, which stream; the
+// notices kept at 2 MiB; the handshake at 256 KiB; the flags of a message at
+// 256, of a mailbox at 4096. What imapclient gathers, the answer to LIST, ends
+// at 262144 mailboxes or 32 MiB of text, which take about 200 MiB there. So one
+// connection stays below 512 MiB, and below 32 MiB outside of LIST and SEARCH.
+// An answer of more than Options.MaxAnswer, a literal of more than
+// Options.MaxLiteral, and each of the limits on lines and lists end the
+// connection with KindLimit; the others drop what is beyond them and say so in
+// a Notice.
 //
 // In the other direction it turns synchronising literals into LITERAL+ where
 // the server has it (RFC 7888), and lets an APPEND be refused before its
 // continuation without losing the connection.
 //
 // A Conn keeps deadlines of its own and ignores imapclient's: while an answer
-// is due, no byte for Options.Timeout ends the connection; an idle connection
-// waits for ever. Err tells the first real cause of a failure, which imapclient
-// reduces to text.
+// is due, no byte for Options.Timeout ends the connection, and neither do less
+// than 64 KiB in sixty times as long keep it; an idle connection waits for
+// ever. Err tells the first real cause of a failure, which imapclient reduces
+// to text.
 //
 // What it leaves to its caller: to drain imapclient's channels; to count a
 // body's octets against the announced size; to ask again for a message whose

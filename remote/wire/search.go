@@ -18,7 +18,7 @@ const (
 	maxMembers = 1 << 24
 
 	// maxSpans bounds the ranges of one answer, of eight bytes each.
-	maxSpans = 1 << 22
+	maxSpans = 1 << 21
 )
 
 // span is a range of numbers, both ends included.
@@ -95,11 +95,11 @@ type found struct {
 func (f *found) add(set spans) bool {
 	f.answered = true
 	f.set = append(f.set, set...)
-	if len(f.set) > min(2*f.merged+4096, maxSpans) {
+	if len(f.set) > min(2*f.merged+4096, 2*maxSpans) {
 		f.set = f.set.merged()
 		f.merged = len(f.set)
 	}
-	if len(f.set) > maxSpans {
+	if f.merged > maxSpans {
 		f.set, f.merged = nil, 0
 		return false
 	}

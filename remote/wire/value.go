@@ -45,13 +45,18 @@ func number(s string, most uint64) (uint64, bool) {
 	return n, err == nil && n <= most
 }
 
-// maxDepth bounds the nesting of lists; real servers stay below ten.
-const maxDepth = 64
+// maxDepth bounds the nesting of lists; real servers stay below ten. maxValues
+// bounds the values of one line, which take far more room than their text.
+const (
+	maxDepth  = 64
+	maxValues = 1 << 16
+)
 
 // parser reads values from a response whose short literals stand in it.
 type parser struct {
 	b     []byte
 	depth int
+	count int
 }
 
 func (p *parser) spaces() {
@@ -74,7 +79,7 @@ func (p *parser) values() (list []value, ok bool) {
 
 func (p *parser) value() (value, bool) {
 	p.spaces()
-	if len(p.b) == 0 {
+	if p.count++; len(p.b) == 0 || p.count > maxValues {
 		return value{}, false
 	}
 	switch p.b[0] {
