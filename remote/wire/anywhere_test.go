@@ -102,14 +102,7 @@ func useTalk(t *testing.T, c *wire.Conn) (seen []string, err error) {
 		return seen, err
 	}
 	for _, items := range []*imap.FetchOptions{{UID: true, Flags: true, RFC822Size: true}, wholeBody} {
-		msgs, failed := cl.Fetch(imap.UIDSetNum(3, 8), items).Collect()
-		text := ""
-		for _, m := range msgs {
-			text += fmt.Sprint(m.SeqNum, m.UID, m.Flags, m.RFC822Size)
-			for _, b := range m.BodySection {
-				text += fmt.Sprintf("%q", b.Bytes)
-			}
-		}
+		text, failed := collect(cl, cl.Fetch(imap.UIDSetNum(3, 8), items))
 		if !see(text, failed) {
 			return seen, err
 		}
@@ -125,6 +118,33 @@ func useTalk(t *testing.T, c *wire.Conn) (seen []string, err error) {
 	see("store", cl.Store(imap.UIDSetNum(9), &imap.StoreFlags{Op: imap.StoreFlagsAdd, Flags: []imap.Flag{`\Seen`}}, nil).Close())
 	see("noop", cl.Noop().Wait())
 	return seen, err
+}
+
+// collect reads all of a FETCH. Once a body broke off, the library's own reader
+// must have ended before anything else is read.
+func collect(cl *imapclient.Client, cmd *imapclient.FetchCommand) (text string, err error) {
+	for msg := cmd.Next(); msg != nil; msg = cmd.Next() {
+		text += fmt.Sprint("message ", msg.SeqNum)
+		for item := msg.Next(); item != nil; item = msg.Next() {
+			switch item := item.(type) {
+			case imapclient.FetchItemDataUID:
+				text += fmt.Sprint(" UID ", item.UID)
+			case imapclient.FetchItemDataFlags:
+				text += fmt.Sprint(" flags ", item.Flags)
+			case imapclient.FetchItemDataRFC822Size:
+				text += fmt.Sprint(" size ", item.Size)
+			case imapclient.FetchItemDataBodySection:
+				body, err := io.ReadAll(item.Literal)
+				if err != nil {
+					<-cl.Closed()
+					cmd.Close()
+					return text, err
+				}
+				text += fmt.Sprintf(" %q", body)
+			}
+		}
+	}
+	return text, cmd.Close()
 }
 
 // connectTalk runs the session; whatever ends the login is an error as well.
