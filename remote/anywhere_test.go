@@ -220,11 +220,10 @@ func checkEnded(t *testing.T, where, how string, err error) {
 // says.
 func undisturbed(t *testing.T) (saw []string, lines int) {
 	t.Helper()
-	f := newFake(t, allCaps, tellsAll)
 	var n atomic.Int32
-	f.wrap = func(conn net.Conn) net.Conn {
+	f := newFakeBehind(t, allCaps, tellsAll, func(conn net.Conn) net.Conn {
 		return &lineConn{Conn: conn, at: func(net.Conn) bool { n.Add(1); return true }}
-	}
+	})
 	saw, errs := live(t, f)
 	for i, err := range errs {
 		if err != nil {
@@ -237,15 +236,14 @@ func undisturbed(t *testing.T) (saw []string, lines int) {
 // disturbed calls do before line n.
 func disturbed(t *testing.T, n int, do func(conn net.Conn) bool, change ...func(*Config)) ([]string, []error) {
 	t.Helper()
-	f := newFake(t, allCaps, tellsAll)
 	var count atomic.Int32
-	f.wrap = func(conn net.Conn) net.Conn {
+	f := newFakeBehind(t, allCaps, tellsAll, func(conn net.Conn) net.Conn {
 		return &lineConn{Conn: conn, at: func(conn net.Conn) bool {
 			if int(count.Add(1)) != n+1 {
 				return true
 			}
 			return do(conn)
 		}}
-	}
+	})
 	return live(t, f, change...)
 }

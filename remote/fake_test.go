@@ -43,11 +43,17 @@ const allCaps = "IMAP4rev1 UIDPLUS MOVE LITERAL+ CONDSTORE ESEARCH LIST-STATUS L
 
 func newFake(t testing.TB, caps string, on map[string]answer) *fake {
 	t.Helper()
+	return newFakeBehind(t, caps, on, nil)
+}
+
+// newFakeBehind is newFake with every connection wrapped.
+func newFakeBehind(t testing.TB, caps string, on map[string]answer, wrap func(net.Conn) net.Conn) *fake {
+	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &fake{t: t, ln: ln, caps: caps, on: on}
+	f := &fake{t: t, ln: ln, caps: caps, on: on, wrap: wrap}
 	var wg sync.WaitGroup
 	t.Cleanup(func() {
 		ln.Close()
