@@ -71,7 +71,7 @@ func (d *decider) decide(t *triple) {
 
 // finishMove settles a row that gave its file to a copy: the first half of a
 // move or replacement was done, so the original goes, whatever happened to it,
-// for the copy took that along.
+// for the copy takes that along.
 func (d *decider) finishMove(t *triple) {
 	why := conflict.Outcome{Rule: conflict.RuleMoved, Reason: "its copy took its place"}
 	if t.remote == nil {
@@ -128,7 +128,7 @@ func (d *decider) states(t *triple) (base, local, remote *conflict.State) {
 	}
 	if t.remote != nil {
 		remote = &conflict.State{Folder: t.remoteIn.Name,
-			Flags: t.remoteIn.Remote.Space.Complete(agreed, t.remote.Flags)}
+			Flags: t.remoteIn.Remote.Space.Complete(agreed, t.remote.Flags).Union(t.added).Minus(t.removed)}
 	}
 	return base, local, remote
 }
