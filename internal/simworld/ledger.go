@@ -248,7 +248,7 @@ func (a *account) check(now []Entry, l *ledger) error {
 	case !touched:
 		return a.checkUntouched(now, l)
 	case len(a.events) > 0 && len(a.settled) == 1 && most == 1 && !l.unsure:
-		return a.checkOne(now)
+		return a.checkOne(now, l.cut > 0)
 	}
 	return nil
 }
@@ -299,7 +299,7 @@ func withoutKeywords(list []Entry) []Entry {
 // checkOne checks a message that was there once and of which nobody made
 // another: one that was only deleted is gone; one that was not is where one side
 // moved it, with the flags that the changes of both come to.
-func (a *account) checkOne(now []Entry) error {
+func (a *account) checkOne(now []Entry, cut bool) error {
 	verbs := map[Verb]bool{}
 	for _, e := range a.events {
 		verbs[e.edit.Verb] = true
@@ -324,7 +324,7 @@ func (a *account) checkOne(now []Entry) error {
 	if to := a.place(); to != "" && now[0].Folder != to {
 		return broken("moves are followed", "it belongs into %s, yet it is at %s", to, EntriesText(now))
 	}
-	return a.checkFlags(now[0].Flags)
+	return a.checkFlags(now[0].Flags, cut)
 }
 
 // place is where moves by one side alone lead, or by both to one folder; "" if
@@ -349,8 +349,10 @@ func (a *account) place() mail.FolderName {
 }
 
 // checkFlags: a flag that one side alone changed is as it left it, one that
-// both set or both took away is so, and one nobody changed is as it was.
-func (a *account) checkFlags(now mail.Flags) error {
+// both set or both took away is so, and one nobody changed is as it was. A change
+// that a run followed before it was cut short and that was taken back before the
+// next is open: the other side seems to have made it.
+func (a *account) checkFlags(now mail.Flags, cut bool) error {
 	for _, f := range flagsIn(a, now) {
 		want, open := has(a.settled[0].Flags, f), false
 		var who Side
@@ -359,7 +361,7 @@ func (a *account) checkFlags(now mail.Flags) error {
 			if e.edit.Verb != Change || has(e.before, f) == after {
 				continue
 			}
-			open = open || who != "" && who != e.side && after != want
+			open = open || who != "" && (cut || who != e.side) && after != want
 			who, want = e.side, after
 		}
 		if !open && has(now, f) != want {
