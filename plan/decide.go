@@ -284,7 +284,7 @@ func (d *decider) keepBoth(t *triple, out conflict.Outcome) {
 // newLocal settles a file that nothing on the server or in the base is: the
 // server copies the content where it has it, else it is sent.
 func (d *decider) newLocal(t *triple, sources map[mail.Digest]*source) {
-	if f := t.localIn; !f.Settled && f.Remote.Doubt != "" { // the server may have it
+	if f := t.localIn; f.Remote.Doubt != "" && !(f.Settled && f.Remote.Exists) { // the server may have it
 		d.plan.Unproven[f.Name], d.kept[f.Name] = f.Remote.Doubt, true
 		return
 	}

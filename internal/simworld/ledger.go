@@ -236,7 +236,8 @@ func (a *account) check(now []Entry, l *ledger) error {
 	if l.stale { // a file that could not be read is not known to be on the server
 		most += l.cut
 	}
-	touched := len(a.events) > 0 || l.unsure && a.hidden+a.astray > 0 || l.cutLie && a.hidden > 0
+	touched := len(a.events) > 0 || l.unsure && a.hidden+a.astray > 0 || l.cutLie && a.hidden > 0 ||
+		l.stale && len(a.settled) > 1 // of equal messages it may take one for another
 	if touched {
 		most += a.hidden
 	}
