@@ -248,7 +248,8 @@ func (j *joined) carryFlags() {
 	for _, t := range originals {
 		list := slices.DeleteFunc(slices.Clone(copies[t.base.Content.Digest]), func(c *triple) bool { return c.base.ID < t.base.ID })
 		if len(list) == 1 {
-			list[0].added, list[0].removed = t.remote.Flags.Minus(t.base.Flags), t.base.Flags.Minus(t.remote.Flags)
+			now := t.remoteIn.Remote.Space.Complete(t.base.Flags, t.remote.Flags)
+			list[0].added, list[0].removed = now.Minus(t.base.Flags), t.base.Flags.Minus(now)
 		}
 	}
 }
