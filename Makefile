@@ -26,7 +26,7 @@ test: lint
 # Random histories of a simulated world, on all cores. SEEDS=100000 plays that
 # many, FROM=20001 others than the first; FAILURES=5 ends at the fifth failure.
 sim:
-	SEEDS=$(SEEDS) GOGC=400 go test ./syncer -run '^TestHistories$$' -count=1 -timeout 0 -v
+	SEEDS=$(SEEDS) GOGC=400 go test ./syncer -run '^TestHistories(FindFaults)?$$' -count=1 -timeout 0 -v
 
 lint:
 	@files=$$(gofmt -l .); if [ -n "$$files" ]; then echo "not formatted by gofmt:" >&2; echo "$$files" >&2; exit 1; fi

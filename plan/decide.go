@@ -71,7 +71,7 @@ func (d *decider) decide(t *triple) {
 
 // finishMove settles a row that gave its file to a copy: the first half of a
 // move or replacement was done, so the original goes, whatever happened to it,
-// for the copy took that along.
+// for the copy takes that along.
 func (d *decider) finishMove(t *triple) {
 	why := conflict.Outcome{Rule: conflict.RuleMoved, Reason: "its copy took its place"}
 	if t.remote == nil {
@@ -128,7 +128,7 @@ func (d *decider) states(t *triple) (base, local, remote *conflict.State) {
 	}
 	if t.remote != nil {
 		remote = &conflict.State{Folder: t.remoteIn.Name,
-			Flags: t.remoteIn.Remote.Space.Complete(agreed, t.remote.Flags)}
+			Flags: t.remoteIn.Remote.Space.Complete(agreed, t.remote.Flags).Union(t.added).Minus(t.removed)}
 	}
 	return base, local, remote
 }
@@ -284,7 +284,7 @@ func (d *decider) keepBoth(t *triple, out conflict.Outcome) {
 // newLocal settles a file that nothing on the server or in the base is: the
 // server copies the content where it has it, else it is sent.
 func (d *decider) newLocal(t *triple, sources map[mail.Digest]*source) {
-	if f := t.localIn; !f.Settled && f.Remote.Doubt != "" { // the server may have it
+	if f := t.localIn; f.Remote.Doubt != "" && !(f.Settled && f.Remote.Exists) { // the server may have it
 		d.plan.Unproven[f.Name], d.kept[f.Name] = f.Remote.Doubt, true
 		return
 	}

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"slices"
 	"sort"
 
 	"imapsync/mail"
@@ -15,6 +16,8 @@ type triple struct {
 	remote   *mail.Remote
 	remoteIn *Folder
 	rematch  bool
+
+	added, removed mail.Flags // changes to the original of which the message is a copy
 }
 
 // joined is the outcome of joining all folders: messages with a base row or
@@ -32,6 +35,7 @@ func join(in Input) *joined {
 	j.findMovedMessages()
 	j.postponeUnseen(in.Unseen)
 	j.pairNew()
+	j.carryFlags()
 	return j
 }
 
@@ -224,6 +228,34 @@ func (j *joined) pairNew() {
 		}
 	}
 	j.localNew, j.remoteNew = compact(j.localNew), compact(j.remoteNew)
+}
+
+// carryFlags has the copy of a message get what somebody did to the flags of the
+// original, which is still to be deleted, since the copy was made. Which of
+// several equal messages is the copy nothing tells.
+func (j *joined) carryFlags() {
+	copies := map[mail.Digest][]*triple{}
+	var originals []*triple
+	for _, t := range j.triples {
+		if t.base != nil && t.base.Key == "" && t.remote != nil {
+			originals = append(originals, t)
+			copies[t.base.Content.Digest] = nil
+		}
+	}
+	for _, c := range j.triples {
+		if c.base != nil && c.base.Key != "" {
+			if list, wanted := copies[c.base.Content.Digest]; wanted {
+				copies[c.base.Content.Digest] = append(list, c)
+			}
+		}
+	}
+	for _, t := range originals {
+		list := slices.DeleteFunc(slices.Clone(copies[t.base.Content.Digest]), func(c *triple) bool { return c.base.ID < t.base.ID })
+		if len(list) == 1 {
+			now := t.remoteIn.Remote.Space.Complete(t.base.Flags, t.remote.Flags)
+			list[0].added, list[0].removed = now.Minus(t.base.Flags), t.base.Flags.Minus(now)
+		}
+	}
 }
 
 func remotesByHeader(remotes []*triple) map[mail.Digest][]*triple {

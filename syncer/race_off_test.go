@@ -2,5 +2,9 @@
 
 package syncer_test
 
-// histories is how many random histories a test plays.
-const histories = 2000
+// How many random histories a test plays, and how many broken engines they are
+// to find.
+const (
+	histories = 20000
+	faults    = 100
+)

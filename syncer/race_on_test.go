@@ -2,6 +2,9 @@
 
 package syncer_test
 
-// histories is small with the race detector on, which makes them ten times as
-// slow; make test plays the others without it.
-const histories = 500
+// With the race detector on, histories take ten times as long: some will do, for
+// make test plays the others without it.
+const (
+	histories = 300
+	faults    = 2
+)

@@ -56,6 +56,7 @@ type run struct {
 
 	completed map[*plan.Op]bool              // carried out and recorded
 	concerns  map[*plan.Op][]mail.FolderName // the folders that are not settled before it is
+	finding   chan struct{}                  // held by the lane that looks for its copies
 
 	quarantine quarantine
 
@@ -103,8 +104,8 @@ func Run(ctx context.Context, acc Account, opt Options, events func(Event)) (*Re
 		events = func(Event) {}
 	}
 	r := &run{Account: acc, opt: opt, events: events,
-		report:    &Report{Account: acc.Name, Counts: map[plan.Kind]int{}, Started: acc.Now()},
-		completed: map[*plan.Op]bool{}, concerns: map[*plan.Op][]mail.FolderName{}, told: map[string]bool{}}
+		report:  &Report{Account: acc.Name, Counts: map[plan.Kind]int{}, Started: acc.Now()},
+		finding: make(chan struct{}, 1), completed: map[*plan.Op]bool{}, concerns: map[*plan.Op][]mail.FolderName{}, told: map[string]bool{}}
 	r.emit(Event{Kind: EventStarted})
 	err := r.attempts(ctx)
 	if ctx.Err() != nil {

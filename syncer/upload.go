@@ -201,8 +201,11 @@ func (d *departure) settle(b *mail.Batch) {
 }
 
 // findSilent finds copies by identity where the server told no UID: it has no
-// UIDPLUS, or a message to be copied was gone.
+// UIDPLUS, or a message to be copied was gone. One lane at a time, for two that
+// put equal messages into one folder would find the same.
 func (a *applier) findSilent(ctx context.Context, mb Mailbox, f *folder, silent []*departure) error {
+	a.finding <- struct{}{}
+	defer func() { <-a.finding }()
 	intents := make([]*mail.Intent, len(silent))
 	for i, d := range silent {
 		intents[i] = d.intent

@@ -22,6 +22,7 @@ type ledger struct {
 	rewrote    map[string]bool // names of the contents that files ever had in place of each other
 	deleted    map[string]int  // instances ever deleted
 	noKeywords bool            // the server stores none
+	unlisted   bool            // the server did not list a folder, maybe one that messages were moved to
 }
 
 // account is what happened to the messages of one name.
@@ -81,7 +82,10 @@ func (w *World) holders(e Edit) map[Side][]Entry {
 // after one that was cut short. before and after are what it struck.
 func (l *ledger) note(side Side, e Edit, loose bool, before, after map[Side][]Entry) {
 	switch e.Verb {
-	case Create, Hide, Lock, Unmount, Backup:
+	case Hide:
+		l.unlisted = true
+		return
+	case Create, Lock, Unmount, Backup:
 		return
 	case Partial, Empty, Fewer, Vanish:
 		l.hid(e.Verb, before[Remote])
@@ -220,7 +224,7 @@ func (l *ledger) check(w *World) error {
 	for name := range now {
 		errs = append(errs, broken("nothing comes from nowhere", "message %s: nobody made it", name))
 	}
-	l.missed, l.unsure, l.stale, l.cut, l.cutLie = false, false, false, 0, false
+	l.missed, l.unsure, l.stale, l.unlisted, l.cut, l.cutLie = false, false, false, false, 0, false
 	return errors.Join(errs...)
 }
 
@@ -236,7 +240,11 @@ func (a *account) check(now []Entry, l *ledger) error {
 	if l.stale { // a file that could not be read is not known to be on the server
 		most += l.cut
 	}
-	touched := len(a.events) > 0 || l.unsure && a.hidden+a.astray > 0 || l.cutLie && a.hidden > 0
+	if l.unsure && l.cut > 0 && l.rewrote[a.name] { // sent under UIDs that mean nothing any more
+		most++
+	}
+	touched := len(a.events) > 0 || l.unsure && a.hidden+a.astray > 0 || l.cutLie && a.hidden > 0 ||
+		l.stale && len(a.settled) > 1 // of equal messages it may take one for another
 	if touched {
 		most += a.hidden
 	}
@@ -248,7 +256,7 @@ func (a *account) check(now []Entry, l *ledger) error {
 	case !touched:
 		return a.checkUntouched(now, l)
 	case len(a.events) > 0 && len(a.settled) == 1 && most == 1 && !l.unsure:
-		return a.checkOne(now)
+		return a.checkOne(now, l)
 	}
 	return nil
 }
@@ -268,7 +276,7 @@ func (a *account) least(l *ledger) int {
 	}
 	switch {
 	case l.stale:
-		return least - min(l.deleted[a.name], made) - a.hidden
+		return least - min(l.deleted[a.name]+a.gone, made) - a.hidden
 	case l.cutLie || a.gone > 0 || len(a.settled) == 0:
 		return least - min(a.lost, made)
 	}
@@ -299,7 +307,7 @@ func withoutKeywords(list []Entry) []Entry {
 // checkOne checks a message that was there once and of which nobody made
 // another: one that was only deleted is gone; one that was not is where one side
 // moved it, with the flags that the changes of both come to.
-func (a *account) checkOne(now []Entry) error {
+func (a *account) checkOne(now []Entry, l *ledger) error {
 	verbs := map[Verb]bool{}
 	for _, e := range a.events {
 		verbs[e.edit.Verb] = true
@@ -324,7 +332,7 @@ func (a *account) checkOne(now []Entry) error {
 	if to := a.place(); to != "" && now[0].Folder != to {
 		return broken("moves are followed", "it belongs into %s, yet it is at %s", to, EntriesText(now))
 	}
-	return a.checkFlags(now[0].Flags)
+	return a.checkFlags(now[0].Flags, l)
 }
 
 // place is where moves by one side alone lead, or by both to one folder; "" if
@@ -349,17 +357,20 @@ func (a *account) place() mail.FolderName {
 }
 
 // checkFlags: a flag that one side alone changed is as it left it, one that
-// both set or both took away is so, and one nobody changed is as it was.
-func (a *account) checkFlags(now mail.Flags) error {
+// both set or both took away is so, and one nobody changed is as it was. A change
+// that a run followed before it was cut short and that was taken back before the
+// next is open: the other side seems to have made it. So are keywords of what may
+// have been moved to a folder out of sight on a server that stores none.
+func (a *account) checkFlags(now mail.Flags, l *ledger) error {
 	for _, f := range flagsIn(a, now) {
-		want, open := has(a.settled[0].Flags, f), false
+		want, open := has(a.settled[0].Flags, f), l.unlisted && l.noKeywords && f.System == 0
 		var who Side
 		for _, e := range a.events {
 			after := has(e.result, f)
 			if e.edit.Verb != Change || has(e.before, f) == after {
 				continue
 			}
-			open = open || who != "" && who != e.side && after != want
+			open = open || who != "" && (l.cut > 0 || who != e.side) && after != want
 			who, want = e.side, after
 		}
 		if !open && has(now, f) != want {
