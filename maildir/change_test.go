@@ -289,20 +289,30 @@ func TestMoveToATakenKey(t *testing.T) {
 	}
 }
 
-// TestMoveBesideALink covers one file in two folders under one name: moving
-// one onto the other must leave two messages.
-func TestMoveBesideALink(t *testing.T) {
-	m := open(t, Config{}, "A", "B")
-	put(t, m, "A/cur/k:2,S", "x")
-	scan(t, m, "B")
-	if err := os.Link(filepath.Join(m.root, "A/cur/k:2,S"), filepath.Join(m.root, "B/cur/k:2,S")); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := m.Move(t.Context(), "A", "k", "B"); err != nil {
-		t.Fatal(err)
-	}
-	if n := len(files(t, filepath.Join(m.root, "B"))); n != 2 {
-		t.Errorf("%d messages, want 2", n)
+// TestMoveCutShort covers one file in two folders under one name, linked or
+// copied, as a move that was cut short leaves it: moving the one again ends it.
+func TestMoveCutShort(t *testing.T) {
+	for _, linked := range []bool{true, false} {
+		m := open(t, Config{}, "A", "B")
+		put(t, m, "A/cur/k:2,S", "x")
+		scan(t, m, "B")
+		if linked {
+			if err := os.Link(filepath.Join(m.root, "A/cur/k:2,S"), filepath.Join(m.root, "B/cur/k:2,S")); err != nil {
+				t.Fatal(err)
+			}
+		} else {
+			put(t, m, "B/cur/k:2,S", "x")
+		}
+		scan(t, m, "B")
+		as, err := m.Move(t.Context(), "A", "k", "B")
+		if err != nil || as != "k" {
+			t.Fatalf("key %s, %v", as, err)
+		}
+		want(t, m, "A")
+		want(t, m, "B", "cur/k:2,S")
+		if got := get(t, m, "B/cur/k:2,S"); got != "x" {
+			t.Errorf("it holds %q", got)
+		}
 	}
 }
 

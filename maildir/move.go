@@ -12,7 +12,8 @@ import (
 )
 
 // Move moves a file to another folder, keeping its key if it is free there, its
-// flags and its place in new. mail.ErrChanged when the file is gone. Durable when
+// flags and its place in new. A file of that key and content there is what a
+// move that was cut short left: then only the first goes. mail.ErrChanged when the file is gone. Durable when
 // it returns.
 func (m *Maildir) Move(ctx context.Context, name mail.FolderName, key mail.Key, to mail.FolderName) (mail.Key, error) {
 	const doing = "move message"
@@ -25,6 +26,16 @@ func (m *Maildir) Move(ctx context.Context, name mail.FolderName, key mail.Key, 
 	}
 	as := key
 	err = x.from.onFile(ctx, key, func(p place) error {
+		half, err := x.halfDone(ctx, p, key)
+		if half {
+			if err = os.Remove(x.from.at(p)); err == nil {
+				x.from.gone(key)
+			}
+			return err
+		}
+		if err != nil {
+			return err
+		}
 		q, err := x.place(ctx, p, key)
 		if err != nil {
 			return err
@@ -48,6 +59,22 @@ func (m *Maildir) Move(ctx context.Context, name mail.FolderName, key mail.Key, 
 		err = m.syncDirs(x.from.subdirs()...)
 	}
 	return as, x.from.message(key, doing, err)
+}
+
+// halfDone reports whether the file is in the other folder already: renameNew
+// is a link and an unlink on some file systems, and a copy across two.
+func (x transfer) halfDone(ctx context.Context, p place, key mail.Key) (half bool, err error) {
+	if _, taken := x.to.known(key); !taken {
+		return false, nil
+	}
+	err = x.to.onFile(ctx, key, func(q place) (err error) {
+		half, err = sameContent(ctx, x.from.at(p), x.to.at(q))
+		return err
+	})
+	if errors.Is(err, mail.ErrChanged) { // gone again
+		return false, nil
+	}
+	return half, err
 }
 
 // Copy makes a second file of the same content, a hard link where possible,

@@ -15,6 +15,21 @@ type decider struct {
 	// staying counts the messages of a folder that the base has there and that
 	// both sides still have.
 	staying map[mail.FolderName]int
+	moves   map[move]mail.Digest // contents of files on their way
+}
+
+// move is a file on its way to a folder.
+type move struct {
+	to  mail.FolderName
+	key mail.Key
+}
+
+// halfMoved reports whether a file is the other name of one that is to be moved
+// there: where a file system has no rename that spares what is there, a move is
+// a link and an unlink, and this is what a crash between the two leaves.
+func (d *decider) halfMoved(t *triple) bool {
+	c := t.local.Content
+	return c != nil && !c.Digest.IsZero() && d.moves[move{t.localIn.Name, t.local.Key}] == c.Digest
 }
 
 func (d *decider) add(o *Op, why conflict.Outcome) *Op {
@@ -165,6 +180,7 @@ func (d *decider) bringTogether(t *triple, row *mail.Base, out conflict.Outcome)
 	switch {
 	case t.localIn.Name != out.Folder:
 		op.Kind = MoveLocal
+		d.moves[move{out.Folder, t.local.Key}] = row.Content.Digest
 	case t.remoteIn.Name != out.Folder && d.in.Features.Move:
 		op.Kind, op.Folder = MoveRemote, t.remoteIn.Name
 	case t.remoteIn.Name != out.Folder:

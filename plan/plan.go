@@ -39,13 +39,15 @@ type Input struct {
 // Make decides.
 func Make(in Input) *Plan {
 	j := join(in)
-	d := &decider{in: in, plan: &Plan{Unproven: map[mail.FolderName]string{}}, kept: map[mail.FolderName]bool{}, staying: map[mail.FolderName]int{}}
+	d := &decider{in: in, plan: &Plan{Unproven: map[mail.FolderName]string{}}, kept: map[mail.FolderName]bool{}, moves: map[move]mail.Digest{}, staying: map[mail.FolderName]int{}}
 	for _, t := range j.triples {
 		d.decide(t)
 	}
 	sources := j.sources(in.Sources)
 	for _, l := range j.localNew {
-		d.newLocal(l, sources)
+		if !d.halfMoved(l) {
+			d.newLocal(l, sources)
+		}
 	}
 	for _, r := range j.remoteNew {
 		d.newRemote(r)

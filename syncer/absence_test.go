@@ -496,3 +496,23 @@ func TestMovedAndUnreadable(t *testing.T) {
 		b.want("U/M")
 	}
 }
+
+// TestMoveCutShort: a file in two folders under one name is a move that was cut
+// short, on file systems where a move is a link and an unlink; it is ended and
+// not sent as a new message.
+func TestMoveCutShort(t *testing.T) {
+	b := newBench(t)
+	b.edit(simworld.Remote, simworld.Create, "Work", "")
+	b.edit(simworld.Remote, simworld.Add, mail.Inbox, "M")
+	b.settled()
+	rows, err := b.Record.Rows(context.Background(), mail.Inbox)
+	if err != nil || len(rows) != 1 {
+		t.Fatal(rows, err)
+	}
+	b.edit(simworld.Remote, simworld.Move, mail.Inbox, "M", to("Work"))
+	if err := b.Disk.Copy(context.Background(), mail.Inbox, rows[0].Key, "Work", rows[0].Key); err != nil {
+		t.Fatal(err)
+	}
+	b.settled()
+	b.want("Work/M")
+}

@@ -46,7 +46,8 @@ type Local interface {
 	// now. A file in new/ that gets a flag moves to cur/. mail.ErrChanged when
 	// the file is gone.
 	SetFlags(ctx context.Context, folder mail.FolderName, key mail.Key, add, remove mail.Flags) error
-	// Move moves a file to another folder, keeping its key if it is free there.
+	// Move moves a file to another folder, keeping its key if it is free there, or
+	// if an equal file has it, as a move that was cut short leaves it.
 	// mail.ErrChanged when the file is gone. Durable when it returns.
 	Move(ctx context.Context, folder mail.FolderName, key mail.Key, to mail.FolderName) (mail.Key, error)
 	// Copy makes a second file of the same content (a hard link where possible)

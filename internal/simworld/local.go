@@ -177,7 +177,12 @@ func (d *Disk) Move(ctx context.Context, folder mail.FolderName, key mail.Key, t
 		case target.unreadable:
 			return &mail.Fault{Scope: mail.ScopeFolder, Folder: to, Doing: "move", Err: errDenied}
 		}
-		if as = key; target.files[as] != nil {
+		as = key
+		if half := target.files[as]; half != nil && bytes.Equal(half.content, x.content) {
+			d.remove(f, key)
+			delete(f.undo, key)
+			return nil
+		} else if half != nil {
 			as = d.newKey()
 		}
 		d.remove(f, key)
