@@ -206,3 +206,29 @@ func TestWithheldMessageOfARowIsNotDeleted(t *testing.T) {
 	b.settled()
 	b.want("A B=F")
 }
+
+// A plan says of what it lists that it would be left alone.
+func TestPlanTellsOfWhatIsSetAside(t *testing.T) {
+	a := newAttempt(t, 0)
+	a.remote = &choosy{Remote: a.Server, refuses: "B"}
+	a.edit(simworld.Local, simworld.Add, mail.Inbox, "B", with(mail.Seen))
+	for range 2 {
+		if _, err := a.run(context.Background(), syncer.Options{}); err != nil {
+			t.Fatal(err)
+		}
+		a.Begin(time.Minute)
+	}
+	a.events = nil
+	a.edit(simworld.Local, simworld.Add, mail.Inbox, "C", with(mail.Seen))
+	if _, err := a.run(context.Background(), syncer.Options{DryRun: true}); err != nil {
+		t.Fatal(err)
+	}
+	if notes := strings.Join(a.told(syncer.EventNote), "\n"); !strings.Contains(notes, "1 would be left alone") {
+		t.Errorf("said %q", notes)
+	}
+	for _, e := range a.events {
+		if e.Kind == syncer.EventObserved && e.Total != 1 {
+			t.Errorf("%d operations announced", e.Total)
+		}
+	}
+}

@@ -3,6 +3,7 @@ package syncer
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -183,10 +184,14 @@ func (r *run) decide(ctx context.Context) (*plan.Plan, error) {
 // announce reports the plan before anything of it is done.
 func (r *run) announce(p *plan.Plan) {
 	var bytes int64
-	total := 0
+	total, aside := 0, 0
 	for _, o := range p.Ops {
 		r.concerns[o] = concerned(o)
 		if o.Held {
+			continue
+		}
+		if r.opAside(o) {
+			aside++
 			continue
 		}
 		total++
@@ -198,6 +203,9 @@ func (r *run) announce(p *plan.Plan) {
 	}
 	r.report.Plan, r.report.Held = p, p.Holds
 	r.emit(Event{Kind: EventObserved, Total: total, Bytes: bytes})
+	if aside > 0 && r.opt.DryRun {
+		r.note("", fmt.Sprintf("of these, %d would be left alone, for they are set aside: see imapsync status", aside))
+	}
 	for name, doubt := range p.Unproven {
 		r.trouble(name)
 		r.note(name, "missing messages are not taken for deleted: "+doubt)
