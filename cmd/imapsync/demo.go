@@ -120,15 +120,20 @@ func (p *program) demo(ctx context.Context, dir string) error {
 	return nil
 }
 
-// demoLane is the configuration a user would write, in the words of a file.
+// demoLane is the account of the configuration a user would write. The file is
+// there, so that the commands the runs name can be tried.
 func (p *program) demoLane(server *demo.Server, dir string) (*lane, error) {
 	text := fmt.Sprintf("state_dir = %q\n[accounts.demo]\nhost = \"127.0.0.1\"\nport = %d\ntls = \"none\"\nuser = %q\npassword = %q\nmaildir = %q\n",
 		filepath.Join(dir, "state"), server.Port(), server.User, server.Password, filepath.Join(dir, "Mail"))
-	conf, err := config.Parse("demo", []byte(text))
+	file := filepath.Join(dir, "config.toml")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		return nil, err
+	}
+	conf, err := config.Load(file)
 	if err != nil {
 		return nil, err
 	}
-	return &lane{Account: conf.Accounts[0], out: p.out, stateDir: conf.StateDir, now: p.now}, nil
+	return &lane{Account: conf.Accounts[0], out: p.out, configFile: file, stateDir: conf.StateDir, only: true, now: p.now}, nil
 }
 
 // changeServer does what somebody does on a phone.
@@ -158,7 +163,7 @@ func (p *program) changeServer(server *demo.Server) error {
 
 // changeMaildir does what somebody does in a mail reader on this machine.
 func (p *program) changeMaildir(ctx context.Context, l *lane) error {
-	dir, err := l.openMaildir()
+	dir, err := maildir.Open(maildir.Config{Root: l.Maildir}) // a mail reader keeps nothing of what it deletes
 	if err != nil {
 		return err
 	}
