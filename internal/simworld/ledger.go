@@ -277,6 +277,8 @@ func (a *account) least(l *ledger) int {
 	switch {
 	case l.stale:
 		return least - min(l.deleted[a.name]+a.gone, made) - a.hidden
+	case a.gone > 0 && l.cut > 0: // a deletion followed and not recorded takes one of the same content, too
+		return least - min(a.lost+a.gone, made)
 	case l.cutLie || a.gone > 0 || len(a.settled) == 0:
 		return least - min(a.lost, made)
 	}
@@ -329,15 +331,19 @@ func (a *account) checkOne(now []Entry, l *ledger) error {
 	if len(verbs) > 0 {
 		return nil
 	}
-	if to := a.place(); to != "" && now[0].Folder != to {
+	if to := a.place(l); to != "" && now[0].Folder != to {
 		return broken("moves are followed", "it belongs into %s, yet it is at %s", to, EntriesText(now))
 	}
 	return a.checkFlags(now[0].Flags, l)
 }
 
 // place is where moves by one side alone lead, or by both to one folder; "" if
-// it is open.
-func (a *account) place() mail.FolderName {
+// it is open. Of two moves around a run that was cut short the first may have been
+// followed, and then the other side made it.
+func (a *account) place(l *ledger) mail.FolderName {
+	if a.moves > 1 && l.cut > 0 {
+		return ""
+	}
 	to := a.settled[0].Folder
 	var mover Side
 	for _, e := range a.events {
