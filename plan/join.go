@@ -127,7 +127,7 @@ func (j *joined) findMovedFiles() {
 // findMovedMessages gives rows whose message is gone on the server a new
 // message of the same identity: where the file was moved to, before the folder
 // both were in, before the rest, and of equal messages those with the flags of
-// the row.
+// the file, or of the row where there is none.
 func (j *joined) findMovedMessages() {
 	byHeader := remotesByHeader(j.remoteNew)
 	if len(byHeader) == 0 {
@@ -145,8 +145,12 @@ func (j *joined) findMovedMessages() {
 			if t.remote != nil || t.base.Key == "" || j.doubtful(t) { // an original to be deleted is never guessed
 				continue
 			}
+			flags := t.base.Flags
+			if t.local != nil {
+				flags = t.local.Flags
+			}
 			for _, n := range byHeader[t.base.Content.Header] {
-				if n.remote != nil && fit(t, n) && (!alike || n.remote.Flags.Equal(t.base.Flags)) && sameMessage(t.base.Content, *n.remote) {
+				if n.remote != nil && fit(t, n) && (!alike || n.remote.Flags.Equal(flags)) && sameMessage(t.base.Content, *n.remote) {
 					t.remote, t.remoteIn, n.remote = n.remote, n.remoteIn, nil
 					break
 				}
