@@ -158,7 +158,7 @@ func (j *joined) findMovedMessages() {
 		}
 	}
 	j.postpone(byHeader)
-	j.remoteNew = compact(j.remoteNew)
+	j.remoteNew, j.localNew = compact(j.remoteNew), compact(j.localNew)
 }
 
 // postpone leaves new messages alone that may be ones missing without proof.
@@ -169,8 +169,7 @@ func (j *joined) postpone(byHeader map[mail.Digest][]*triple) {
 		}
 		for _, n := range byHeader[t.base.Content.Header] {
 			if n.remote != nil && sameMessage(t.base.Content, *n.remote) {
-				j.postponed = append(j.postponed, n.remoteIn.Name)
-				n.remote = nil
+				j.leave(n)
 			}
 		}
 	}
@@ -183,12 +182,24 @@ func (j *joined) postponeUnseen(unseen []*mail.Base) {
 	for _, row := range unseen {
 		for _, n := range j.remoteNew {
 			if n.remote != nil && mayBe(row, *n.remote) {
-				j.postponed = append(j.postponed, n.remoteIn.Name)
-				n.remote = nil
+				j.leave(n)
 			}
 		}
 	}
-	j.remoteNew = compact(j.remoteNew)
+	j.remoteNew, j.localNew = compact(j.remoteNew), compact(j.localNew)
+}
+
+// leave leaves a new message to a later run, and with it the new file that it
+// would be paired with, or that would be sent.
+func (j *joined) leave(n *triple) {
+	j.postponed = append(j.postponed, n.remoteIn.Name)
+	for _, l := range j.localNew {
+		if c := n.remote.Content; c != nil && l.local != nil && l.local.Content != nil && l.localIn == n.remoteIn && sameMessage(*l.local.Content, *n.remote) {
+			l.local = nil
+			break
+		}
+	}
+	n.remote = nil
 }
 
 // mayBe reports whether a new message is that of the row, or could not be
