@@ -127,7 +127,7 @@ func (j *joined) findMovedFiles() {
 // findMovedMessages gives rows whose message is gone on the server a new
 // message of the same identity: where the file was moved to, before the folder
 // both were in, before the rest, and of equal messages those with the flags of
-// the row.
+// the file, or of the row where there is none.
 func (j *joined) findMovedMessages() {
 	byHeader := remotesByHeader(j.remoteNew)
 	if len(byHeader) == 0 {
@@ -145,8 +145,12 @@ func (j *joined) findMovedMessages() {
 			if t.remote != nil || t.base.Key == "" || j.doubtful(t) { // an original to be deleted is never guessed
 				continue
 			}
+			flags := t.base.Flags
+			if t.local != nil {
+				flags = t.local.Flags
+			}
 			for _, n := range byHeader[t.base.Content.Header] {
-				if n.remote != nil && fit(t, n) && (!alike || n.remote.Flags.Equal(t.base.Flags)) && sameMessage(t.base.Content, *n.remote) {
+				if n.remote != nil && fit(t, n) && (!alike || n.remote.Flags.Equal(flags)) && sameMessage(t.base.Content, *n.remote) {
 					t.remote, t.remoteIn, n.remote = n.remote, n.remoteIn, nil
 					break
 				}
@@ -154,7 +158,7 @@ func (j *joined) findMovedMessages() {
 		}
 	}
 	j.postpone(byHeader)
-	j.remoteNew = compact(j.remoteNew)
+	j.remoteNew, j.localNew = compact(j.remoteNew), compact(j.localNew)
 }
 
 // postpone leaves new messages alone that may be ones missing without proof.
@@ -165,8 +169,7 @@ func (j *joined) postpone(byHeader map[mail.Digest][]*triple) {
 		}
 		for _, n := range byHeader[t.base.Content.Header] {
 			if n.remote != nil && sameMessage(t.base.Content, *n.remote) {
-				j.postponed = append(j.postponed, n.remoteIn.Name)
-				n.remote = nil
+				j.leave(n)
 			}
 		}
 	}
@@ -193,11 +196,23 @@ func (j *joined) postponeUnseen(unseen []*mail.Base) {
 			}
 		}
 		if mayBe {
-			j.postponed = append(j.postponed, n.remoteIn.Name)
-			n.remote = nil
+			j.leave(n)
 		}
 	}
-	j.remoteNew = compact(j.remoteNew)
+	j.remoteNew, j.localNew = compact(j.remoteNew), compact(j.localNew)
+}
+
+// leave leaves a new message to a later run, and with it the new file that it
+// would be paired with, or that would be sent.
+func (j *joined) leave(n *triple) {
+	j.postponed = append(j.postponed, n.remoteIn.Name)
+	for _, l := range j.localNew {
+		if c := n.remote.Content; c != nil && l.local != nil && l.local.Content != nil && l.localIn == n.remoteIn && sameMessage(*l.local.Content, *n.remote) {
+			l.local = nil
+			break
+		}
+	}
+	n.remote = nil
 }
 
 // doubtful reports whether the row's message is missing on the server without

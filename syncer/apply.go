@@ -214,7 +214,7 @@ func (a *applier) prepare(p *plan.Plan) error {
 		touched[o.Folder], touched[o.To] = true, true
 	}
 	for _, f := range a.sorted() {
-		if touched[f.Name] && f.Local.Exists && f.Remote.Exists && !f.failed { // others are known once created
+		if touched[f.Name] && f.Remote.Exists && (f.Local.Exists || f.Known) && !f.failed { // others are known once created
 			if err := a.known(f); err != nil {
 				return err
 			}

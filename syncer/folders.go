@@ -70,6 +70,9 @@ func (a *applier) learnValidity(ctx context.Context, f *folder, o *plan.Op) erro
 		return err
 	}
 	f.Remote.Mark, f.Remote.Exists, f.Remote.Space = mb.Mark(), true, mail.FullSpace()
+	if mb.Mark().Messages > 0 { // somebody was quicker: this run has not seen them
+		a.trouble(f.Name)
+	}
 	mb.Close()
 	return nil
 }

@@ -237,14 +237,14 @@ func (a *account) check(now []Entry, l *ledger) error {
 	if l.unsure {
 		most += a.moves
 	}
-	if l.stale { // a file that could not be read is not known to be on the server
-		most += l.cut
+	if l.stale { // what was moved or sent since the backup may be sent once more
+		most += l.cut + len(a.settled)
 	}
 	if l.unsure && l.cut > 0 && l.rewrote[a.name] { // sent under UIDs that mean nothing any more
 		most++
 	}
 	touched := len(a.events) > 0 || l.unsure && a.hidden+a.astray > 0 || l.cutLie && a.hidden > 0 ||
-		l.stale && len(a.settled) > 1 // of equal messages it may take one for another
+		l.stale && len(a.settled) > 0 && len(now) != len(a.settled) || l.stale && len(a.settled) > 1 // of equal messages it may take one for another
 	if touched {
 		most += a.hidden
 	}
@@ -275,10 +275,14 @@ func (a *account) least(l *ledger) int {
 		least -= a.hidden
 	}
 	switch {
+	case l.stale && l.lied: // by a deletion that was never one
+		return 0
 	case l.stale:
 		return least - min(l.deleted[a.name]+a.gone, made) - a.hidden
+	case a.gone > 0 && l.cut > 0: // a deletion followed and not recorded takes one of the same content, too
+		return least - min(a.lost+a.gone, made)
 	case l.cutLie || a.gone > 0 || len(a.settled) == 0:
-		return least - min(a.lost, made)
+		return least - min(a.lost+a.astray, made)
 	}
 	return max(least-a.astray-a.lost-a.hidden, 1)
 }
@@ -329,15 +333,19 @@ func (a *account) checkOne(now []Entry, l *ledger) error {
 	if len(verbs) > 0 {
 		return nil
 	}
-	if to := a.place(); to != "" && now[0].Folder != to {
+	if to := a.place(l); to != "" && now[0].Folder != to {
 		return broken("moves are followed", "it belongs into %s, yet it is at %s", to, EntriesText(now))
 	}
 	return a.checkFlags(now[0].Flags, l)
 }
 
 // place is where moves by one side alone lead, or by both to one folder; "" if
-// it is open.
-func (a *account) place() mail.FolderName {
+// it is open. Of two moves around a run that was cut short the first may have been
+// followed, and then the other side made it.
+func (a *account) place(l *ledger) mail.FolderName {
+	if a.moves > 1 && l.cut > 0 {
+		return ""
+	}
 	to := a.settled[0].Folder
 	var mover Side
 	for _, e := range a.events {
