@@ -105,7 +105,10 @@ func (d *decider) unproven(t *triple) bool {
 		}
 	}
 	doubt := ""
+	withheld, isHeld := d.in.Withheld[t.base.Content.Header]
 	switch {
+	case t.remote == nil && t.rematch && isHeld:
+		doubt = mayBeWithheld(withheld)
 	case t.remote == nil && f.Remote.Doubt != "": // re-matched, it would be sent a second time
 		doubt = f.Remote.Doubt
 	case t.local == nil && f.Local.Doubt != "":
@@ -120,6 +123,10 @@ func (d *decider) unproven(t *triple) bool {
 		}
 	}
 	return true
+}
+
+func mayBeWithheld(in mail.FolderName) string {
+	return "they may be messages in " + string(in) + " that the server does not give"
 }
 
 func place(t *triple) mail.FolderName {
@@ -303,6 +310,12 @@ func (d *decider) newLocal(t *triple, sources map[mail.Digest]*source) {
 	if f := t.localIn; f.Remote.Doubt != "" && !(f.Settled && f.Remote.Exists) { // the server may have it
 		d.plan.Unproven[f.Name], d.kept[f.Name] = f.Remote.Doubt, true
 		return
+	}
+	if c := t.local.Content; c != nil {
+		if in, isHeld := d.in.Withheld[c.Header]; isHeld {
+			d.plan.Unproven[t.localIn.Name], d.kept[t.localIn.Name] = mayBeWithheld(in), true
+			return
+		}
 	}
 	_, local, _ := d.states(t)
 	out := conflict.Merge(nil, local, nil, d.policy(place(t)))

@@ -31,6 +31,7 @@ type Input struct {
 	Folders  []*Folder
 	Sources  []*mail.Base // rows of unchanged folders with contents that new files have too
 	Unseen   []*mail.Base // rows of folders that could not be looked into
+	Withheld map[mail.Digest]mail.FolderName // headers of new messages whose bodies the server did not give, and where
 	Features mail.Features
 	Policy   func(mail.FolderName) conflict.Policy
 	Guard    Guard

@@ -66,6 +66,7 @@ func (r *run) fresh() {
 	r.folders, r.skipped = map[mail.FolderName]*folder{}, map[mail.FolderName]*mail.FolderRecord{}
 	r.unsettled = map[mail.FolderName]bool{}
 	r.unreadFiles, r.unreadMail = map[int64]mail.FolderName{}, map[int64]mail.FolderName{}
+	r.withheldHeaders = map[mail.Digest]mail.FolderName{}
 	clear(r.completed)
 	clear(r.concerns)
 	r.report.Failures, r.passed, r.pause = nil, nil, mail.Pause{}

@@ -28,7 +28,7 @@ func (r *run) identify(ctx context.Context) error {
 }
 
 func (r *run) observed() plan.Input {
-	in := plan.Input{Unseen: r.unseen}
+	in := plan.Input{Unseen: r.unseen, Withheld: r.withheldHeaders}
 	for _, f := range r.sorted() {
 		if !f.failed {
 			in.Folders = append(in.Folders, &f.Folder)
@@ -136,19 +136,27 @@ func (r *run) bodies(ctx context.Context, mb Mailbox, f *folder, uids []mail.UID
 			r.withheld(f, uid)
 			return nil
 		}
-		if !errors.Is(err, mail.ErrChanged) {
-			r.unread(r.unreadMail, f.Remote.Messages[uid].Size, f.Name)
-			r.fail(f.Name, nil, err)
+		if errors.Is(err, mail.ErrChanged) {
+			r.gone(f, uid)
+			return nil
 		}
-		r.gone(f, uid)
+		r.fail(f.Name, nil, err)
+		r.withheld(f, uid)
 		return nil
 	})
 }
 
-// withheld takes a message that the server does not give out of this run;
-// anything of its size that is missing elsewhere may be it.
+// withheld takes a message that the server does not give out of this run.
+// Anything of its size that is missing elsewhere may be it, and so may anything
+// of its header that is to be sent.
 func (r *run) withheld(f *folder, uid mail.UID) {
-	r.unread(r.unreadMail, f.Remote.Messages[uid].Size, f.Name)
+	m := f.Remote.Messages[uid]
+	r.unread(r.unreadMail, m.Size, f.Name)
+	if m.Content != nil {
+		r.mu.Lock()
+		r.withheldHeaders[m.Content.Header] = f.Name
+		r.mu.Unlock()
+	}
 	delete(f.Remote.Messages, uid)
 }
 

@@ -14,7 +14,7 @@ func (r *run) input(ctx context.Context) (plan.Input, error) {
 	if err := r.loadUnseen(ctx); err != nil {
 		return in, err
 	}
-	in.Unseen = r.unseen
+	in.Unseen, in.Withheld = r.unseen, r.withheldHeaders
 	var digests []mail.Digest
 	observed := map[mail.FolderName]bool{}
 	for _, f := range r.sorted() {

@@ -55,6 +55,8 @@ type run struct {
 	unreadFiles map[int64]mail.FolderName              // new files that could not be read, by size in bytes; unknownSize fits all
 	unreadMail  map[int64]mail.FolderName              // new messages likewise, by announced size
 
+	withheldHeaders map[mail.Digest]mail.FolderName // of those of which the header is known
+
 	completed map[*plan.Op]bool              // carried out and recorded
 	concerns  map[*plan.Op][]mail.FolderName // the folders that are not settled before it is
 	finding   chan struct{}                  // held by the lane that looks for its copies
