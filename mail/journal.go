@@ -20,6 +20,8 @@ type Batch struct {
 	SettleIntents []*Intent // deleted
 	Put           []*Base   // inserted where ID is 0, else updated
 	Drop          []*Base
+	Removing      []*Base // their files are about to be removed
+	Staying       []*Base // they are not, after all
 	Folders       []FolderRecord
 	DropFolders   []FolderName // with all their rows
 	Log           []Entry

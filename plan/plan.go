@@ -29,8 +29,8 @@ type Folder struct {
 // Input is everything a decision rests on.
 type Input struct {
 	Folders  []*Folder
-	Sources  []*mail.Base // rows of unchanged folders with contents that new files have too
-	Unseen   []*mail.Base // rows of folders that could not be looked into
+	Sources  []*mail.Base                    // rows of unchanged folders with contents that new files have too
+	Unseen   []*mail.Base                    // rows of folders that could not be looked into
 	Withheld map[mail.Digest]mail.FolderName // headers of new messages whose bodies the server did not give, and where
 	Features mail.Features
 	Policy   func(mail.FolderName) conflict.Policy

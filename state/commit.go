@@ -51,7 +51,7 @@ func (d *DB) Commit(ctx context.Context, batch mail.Batch) error {
 
 func isEmpty(b mail.Batch) bool {
 	return b.Identity == nil && b.Holds == nil && b.Run == nil && b.Quarantine == nil && b.Pause == nil &&
-		len(b.AddIntents)+len(b.SettleIntents)+len(b.Put)+len(b.Drop)+
+		len(b.AddIntents)+len(b.SettleIntents)+len(b.Put)+len(b.Drop)+len(b.Removing)+len(b.Staying)+
 			len(b.Folders)+len(b.DropFolders)+len(b.Log) == 0
 }
 
@@ -73,6 +73,9 @@ func (t *tx) apply(b mail.Batch) error {
 		}
 	}
 	if err := t.base(b); err != nil {
+		return err
+	}
+	if err := t.removals(b); err != nil {
 		return err
 	}
 	for _, f := range b.Folders {
@@ -106,6 +109,20 @@ func (t *tx) putFolder(f mail.FolderRecord) error {
 	err := t.exec(insert("folders", folderColumns)+` ON CONFLICT (name) DO UPDATE SET `+assignExcluded(folderColumns),
 		folderValues(f)...)
 	return inFolder(f.Folder, err)
+}
+
+func (t *tx) removals(b mail.Batch) error {
+	for _, row := range b.Removing {
+		if err := t.exec(`INSERT OR IGNORE INTO removals (row) VALUES (?)`, row.ID); err != nil {
+			return inRow(row, err)
+		}
+	}
+	for _, row := range b.Staying {
+		if err := t.exec(`DELETE FROM removals WHERE row = ?`, row.ID); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (t *tx) intents(b mail.Batch) error {

@@ -23,6 +23,9 @@ var migrations = []string{
 	0: "",
 	1: `
 CREATE INDEX base_draft ON base (folder) WHERE instr(substr(flags, 1, instr(flags || ' ', ' ')), 'D') > 0;
+CREATE TABLE removals (
+    row INTEGER PRIMARY KEY REFERENCES base (id) ON DELETE CASCADE
+) STRICT;
 CREATE TABLE quarantine (
     id          INTEGER PRIMARY KEY,
     folder      TEXT    NOT NULL,

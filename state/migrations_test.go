@@ -67,6 +67,10 @@ func TestUpgradeFromEveryVersion(t *testing.T) {
 			if fixture == "testdata/v2.sql" { // where quarantine and pause begin
 				set, err1 := d.Quarantine(ctx)
 				pause, err2 := d.Pause(ctx)
+				removing, err := d.Removing(ctx)
+				if err != nil || len(removing) != 1 || removing[0].UID != 1 {
+					t.Errorf("removals %v, %v", removing, err)
+				}
 				if err1 != nil || err2 != nil || len(set) != 1 || set[0].Tries != 2 || pause.Said == "" {
 					t.Errorf("set aside %v, %v (%v, %v)", set, pause, err1, err2)
 				}

@@ -54,6 +54,14 @@ func (d *DB) Drafts(ctx context.Context, folders []mail.FolderName) ([]*mail.Bas
 	return drafts, nil
 }
 
+// Removing returns the rows whose files a run was about to remove.
+func (d *DB) Removing(ctx context.Context) ([]*mail.Base, error) {
+	decode := baseDecoder()
+	return list(ctx, d, "read removals from state",
+		`SELECT folders.name, base.id, `+baseColumns+` FROM removals JOIN base ON base.id = removals.row JOIN folders ON folders.id = base.folder`, nil,
+		func(c *columns) *mail.Base { return decode(c, mail.FolderName(c.text())) })
+}
+
 // digestsPerQuery bounds the list of one query.
 const digestsPerQuery = 500
 

@@ -107,6 +107,14 @@ CREATE TABLE intents (
     drop_replaced INTEGER NOT NULL CHECK (drop_replaced IN (0, 1))
 ) STRICT;
 
+-- Rows whose files a run was about to remove, because the server had lost the
+-- messages. Written before the removal, gone with the row. A file of these that
+-- is gone was removed by a run that was cut short, and not by the user: should
+-- the server have the message after all, it is not to be deleted there.
+CREATE TABLE removals (
+    row INTEGER PRIMARY KEY REFERENCES base (id) ON DELETE CASCADE
+) STRICT;
+
 -- Deletions not carried out until the user confirms. Each run replaces them all.
 CREATE TABLE holds (
     id     INTEGER PRIMARY KEY,

@@ -7,11 +7,21 @@ import (
 	"imapsync/plan"
 )
 
+// deleteLocal removes files of messages that the server lost. That this is about
+// to be done is recorded first, for a file that is gone looks like one that the
+// user deleted: see recoverRemovals.
 func (a *applier) deleteLocal(ctx context.Context, f *folder, ops []*plan.Op) error {
-	var b mail.Batch
-	var done []*plan.Op
+	var intended, b mail.Batch
 	for _, o := range ops {
+		intended.Removing = append(intended.Removing, o.Row)
+	}
+	if err := a.commit(intended); err != nil {
+		return err
+	}
+	var done []*plan.Op
+	for i, o := range ops {
 		if a.stop.Err() != nil || ctx.Err() != nil {
+			b.Staying = append(b.Staying, intended.Removing[i:]...)
 			break // what was removed is recorded below
 		}
 		err := a.remove(ctx, f, o)
@@ -19,17 +29,17 @@ func (a *applier) deleteLocal(ctx context.Context, f *folder, ops []*plan.Op) er
 			return err
 		}
 		if err != nil {
+			b.Staying = append(b.Staying, o.Row)
 			a.fail(f.Name, o, err)
 			continue
 		}
 		b.Drop = append(b.Drop, o.Row)
 		done = append(done, o)
 	}
-	if len(done) == 0 {
-		return nil
-	}
-	if err := a.Local.Sync(ctx, f.Name); err != nil {
-		return err
+	if len(done) > 0 {
+		if err := a.Local.Sync(ctx, f.Name); err != nil {
+			return err
+		}
 	}
 	return a.record(b, done...)
 }

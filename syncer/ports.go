@@ -147,6 +147,8 @@ type State interface {
 	// Drafts finds the rows with the flag \Draft and all rows of these folders.
 	Drafts(ctx context.Context, folders []mail.FolderName) ([]*mail.Base, error)
 	Intents(ctx context.Context) ([]*mail.Intent, error)
+	// Removing returns the rows whose files a run was about to remove.
+	Removing(ctx context.Context) ([]*mail.Base, error)
 	Quarantine(ctx context.Context) ([]mail.Quarantined, error)
 	Pause(ctx context.Context) (mail.Pause, error)
 	Commit(ctx context.Context, batch mail.Batch) error

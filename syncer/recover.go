@@ -2,6 +2,7 @@ package syncer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"imapsync/mail"
@@ -10,6 +11,9 @@ import (
 // recover settles the intents an earlier run left: a copy that was made is
 // adopted, one that was not is forgotten.
 func (r *run) recover(ctx context.Context) error {
+	if err := r.recoverRemovals(ctx); err != nil {
+		return err
+	}
 	intents, err := r.State.Intents(ctx)
 	if err != nil || len(intents) == 0 || r.foreign {
 		return err
@@ -45,6 +49,40 @@ func (r *run) recover(ctx context.Context) error {
 		return err
 	}
 	return r.recoverUploads(ctx, uploads)
+}
+
+// recoverRemovals forgets the messages whose files a run removed that was cut
+// short before it could record that. If the server has one of them after all,
+// because it only seemed to be gone there, it is new then and comes back.
+func (r *run) recoverRemovals(ctx context.Context) error {
+	rows, err := r.State.Removing(ctx)
+	if err != nil || len(rows) == 0 || r.opt.DryRun || r.foreign {
+		return err
+	}
+	records, err := r.State.Folders(ctx)
+	if err != nil {
+		return err
+	}
+	var b mail.Batch
+	unsettled := map[mail.FolderName]bool{}
+	for _, row := range rows {
+		_, err := r.Local.Stat(ctx, row.Folder, row.Key, row.Flags)
+		switch {
+		case err == nil:
+			b.Staying = append(b.Staying, row)
+		case errors.Is(err, mail.ErrChanged):
+			b.Drop = append(b.Drop, row)
+			unsettled[row.Folder] = true
+		case accountScope(err) || ctx.Err() != nil:
+			return err
+		}
+	}
+	for _, rec := range records {
+		if unsettled[rec.Folder] {
+			b.Folders = append(b.Folders, unsettledRecord(rec.Folder, rec.Mark.UIDValidity))
+		}
+	}
+	return r.commit(b)
 }
 
 // recovered is the history line of a copy that an earlier run made and did not

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sort"
 
@@ -25,6 +26,7 @@ type Record struct {
 	lastID  int64
 	saved   *Record // the last backup
 
+	removing   map[int64]bool
 	quarantine []mail.Quarantined
 	pause      mail.Pause
 }
@@ -33,7 +35,7 @@ var _ syncer.State = (*Record)(nil)
 
 func newRecord(w *World) *Record {
 	return &Record{w: w, folders: map[mail.FolderName]mail.FolderRecord{}, rows: map[int64]mail.Base{},
-		intents: map[int64]mail.Intent{}, runs: map[int64]mail.RunRecord{}}
+		intents: map[int64]mail.Intent{}, runs: map[int64]mail.RunRecord{}, removing: map[int64]bool{}}
 }
 
 func (r *Record) query(ctx context.Context, name string, folder mail.FolderName, read func()) error {
@@ -93,6 +95,14 @@ func (r *Record) RowsOf(ctx context.Context, digests []mail.Digest) (rows []*mai
 func (r *Record) Drafts(ctx context.Context, folders []mail.FolderName) (rows []*mail.Base, err error) {
 	err = r.query(ctx, "drafts", "", func() {
 		rows = r.rowsWhere(func(b mail.Base) bool { return b.Flags.System&mail.Draft != 0 || slices.Contains(folders, b.Folder) })
+	})
+	return rows, err
+}
+
+// Removing implements syncer.State.
+func (r *Record) Removing(ctx context.Context) (rows []*mail.Base, err error) {
+	err = r.query(ctx, "removing", "", func() {
+		rows = r.rowsWhere(func(b mail.Base) bool { return r.removing[b.ID] })
 	})
 	return rows, err
 }
@@ -165,6 +175,7 @@ func (r *Record) clone() *Record {
 	for k, v := range r.rows {
 		c.rows[k] = v
 	}
+	c.removing = maps.Clone(r.removing)
 	for k, v := range r.intents {
 		c.intents[k] = v
 	}
@@ -207,6 +218,12 @@ func (r *Record) apply(batch mail.Batch) error {
 	r.log = append(r.log[:len(r.log):len(r.log)], batch.Log...)
 	if batch.Holds != nil {
 		r.holds = append([]mail.Hold(nil), *batch.Holds...)
+	}
+	for _, b := range batch.Removing {
+		r.removing[b.ID] = true
+	}
+	for _, b := range batch.Staying {
+		delete(r.removing, b.ID)
 	}
 	if batch.Quarantine != nil {
 		r.quarantine = slices.Clone(*batch.Quarantine)

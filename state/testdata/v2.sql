@@ -113,6 +113,10 @@ CREATE TABLE history (
 INSERT INTO history VALUES(1,1,1700000000123,'INBOX',1,'a','flags','merge','both sides changed flags',1);
 CREATE INDEX base_digest ON base (substr(digest, 1, 8)) WHERE digest IS NOT NULL;
 CREATE INDEX history_conflict ON history (id) WHERE conflict = 1;
+CREATE TABLE removals (
+    row INTEGER PRIMARY KEY REFERENCES base (id) ON DELETE CASCADE
+) STRICT;
+INSERT INTO removals VALUES(1);
 CREATE TABLE quarantine (
     id          INTEGER PRIMARY KEY,
     folder      TEXT    NOT NULL,
