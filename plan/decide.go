@@ -107,7 +107,7 @@ func (d *decider) unproven(t *triple) bool {
 	doubt := ""
 	withheld, isHeld := d.in.Withheld[t.base.Content.Header]
 	switch {
-	case t.remote == nil && t.rematch && isHeld:
+	case t.remote == nil && isHeld:
 		doubt = mayBeWithheld(withheld)
 	case t.remote == nil && f.Remote.Doubt != "": // re-matched, it would be sent a second time
 		doubt = f.Remote.Doubt

@@ -28,6 +28,7 @@ type joined struct {
 	remoteNew []*triple         // only remote
 	postponed []mail.FolderName // folders with messages left for a later run
 	byFolder  map[mail.FolderName]*Folder
+	withheld  map[mail.Digest]mail.FolderName
 }
 
 func join(in Input) *joined {
@@ -41,7 +42,7 @@ func join(in Input) *joined {
 
 // joinSides does what can be done without knowing new remote messages.
 func joinSides(in Input) *joined {
-	j := &joined{byFolder: map[mail.FolderName]*Folder{}}
+	j := &joined{byFolder: map[mail.FolderName]*Folder{}, withheld: in.Withheld}
 	for _, f := range in.Folders {
 		j.byFolder[f.Name] = f
 		j.joinRows(f)
@@ -216,8 +217,12 @@ func (j *joined) leave(n *triple) {
 }
 
 // doubtful reports whether the row's message is missing on the server without
-// proof, so that an equal one elsewhere may be a copy.
+// proof, so that an equal one elsewhere may be a copy; or may be one that the
+// server does not give.
 func (j *joined) doubtful(t *triple) bool {
+	if _, withheld := j.withheld[t.base.Content.Header]; withheld {
+		return true
+	}
 	f := j.byFolder[t.base.Folder]
 	return f != nil && f.Remote.Doubt != "" && !t.rematch
 }
