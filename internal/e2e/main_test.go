@@ -7,6 +7,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -48,9 +50,22 @@ func build(name string, flags ...string) func() (string, error) {
 }
 
 var (
-	binary      = build("imapsync", buildFlags...)
+	racedBinary = build("imapsync", buildFlags...)
 	plainBinary = build("imapsync-plain")
 )
+
+// raced are the tests in which several goroutines of the program have much to do
+// at once. Where the tests look for data races, these do so in the program, too;
+// in all of them it would take a second for each start.
+var raced = []string{"TestTwoThousand", "TestWithoutExtensions/all", "TestInterrupted", "TestServerRestart", "TestBesideOtherPrograms"}
+
+// binary builds the program for a test.
+func binary(t *testing.T) (string, error) {
+	if slices.ContainsFunc(raced, func(name string) bool { return strings.HasPrefix(t.Name(), name) }) {
+		return racedBinary()
+	}
+	return plainBinary()
+}
 
 // result is how a run of the program ended.
 type result struct {
@@ -78,7 +93,7 @@ func start(t *testing.T, args ...string) (*exec.Cmd, *result) {
 // startAs starts the program as another user.
 func startAs(t *testing.T, as *syscall.Credential, args ...string) (*exec.Cmd, *result) {
 	t.Helper()
-	file, err := binary()
+	file, err := binary(t)
 	if err != nil {
 		t.Fatal(err)
 	}
