@@ -172,7 +172,8 @@ func (h *History) goOn(wait time.Duration) {
 	}
 	h.story.Acts = append(h.story.Acts, Act{Kind: Go, Wait: wait})
 	h.coming = nil
-	h.ledger.ended(h.cut, h.w.endViews())
+	h.ledger.ended(h.cut)
+	h.w.endViews()
 }
 
 // once does the run begun and reports whether it changed a side.

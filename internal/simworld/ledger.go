@@ -18,7 +18,6 @@ type ledger struct {
 	missed     bool            // a full comparison may find more: something was written in place or hidden
 	lied       bool            // the server ever hid messages
 	cut        int             // runs that did not end well
-	cutLie     bool            // one of them while the server hid messages
 	rewrote    map[string]bool // names of the contents that files ever had in place of each other
 	deleted    map[string]int  // instances ever deleted
 	noKeywords bool            // the server stores none
@@ -151,10 +150,9 @@ func (l *ledger) hid(how Verb, messages []Entry) {
 }
 
 // ended enters that a run ended, and how.
-func (l *ledger) ended(cut, lied bool) {
+func (l *ledger) ended(cut bool) {
 	if cut {
 		l.cut++
-		l.cutLie = l.cutLie || lied
 	}
 }
 
@@ -224,7 +222,7 @@ func (l *ledger) check(w *World) error {
 	for name := range now {
 		errs = append(errs, broken("nothing comes from nowhere", "message %s: nobody made it", name))
 	}
-	l.missed, l.unsure, l.stale, l.unlisted, l.cut, l.cutLie = false, false, false, false, 0, false
+	l.missed, l.unsure, l.stale, l.unlisted, l.cut = false, false, false, false, 0
 	return errors.Join(errs...)
 }
 
@@ -243,7 +241,7 @@ func (a *account) check(now []Entry, l *ledger) error {
 	if l.unsure && l.cut > 0 && l.rewrote[a.name] { // sent under UIDs that mean nothing any more
 		most++
 	}
-	touched := len(a.events) > 0 || l.unsure && a.hidden+a.astray > 0 || l.cutLie && a.hidden > 0 ||
+	touched := len(a.events) > 0 || l.unsure && a.hidden+a.astray > 0 ||
 		l.stale && len(a.settled) > 0 && len(now) != len(a.settled) || l.stale && len(a.settled) > 1 // of equal messages it may take one for another
 	if touched {
 		most += a.hidden
@@ -265,15 +263,10 @@ func (a *account) check(now []Entry, l *ledger) error {
 // the same, and what went astray, or was lost or hidden by the server, may have met
 // another that was made where it went; but while nobody deleted one, one is there.
 // To a state put back to a backup what was deleted since, or hidden, is deleted
-// once more, and takes one of the same content with it. And what was deleted in
-// the Maildir because the server hid it, in a run that died before that was
-// recorded, is lost but for undo: the next run takes it for the user's deletion.
+// once more, and takes one of the same content with it.
 func (a *account) least(l *ledger) int {
 	made := max(a.made[Local], a.made[Remote])
 	least := len(a.settled) + made - a.gone
-	if l.cutLie {
-		least -= a.hidden
-	}
 	switch {
 	case l.stale && l.lied: // by a deletion that was never one
 		return 0
@@ -281,7 +274,7 @@ func (a *account) least(l *ledger) int {
 		return least - min(l.deleted[a.name]+a.gone, made) - a.hidden
 	case a.gone > 0 && l.cut > 0: // a deletion followed and not recorded takes one of the same content, too
 		return least - min(a.lost+a.gone, made)
-	case l.cutLie || a.gone > 0 || len(a.settled) == 0:
+	case a.gone > 0 || len(a.settled) == 0:
 		return least - min(a.lost+a.astray, made)
 	}
 	return max(least-a.astray-a.lost-a.hidden, 1)
