@@ -25,6 +25,32 @@ func place(row *mail.Base, folder mail.FolderName, uid mail.UID, key mail.Key) {
 	row.Folder, row.UID, row.Key = folder, uid, key
 }
 
+// vacate gives rows a key that no file has where a file is about to be moved in
+// under their key: their own has left the folder, and what is to become of their
+// message is carried out only later. A file is as missing under the one key as
+// under the other.
+func (a *applier) vacate(p *plan.Plan) (rows []*mail.Base) {
+	type place struct {
+		folder mail.FolderName
+		key    mail.Key
+	}
+	coming := map[place]bool{}
+	for _, o := range p.Ops {
+		if o.Kind == plan.MoveLocal && !o.Held {
+			coming[place{o.To, o.Local.Key}] = true
+		}
+	}
+	for _, f := range a.sorted() {
+		for _, row := range f.Base {
+			if _, there := f.Local.Messages[row.Key]; !there && !f.failed && coming[place{f.Name, row.Key}] {
+				row.Key = a.Local.NewKey()
+				rows = append(rows, row)
+			}
+		}
+	}
+	return rows
+}
+
 // moveLocal follows on disk a move made on the server.
 func (a *applier) moveLocal(ctx context.Context, f *folder, ops []*plan.Op) error {
 	for _, o := range ops {
