@@ -2,6 +2,7 @@ package syncer
 
 import (
 	"context"
+	"errors"
 
 	"imapsync/mail"
 	"imapsync/plan"
@@ -29,7 +30,9 @@ func (a *applier) deleteLocal(ctx context.Context, f *folder, ops []*plan.Op) er
 			return err
 		}
 		if err != nil {
-			b.Staying = append(b.Staying, o.Row)
+			if errors.Is(err, mail.ErrChanged) { // after any other error the file may be gone all the same
+				b.Staying = append(b.Staying, o.Row)
+			}
 			a.fail(f.Name, o, err)
 			continue
 		}
