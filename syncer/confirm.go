@@ -114,10 +114,10 @@ func (r *run) confirmRemote(ctx context.Context) error {
 	for _, f := range r.sorted() {
 		gone := f.goneRemotely()
 		switch {
-		case len(gone) == 0 || f.Remote.Doubt != "" || f.failed:
+		case f.Remote.Doubt != "" || f.failed || len(gone) == 0 && !f.rematched():
 		case to != "":
 			f.Remote.Doubt = mayLieIn(to)
-		default:
+		case len(gone) > 0:
 			if err := r.lookAgain(ctx, f, now, gone); err != nil {
 				return err
 			}
@@ -135,6 +135,12 @@ func (f *folder) goneRemotely() (uids []mail.UID) {
 		}
 	}
 	return uids
+}
+
+// rematched reports whether messages of the folder are looked for by identity,
+// and would be sent again where they are not found.
+func (f *folder) rematched() bool {
+	return slices.ContainsFunc(f.Base, func(row *mail.Base) bool { return row.UID == 0 && row.Key != "" })
 }
 
 // lookAgain asks the server for the very messages that its listing lacked, and
@@ -225,6 +231,9 @@ func (r *run) movedOnRemotely(now mail.RemoteFolder) bool {
 // are not in its listing.
 func (f *folder) lacksNew() bool {
 	from := max(f.record.Mark.UIDNext, 1)
+	if f.validity != f.record.Mark.UIDValidity || f.restored { // all were
+		from = 1
+	}
 	listed := 0
 	for uid := range f.Remote.Messages {
 		if uid >= from && uid < f.Remote.Mark.UIDNext {
