@@ -49,6 +49,7 @@ type event struct {
 	edit   Edit
 	before mail.Flags // Change: what that side's message had
 	result mail.Flags // Change: what it has afterwards
+	late   bool       // Change: between the last look at a message and its deletion
 }
 
 func newLedger() *ledger {
@@ -145,6 +146,25 @@ func (l *ledger) hid(how Verb, messages []Entry) {
 		case how == Empty || how != Partial && i%2 == 1:
 			a.hidden++
 			l.missed, l.lied = true, true
+		}
+	}
+}
+
+// tooLate enters that the last edit was made to a message that a run may be about
+// to delete, after it had asked for its flags the last time.
+func (l *ledger) tooLate(e Edit) {
+	if events := l.account(e.Name).events; e.Verb == Change {
+		events[len(events)-1].late = true
+	}
+}
+
+// outOfSight enters that the server does not list a mailbox that the state never
+// knew. What was moved there cannot be looked for: it seems to be deleted, and is
+// sent again if it is still wanted in the Maildir, or is met there by an equal one.
+func (l *ledger) outOfSight(messages []Entry) {
+	for _, m := range messages {
+		if a := l.account(m.Name); a.moves > 0 {
+			a.astray++
 		}
 	}
 }
@@ -263,7 +283,8 @@ func (a *account) check(now []Entry, l *ledger) error {
 // the same, and what went astray, or was lost or hidden by the server, may have met
 // another that was made where it went; but while nobody deleted one, one is there.
 // To a state put back to a backup what was deleted since, or hidden, is deleted
-// once more, and takes one of the same content with it.
+// once more, and takes one of the same content with it; what went astray may have
+// met another there, too.
 func (a *account) least(l *ledger) int {
 	made := max(a.made[Local], a.made[Remote])
 	least := len(a.settled) + made - a.gone
@@ -271,11 +292,11 @@ func (a *account) least(l *ledger) int {
 	case l.stale && l.lied: // by a deletion that was never one
 		return 0
 	case l.stale:
-		return least - min(l.deleted[a.name]+a.gone, made) - a.hidden
+		return least - min(l.deleted[a.name]+a.gone+a.lost+a.astray, made) - a.hidden
 	case a.gone > 0 && l.cut > 0: // a deletion followed and not recorded takes one of the same content, too
-		return least - min(a.lost+a.gone, made)
+		return least - min(a.lost+a.gone+a.hidden, made)
 	case a.gone > 0 || len(a.settled) == 0:
-		return least - min(a.lost+a.astray, made)
+		return least - min(a.lost+a.astray+a.hidden, made)
 	}
 	return max(least-a.astray-a.lost-a.hidden, 1)
 }
@@ -360,8 +381,10 @@ func (a *account) place(l *ledger) mail.FolderName {
 // checkFlags: a flag that one side alone changed is as it left it, one that
 // both set or both took away is so, and one nobody changed is as it was. A change
 // that a run followed before it was cut short and that was taken back before the
-// next is open: the other side seems to have made it. So are keywords of what may
-// have been moved to a folder out of sight on a server that stores none.
+// next is open: the other side seems to have made it. So is one to the original of a
+// copy right before it was deleted, for no EXPUNGE depends on flags; and so are
+// keywords of what may have been moved to a folder out of sight on a server that
+// stores none.
 func (a *account) checkFlags(now mail.Flags, l *ledger) error {
 	for _, f := range flagsIn(a, now) {
 		want, open := has(a.settled[0].Flags, f), l.unlisted && l.noKeywords && f.System == 0
@@ -371,7 +394,7 @@ func (a *account) checkFlags(now mail.Flags, l *ledger) error {
 			if e.edit.Verb != Change || has(e.before, f) == after {
 				continue
 			}
-			open = open || who != "" && (l.cut > 0 || who != e.side) && after != want
+			open = open || e.late || who != "" && (l.cut > 0 || who != e.side) && after != want
 			who, want = e.side, after
 		}
 		if !open && has(now, f) != want {
