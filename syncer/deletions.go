@@ -48,9 +48,14 @@ func (a *applier) deleteLocal(ctx context.Context, f *folder, ops []*plan.Op) er
 }
 
 // remove takes the file away unless it was rewritten in place since its content
-// was last read: then nobody deleted what is in it now.
+// was last read: then nobody deleted what is in it now. A file that came in the
+// place of the row's, as a reader leaves it that copies and removes, has a time
+// of its own.
 func (a *applier) remove(ctx context.Context, f *folder, o *plan.Op) error {
 	stamp := o.Row.File
+	if o.Local.Stamp != nil { // as the row has it, or it was read in this run
+		stamp = *o.Local.Stamp
+	}
 	if stamp == (mail.FileStamp{}) { // of a copy that recovery adopted
 		content, now, _, err := a.Local.Read(ctx, f.Name, o.Local.Key)
 		if err != nil {
