@@ -161,9 +161,11 @@ func (l *ledger) tooLate(e Edit) {
 // outOfSight enters that the server does not list a mailbox that the state never
 // knew. What was moved there cannot be looked for: it seems to be deleted, and is
 // sent again if it is still wanted in the Maildir, or is met there by an equal one.
+// A state put back to before that takes the removal of its file for the user's.
 func (l *ledger) outOfSight(messages []Entry) {
 	for _, m := range messages {
 		if a := l.account(m.Name); a.moves > 0 {
+			l.lied = true
 			a.astray++
 		}
 	}
