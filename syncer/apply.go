@@ -41,10 +41,11 @@ type applier struct {
 	stop    context.Context
 	plan    *plan.Plan
 	origins map[*plan.Op]mail.Entry // where the messages lay that operations take elsewhere
+	crowded map[*plan.Op]bool       // moves of a file to where another row's has its key
 }
 
 func (r *run) apply(ctx, work context.Context, p *plan.Plan) error {
-	a := &applier{run: r, stop: ctx, plan: p, origins: map[*plan.Op]mail.Entry{}}
+	a := &applier{run: r, stop: ctx, plan: p, origins: map[*plan.Op]mail.Entry{}, crowded: map[*plan.Op]bool{}}
 	if err := a.prepare(p); err != nil {
 		return err
 	}
