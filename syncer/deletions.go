@@ -53,7 +53,7 @@ func (a *applier) deleteLocal(ctx context.Context, f *folder, ops []*plan.Op) er
 // of its own.
 func (a *applier) remove(ctx context.Context, f *folder, o *plan.Op) error {
 	stamp := o.Row.File
-	if o.Local.Stamp != nil { // as the row has it, or it was read in this run
+	if o.Local.Content != nil && o.Local.Stamp != nil { // it was read in this run
 		stamp = *o.Local.Stamp
 	}
 	if stamp == (mail.FileStamp{}) { // of a copy that recovery adopted
