@@ -130,6 +130,9 @@ func (h *History) edit(side Side, e Edit) {
 	if deleting {
 		h.ledger.tooLate(e)
 	}
+	for _, name := range []mail.FolderName{e.Folder, e.To} {
+		h.ledger.remade[name] = h.ledger.remade[name] || h.w.remade(name)
+	}
 	if e.Verb == Hide && !h.w.Record.knows(e.Folder) {
 		h.ledger.outOfSight(before[Remote])
 	}

@@ -13,15 +13,16 @@ import (
 // back or forgotten. What was legitimately open it does not tell: see account.
 type ledger struct {
 	accounts   map[string]*account
-	unsure     bool            // UIDs or the state were lost: no absence is a deletion
-	stale      bool            // the state was put back to a backup
-	missed     bool            // a full comparison may find more: something was written in place or hidden
-	lied       bool            // the server ever hid messages
-	cut        int             // runs that did not end well
-	rewrote    map[string]bool // names of the contents that files ever had in place of each other
-	deleted    map[string]int  // instances ever deleted
-	noKeywords bool            // the server stores none
-	unlisted   bool            // the server did not list a folder, maybe one that messages were moved to
+	unsure     bool                     // UIDs or the state were lost: no absence is a deletion
+	stale      bool                     // the state was put back to a backup
+	missed     bool                     // a full comparison may find more: something was written in place or hidden
+	lied       bool                     // the server ever hid messages
+	cut        int                      // runs that did not end well
+	rewrote    map[string]bool          // names of the contents that files ever had in place of each other
+	deleted    map[string]int           // instances ever deleted
+	noKeywords bool                     // the server stores none
+	remade     map[mail.FolderName]bool // mailboxes deleted and made anew: no absence in them is a deletion
+	unlisted   bool                     // the server did not list a folder, maybe one that messages were moved to
 }
 
 // account is what happened to the messages of one name.
@@ -53,7 +54,7 @@ type event struct {
 }
 
 func newLedger() *ledger {
-	return &ledger{accounts: map[string]*account{}, rewrote: map[string]bool{}, deleted: map[string]int{}}
+	return &ledger{accounts: map[string]*account{}, rewrote: map[string]bool{}, deleted: map[string]int{}, remade: map[mail.FolderName]bool{}}
 }
 
 func (l *ledger) account(name string) *account {
@@ -245,6 +246,7 @@ func (l *ledger) check(w *World) error {
 		errs = append(errs, broken("nothing comes from nowhere", "message %s: nobody made it", name))
 	}
 	l.missed, l.unsure, l.stale, l.unlisted, l.cut = false, false, false, false, 0
+	clear(l.remade)
 	return errors.Join(errs...)
 }
 
@@ -325,8 +327,9 @@ func withoutKeywords(list []Entry) []Entry {
 }
 
 // checkOne checks a message that was there once and of which nobody made
-// another: one that was only deleted is gone; one that was not is where one side
-// moved it, with the flags that the changes of both come to.
+// another: one that was only deleted is gone, if its mailbox is still the one it
+// was in; one that was not is where one side moved it, with the flags that the
+// changes of both come to.
 func (a *account) checkOne(now []Entry, l *ledger) error {
 	verbs := map[Verb]bool{}
 	for _, e := range a.events {
@@ -336,7 +339,7 @@ func (a *account) checkOne(now []Entry, l *ledger) error {
 	delete(verbs, Delete)
 	switch {
 	case deleted && len(verbs) == 0:
-		if len(now) != 0 {
+		if len(now) != 0 && !l.remade[a.settled[0].Folder] {
 			return broken("what is deleted stays so", "deleted and not touched else, yet there: %s", EntriesText(now))
 		}
 		return nil

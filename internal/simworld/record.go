@@ -267,6 +267,12 @@ func (r *Record) knows(name mail.FolderName) bool {
 	return ok
 }
 
+// remade tells whether a mailbox is another than the one the state knows.
+func (w *World) remade(name mail.FolderName) bool {
+	b, rec := w.Server.boxes[name], w.Record.folders[name]
+	return b != nil && rec.Mark.UIDValidity != 0 && rec.Mark.UIDValidity != b.validity
+}
+
 // half tells whether an edit moves a message of which a run made the copy that
 // is to take its place, and left the original, to be deleted, to a later run.
 func (w *World) half(e Edit) bool {
