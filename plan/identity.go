@@ -64,14 +64,15 @@ func NeedHeaders(in Input) []Candidate {
 }
 
 // Missing reports on which sides a message that the base knows is nowhere to be
-// found in the folders observed, so that a deletion would be decided.
+// found in the folders observed, so that a deletion would be decided, or that
+// one of a renumbered folder be sent again.
 func Missing(in Input) (local, remote bool) {
 	for _, t := range join(in).triples {
 		if t.base == nil || t.base.Key == "" {
 			continue
 		}
 		local = local || t.local == nil
-		remote = remote || t.remote == nil && t.base.UID != 0
+		remote = remote || t.remote == nil
 	}
 	return local, remote
 }

@@ -92,7 +92,9 @@ func sortedKeys[K mail.Key | mail.UID, V any](m map[K]V) []K {
 
 // findMovedFiles gives rows whose file is gone a new file of equal content:
 // the same key elsewhere before any key in the same folder before the rest, and
-// of equal messages those with the flags of the row.
+// of equal messages those with the flags of the row. Rows that still have their
+// message come before those that have lost it, too: given a file, such a row has
+// it deleted, and so would another that lacks the file be.
 func (j *joined) findMovedFiles() {
 	byDigest := map[mail.Digest][]*triple{}
 	for _, n := range j.localNew {
@@ -103,10 +105,12 @@ func (j *joined) findMovedFiles() {
 	if len(byDigest) == 0 {
 		return
 	}
-	fits := []func(row *mail.Base, n *triple) bool{
-		func(row *mail.Base, n *triple) bool { return n.local.Key == row.Key },
-		func(row *mail.Base, n *triple) bool { return n.localIn.Name == row.Folder },
-		func(*mail.Base, *triple) bool { return true },
+	fits := []func(t, n *triple) bool{
+		func(t, n *triple) bool { return n.local.Key == t.base.Key },
+		func(t, n *triple) bool { return t.remote != nil && n.localIn.Name == t.base.Folder },
+		func(t, _ *triple) bool { return t.remote != nil },
+		func(t, n *triple) bool { return n.localIn.Name == t.base.Folder },
+		func(*triple, *triple) bool { return true },
 	}
 	for i := range 2 * len(fits) {
 		fit, alike := fits[i/2], i%2 == 0
@@ -115,7 +119,7 @@ func (j *joined) findMovedFiles() {
 				continue
 			}
 			for _, n := range byDigest[t.base.Content.Digest] {
-				if n.local != nil && fit(t.base, n) && (!alike || n.local.Flags.Equal(t.base.Flags)) {
+				if n.local != nil && fit(t, n) && (!alike || n.local.Flags.Equal(t.base.Flags)) {
 					t.local, t.localIn, n.local = n.local, n.localIn, nil
 					break
 				}
@@ -128,7 +132,7 @@ func (j *joined) findMovedFiles() {
 // findMovedMessages gives rows whose message is gone on the server a new
 // message of the same identity: where the file was moved to, before the folder
 // both were in, before the rest, and of equal messages those with the flags of
-// the file, or of the row where there is none.
+// the file, or of the row where there is none. Rows without a file come last.
 func (j *joined) findMovedMessages() {
 	byHeader := remotesByHeader(j.remoteNew)
 	if len(byHeader) == 0 {
@@ -137,8 +141,10 @@ func (j *joined) findMovedMessages() {
 	fits := []func(t, n *triple) bool{
 		func(t, n *triple) bool { return t.localIn == n.remoteIn && t.base.Folder != n.remoteIn.Name },
 		func(t, n *triple) bool { return t.localIn == n.remoteIn },
+		func(t, n *triple) bool { return t.local != nil && t.base.Folder == n.remoteIn.Name },
+		func(t, _ *triple) bool { return t.local != nil },
 		func(t, n *triple) bool { return t.base.Folder == n.remoteIn.Name },
-		func(t, n *triple) bool { return true },
+		func(*triple, *triple) bool { return true },
 	}
 	for i := range 2 * len(fits) {
 		fit, alike := fits[i/2], i%2 == 0

@@ -41,10 +41,11 @@ type applier struct {
 	stop    context.Context
 	plan    *plan.Plan
 	origins map[*plan.Op]mail.Entry // where the messages lay that operations take elsewhere
+	crowded map[*plan.Op]bool       // moves of a file to where another row's has its key
 }
 
 func (r *run) apply(ctx, work context.Context, p *plan.Plan) error {
-	a := &applier{run: r, stop: ctx, plan: p, origins: map[*plan.Op]mail.Entry{}}
+	a := &applier{run: r, stop: ctx, plan: p, origins: map[*plan.Op]mail.Entry{}, crowded: map[*plan.Op]bool{}}
 	if err := a.prepare(p); err != nil {
 		return err
 	}
@@ -198,20 +199,21 @@ func (a *applier) record(b mail.Batch, ops ...*plan.Op) error {
 // UIDVALIDITY its rows' UIDs belong to, before the first row or intent is put.
 func (a *applier) prepare(p *plan.Plan) error {
 	var b mail.Batch
-	for _, f := range a.sorted() {
-		b.Put = append(b.Put, f.restamped...)
-	}
-	if len(b.Put) > 0 {
-		if err := a.commit(b); err != nil {
-			return err
-		}
-	}
 	touched := map[mail.FolderName]bool{}
 	for _, o := range p.Ops {
 		if left := origin(o); left.Action != "" {
 			a.origins[o] = left
 		}
 		touched[o.Folder], touched[o.To] = true, true
+	}
+	for _, f := range a.sorted() {
+		b.Put = append(b.Put, f.restamped...)
+	}
+	b.Put = append(b.Put, a.vacate(p)...)
+	if len(b.Put) > 0 {
+		if err := a.commit(b); err != nil {
+			return err
+		}
 	}
 	for _, f := range a.sorted() {
 		if touched[f.Name] && f.Remote.Exists && (f.Local.Exists || f.Known) && !f.failed { // others are known once created

@@ -100,7 +100,10 @@ func (r *run) confirmRemote(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	moved := slices.IndexFunc(now, r.movedOnRemotely)
+	to, err := r.mayHaveGot(ctx, now)
+	if err != nil {
+		return err
+	}
 	for _, f := range r.folders {
 		for _, row := range f.Base {
 			if _, there := f.Remote.Messages[row.UID]; !there && row.UID != 0 && f.Remote.Doubt == "" {
@@ -111,10 +114,10 @@ func (r *run) confirmRemote(ctx context.Context) error {
 	for _, f := range r.sorted() {
 		gone := f.goneRemotely()
 		switch {
-		case len(gone) == 0 || f.Remote.Doubt != "" || f.failed:
-		case moved >= 0:
-			f.Remote.Doubt = mayLieIn(now[moved].Name)
-		default:
+		case f.Remote.Doubt != "" || f.failed || len(gone) == 0 && !f.rematched():
+		case to != "":
+			f.Remote.Doubt = mayLieIn(to)
+		case len(gone) > 0:
 			if err := r.lookAgain(ctx, f, now, gone); err != nil {
 				return err
 			}
@@ -132,6 +135,12 @@ func (f *folder) goneRemotely() (uids []mail.UID) {
 		}
 	}
 	return uids
+}
+
+// rematched reports whether messages of the folder are looked for by identity,
+// and would be sent again where they are not found.
+func (f *folder) rematched() bool {
+	return slices.ContainsFunc(f.Base, func(row *mail.Base) bool { return row.UID == 0 && row.Key != "" })
 }
 
 // lookAgain asks the server for the very messages that its listing lacked, and
@@ -171,6 +180,39 @@ func (r *run) stillThere(ctx context.Context, f *folder, uids []mail.UID) (map[m
 	return mb.Flags(ctx, uids)
 }
 
+// mayHaveGot names a folder that may have got a message which this run has not
+// seen, "" if there is none.
+func (r *run) mayHaveGot(ctx context.Context, now []mail.RemoteFolder) (mail.FolderName, error) {
+	if i := slices.IndexFunc(now, r.movedOnRemotely); i >= 0 {
+		return now[i].Name, nil
+	}
+	for _, f := range r.sorted() {
+		listed := slices.ContainsFunc(now, func(n mail.RemoteFolder) bool { return n.Name == f.Name })
+		if listed || f.Remote.Exists || !f.Known || f.Remote.Doubt == "" && !f.failed {
+			continue
+		}
+		if grown, err := r.grownUnlisted(ctx, f); grown || err != nil {
+			return f.Name, err
+		}
+	}
+	return "", nil
+}
+
+// grownUnlisted reports whether a mailbox that the server does not list, though
+// it does not say that it is gone, may have got messages since it was settled.
+func (r *run) grownUnlisted(ctx context.Context, f *folder) (bool, error) {
+	mb, err := r.Remote.Open(ctx, f.Name, r.opt.DryRun)
+	if err != nil {
+		if accountScope(err) || ctx.Err() != nil {
+			return false, err
+		}
+		return true, nil
+	}
+	defer mb.Close()
+	now, then := mb.Mark(), f.record.Mark
+	return !f.record.Settled || now.UIDValidity != then.UIDValidity || now.UIDNext != then.UIDNext, nil
+}
+
 // movedOnRemotely reports whether a mailbox may have got a message that this
 // run has not seen: it was made since, its UIDNEXT has grown since, or the
 // listing of it lacks numbers given out since it was settled last.
@@ -189,6 +231,9 @@ func (r *run) movedOnRemotely(now mail.RemoteFolder) bool {
 // are not in its listing.
 func (f *folder) lacksNew() bool {
 	from := max(f.record.Mark.UIDNext, 1)
+	if f.validity != f.record.Mark.UIDValidity || f.restored { // all were
+		from = 1
+	}
 	listed := 0
 	for uid := range f.Remote.Messages {
 		if uid >= from && uid < f.Remote.Mark.UIDNext {

@@ -2,6 +2,7 @@ package syncer
 
 import (
 	"context"
+	"errors"
 
 	"imapsync/mail"
 	"imapsync/plan"
@@ -29,7 +30,9 @@ func (a *applier) deleteLocal(ctx context.Context, f *folder, ops []*plan.Op) er
 			return err
 		}
 		if err != nil {
-			b.Staying = append(b.Staying, o.Row)
+			if errors.Is(err, mail.ErrChanged) { // after any other error the file may be gone all the same
+				b.Staying = append(b.Staying, o.Row)
+			}
 			a.fail(f.Name, o, err)
 			continue
 		}
@@ -45,9 +48,14 @@ func (a *applier) deleteLocal(ctx context.Context, f *folder, ops []*plan.Op) er
 }
 
 // remove takes the file away unless it was rewritten in place since its content
-// was last read: then nobody deleted what is in it now.
+// was last read: then nobody deleted what is in it now. A file that came in the
+// place of the row's, as a reader leaves it that copies and removes, has a time
+// of its own.
 func (a *applier) remove(ctx context.Context, f *folder, o *plan.Op) error {
 	stamp := o.Row.File
+	if o.Local.Content != nil && o.Local.Stamp != nil { // it was read in this run
+		stamp = *o.Local.Stamp
+	}
 	if stamp == (mail.FileStamp{}) { // of a copy that recovery adopted
 		content, now, _, err := a.Local.Read(ctx, f.Name, o.Local.Key)
 		if err != nil {

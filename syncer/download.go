@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"imapsync/mail"
 	"imapsync/plan"
@@ -32,6 +33,9 @@ func (a *applier) batch(ops []*plan.Op, messages int, bytes int64) int {
 }
 
 func (a *applier) download(ctx context.Context, f *folder, ops []*plan.Op) error {
+	if ops = a.unclaimed(f, ops); len(ops) == 0 {
+		return nil
+	}
 	mb, err := a.open(ctx, f)
 	if err != nil {
 		return err
@@ -45,6 +49,21 @@ func (a *applier) download(ctx context.Context, f *folder, ops []*plan.Op) error
 		ops = ops[n:]
 	}
 	return nil
+}
+
+// unclaimed leaves out messages that have a row by now: where the server told no
+// UID of one that went to the folder, an equal one that came there after the
+// SELECT was found to be it. The next run looks at what is left.
+func (a *applier) unclaimed(f *folder, ops []*plan.Op) []*plan.Op {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	claimed := map[mail.UID]bool{}
+	for _, o := range a.plan.Ops {
+		if a.completed[o] && o.Kind != plan.Download && o.Row != nil && o.Row.Folder == f.Name {
+			claimed[o.Row.UID] = true
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(ops), func(o *plan.Op) bool { return claimed[o.Remote.UID] })
 }
 
 // arrival is one message of a batch on its way to disk.

@@ -80,7 +80,8 @@ func (a *applier) learnValidity(ctx context.Context, f *folder, o *plan.Op) erro
 // removeFolders removes what is empty by now; a folder that got a message
 // meanwhile stays, and the next run decides.
 func (a *applier) removeFolders(ctx context.Context, f *folder, ops []*plan.Op) error {
-	if f.trouble {
+	if f.trouble || a.outstanding(f.Name) {
+		a.trouble(f.Name)
 		return nil
 	}
 	for _, o := range ops {
@@ -100,4 +101,13 @@ func (a *applier) removeFolders(ctx context.Context, f *folder, ops []*plan.Op) 
 		f.removed = true
 	}
 	return nil
+}
+
+// outstanding reports whether something was not carried out of what concerns a
+// folder. The rows of a folder go with it, and without its row a message that is
+// still to be moved from there would be new on both sides.
+func (a *applier) outstanding(name mail.FolderName) bool {
+	return slices.ContainsFunc(a.plan.Ops, func(o *plan.Op) bool {
+		return o.Row != nil && !a.completed[o] && slices.Contains(a.concerns[o], name)
+	})
 }

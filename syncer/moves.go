@@ -25,6 +25,55 @@ func place(row *mail.Base, folder mail.FolderName, uid mail.UID, key mail.Key) {
 	row.Folder, row.UID, row.Key = folder, uid, key
 }
 
+// vacate gives rows a key that no file has where a file is about to be moved in
+// under their key: their own has left the folder, and what is to become of their
+// message is carried out only later. A file is as missing under the one key as
+// under the other.
+func (a *applier) vacate(p *plan.Plan) (rows []*mail.Base) {
+	coming := map[spot][]*plan.Op{}
+	for _, o := range p.Ops {
+		if o.Kind == plan.MoveLocal && !o.Held {
+			to := spot{o.To, o.Local.Key}
+			for _, other := range coming[to] {
+				a.crowd(o, other.Row)
+				a.crowd(other, o.Row)
+			}
+			coming[to] = append(coming[to], o)
+		}
+	}
+	for _, f := range a.sorted() {
+		for _, row := range f.Base {
+			moves := coming[spot{f.Name, row.Key}]
+			if len(moves) == 0 || f.failed {
+				continue
+			}
+			if _, there := f.Local.Messages[row.Key]; !there {
+				row.Key = a.Local.NewKey()
+				rows = append(rows, row)
+				continue
+			}
+			for _, o := range moves {
+				a.crowd(o, row)
+			}
+		}
+	}
+	return rows
+}
+
+// spot is a place in the Maildir.
+type spot struct {
+	folder mail.FolderName
+	key    mail.Key
+}
+
+// crowd notes a move that meets another row's file under its key. Of equal files
+// the move makes one, for it takes them for what is left of a move cut short.
+func (a *applier) crowd(o *plan.Op, by *mail.Base) {
+	if o.Row != by && o.Row.Content.Digest == by.Content.Digest {
+		a.crowded[o] = true
+	}
+}
+
 // moveLocal follows on disk a move made on the server.
 func (a *applier) moveLocal(ctx context.Context, f *folder, ops []*plan.Op) error {
 	for _, o := range ops {
@@ -42,6 +91,14 @@ func (a *applier) moveLocal(ctx context.Context, f *folder, ops []*plan.Op) erro
 				return err
 			}
 			a.failMove(o, err)
+			continue
+		}
+		if a.crowded[o] && key == o.Local.Key {
+			// The file may be the other's as well; the next run pairs or downloads.
+			a.trouble(o.To)
+			if err := a.commit(mail.Batch{Drop: []*mail.Base{o.Row}}); err != nil {
+				return err
+			}
 			continue
 		}
 		place(o.Row, o.To, o.Remote.UID, key)

@@ -109,7 +109,7 @@ func (h *History) edit(side Side, e Edit) {
 	if h.hook != nil {
 		do = h.w.EditInHook
 	}
-	before := h.w.holders(e)
+	before, left, deleting := h.w.holders(e), side == Remote && h.w.half(e), side == Remote && h.hook != nil && h.w.deleting(e.Folder)
 	if do(side, e) != nil {
 		return
 	}
@@ -125,8 +125,17 @@ func (h *History) edit(side Side, e Edit) {
 	}
 	h.quieted = false
 	// What an interrupted run sent is looked for where it was sent to: moved on
-	// by another client, it is out of sight, too.
-	h.ledger.note(side, e, h.hook != nil || h.cut && side == Remote, before, h.w.holders(e))
+	// by another client, it is out of sight, too. So is what was to be deleted.
+	h.ledger.note(side, e, h.hook != nil || h.cut && side == Remote || left, before, h.w.holders(e))
+	if deleting {
+		h.ledger.tooLate(e)
+	}
+	for _, name := range []mail.FolderName{e.Folder, e.To} {
+		h.ledger.remade[name] = h.ledger.remade[name] || h.w.remade(name)
+	}
+	if e.Verb == Hide && !h.w.Record.knows(e.Folder) {
+		h.ledger.outOfSight(before[Remote])
+	}
 }
 
 // at has do happen right before a call of the run that was begun.
@@ -172,7 +181,8 @@ func (h *History) goOn(wait time.Duration) {
 	}
 	h.story.Acts = append(h.story.Acts, Act{Kind: Go, Wait: wait})
 	h.coming = nil
-	h.ledger.ended(h.cut, h.w.endViews())
+	h.ledger.ended(h.cut)
+	h.w.endViews()
 }
 
 // once does the run begun and reports whether it changed a side.

@@ -13,16 +13,16 @@ import (
 // back or forgotten. What was legitimately open it does not tell: see account.
 type ledger struct {
 	accounts   map[string]*account
-	unsure     bool            // UIDs or the state were lost: no absence is a deletion
-	stale      bool            // the state was put back to a backup
-	missed     bool            // a full comparison may find more: something was written in place or hidden
-	lied       bool            // the server ever hid messages
-	cut        int             // runs that did not end well
-	cutLie     bool            // one of them while the server hid messages
-	rewrote    map[string]bool // names of the contents that files ever had in place of each other
-	deleted    map[string]int  // instances ever deleted
-	noKeywords bool            // the server stores none
-	unlisted   bool            // the server did not list a folder, maybe one that messages were moved to
+	unsure     bool                     // UIDs or the state were lost: no absence is a deletion
+	stale      bool                     // the state was put back to a backup
+	missed     bool                     // a full comparison may find more: something was written in place or hidden
+	lied       bool                     // the server ever hid messages
+	cut        int                      // runs that did not end well
+	rewrote    map[string]bool          // names of the contents that files ever had in place of each other
+	deleted    map[string]int           // instances ever deleted
+	noKeywords bool                     // the server stores none
+	remade     map[mail.FolderName]bool // mailboxes deleted and made anew: no absence in them is a deletion
+	unlisted   bool                     // the server did not list a folder, maybe one that messages were moved to
 }
 
 // account is what happened to the messages of one name.
@@ -50,10 +50,11 @@ type event struct {
 	edit   Edit
 	before mail.Flags // Change: what that side's message had
 	result mail.Flags // Change: what it has afterwards
+	late   bool       // Change: between the last look at a message and its deletion
 }
 
 func newLedger() *ledger {
-	return &ledger{accounts: map[string]*account{}, rewrote: map[string]bool{}, deleted: map[string]int{}}
+	return &ledger{accounts: map[string]*account{}, rewrote: map[string]bool{}, deleted: map[string]int{}, remade: map[mail.FolderName]bool{}}
 }
 
 func (l *ledger) account(name string) *account {
@@ -150,11 +151,31 @@ func (l *ledger) hid(how Verb, messages []Entry) {
 	}
 }
 
+// tooLate enters that the last edit was made to a message that a run may be about
+// to delete, after it had asked for its flags the last time.
+func (l *ledger) tooLate(e Edit) {
+	if events := l.account(e.Name).events; e.Verb == Change {
+		events[len(events)-1].late = true
+	}
+}
+
+// outOfSight enters that the server does not list a mailbox that the state never
+// knew. What was moved there cannot be looked for: it seems to be deleted, and is
+// sent again if it is still wanted in the Maildir, or is met there by an equal one.
+// A state put back to before that takes the removal of its file for the user's.
+func (l *ledger) outOfSight(messages []Entry) {
+	for _, m := range messages {
+		if a := l.account(m.Name); a.moves > 0 {
+			l.lied = true
+			a.astray++
+		}
+	}
+}
+
 // ended enters that a run ended, and how.
-func (l *ledger) ended(cut, lied bool) {
+func (l *ledger) ended(cut bool) {
 	if cut {
 		l.cut++
-		l.cutLie = l.cutLie || lied
 	}
 }
 
@@ -224,7 +245,8 @@ func (l *ledger) check(w *World) error {
 	for name := range now {
 		errs = append(errs, broken("nothing comes from nowhere", "message %s: nobody made it", name))
 	}
-	l.missed, l.unsure, l.stale, l.unlisted, l.cut, l.cutLie = false, false, false, false, 0, false
+	l.missed, l.unsure, l.stale, l.unlisted, l.cut = false, false, false, false, 0
+	clear(l.remade)
 	return errors.Join(errs...)
 }
 
@@ -243,7 +265,7 @@ func (a *account) check(now []Entry, l *ledger) error {
 	if l.unsure && l.cut > 0 && l.rewrote[a.name] { // sent under UIDs that mean nothing any more
 		most++
 	}
-	touched := len(a.events) > 0 || l.unsure && a.hidden+a.astray > 0 || l.cutLie && a.hidden > 0 ||
+	touched := len(a.events) > 0 || l.unsure && a.hidden+a.astray > 0 ||
 		l.stale && len(a.settled) > 0 && len(now) != len(a.settled) || l.stale && len(a.settled) > 1 // of equal messages it may take one for another
 	if touched {
 		most += a.hidden
@@ -265,24 +287,20 @@ func (a *account) check(now []Entry, l *ledger) error {
 // the same, and what went astray, or was lost or hidden by the server, may have met
 // another that was made where it went; but while nobody deleted one, one is there.
 // To a state put back to a backup what was deleted since, or hidden, is deleted
-// once more, and takes one of the same content with it. And what was deleted in
-// the Maildir because the server hid it, in a run that died before that was
-// recorded, is lost but for undo: the next run takes it for the user's deletion.
+// once more, and takes one of the same content with it; what went astray may have
+// met another there, too.
 func (a *account) least(l *ledger) int {
 	made := max(a.made[Local], a.made[Remote])
 	least := len(a.settled) + made - a.gone
-	if l.cutLie {
-		least -= a.hidden
-	}
 	switch {
 	case l.stale && l.lied: // by a deletion that was never one
 		return 0
 	case l.stale:
-		return least - min(l.deleted[a.name]+a.gone, made) - a.hidden
+		return least - min(l.deleted[a.name]+a.gone+a.lost+a.astray, made) - a.hidden
 	case a.gone > 0 && l.cut > 0: // a deletion followed and not recorded takes one of the same content, too
-		return least - min(a.lost+a.gone, made)
-	case l.cutLie || a.gone > 0 || len(a.settled) == 0:
-		return least - min(a.lost+a.astray, made)
+		return least - min(a.lost+a.gone+a.hidden, made)
+	case a.gone > 0 || len(a.settled) == 0:
+		return least - min(a.lost+a.astray+a.hidden, made)
 	}
 	return max(least-a.astray-a.lost-a.hidden, 1)
 }
@@ -309,8 +327,9 @@ func withoutKeywords(list []Entry) []Entry {
 }
 
 // checkOne checks a message that was there once and of which nobody made
-// another: one that was only deleted is gone; one that was not is where one side
-// moved it, with the flags that the changes of both come to.
+// another: one that was only deleted is gone, if its mailbox is still the one it
+// was in; one that was not is where one side moved it, with the flags that the
+// changes of both come to.
 func (a *account) checkOne(now []Entry, l *ledger) error {
 	verbs := map[Verb]bool{}
 	for _, e := range a.events {
@@ -320,7 +339,7 @@ func (a *account) checkOne(now []Entry, l *ledger) error {
 	delete(verbs, Delete)
 	switch {
 	case deleted && len(verbs) == 0:
-		if len(now) != 0 {
+		if len(now) != 0 && !l.remade[a.settled[0].Folder] {
 			return broken("what is deleted stays so", "deleted and not touched else, yet there: %s", EntriesText(now))
 		}
 		return nil
@@ -367,8 +386,10 @@ func (a *account) place(l *ledger) mail.FolderName {
 // checkFlags: a flag that one side alone changed is as it left it, one that
 // both set or both took away is so, and one nobody changed is as it was. A change
 // that a run followed before it was cut short and that was taken back before the
-// next is open: the other side seems to have made it. So are keywords of what may
-// have been moved to a folder out of sight on a server that stores none.
+// next is open: the other side seems to have made it. So is one to the original of a
+// copy right before it was deleted, for no EXPUNGE depends on flags; and so are
+// keywords of what may have been moved to a folder out of sight on a server that
+// stores none.
 func (a *account) checkFlags(now mail.Flags, l *ledger) error {
 	for _, f := range flagsIn(a, now) {
 		want, open := has(a.settled[0].Flags, f), l.unlisted && l.noKeywords && f.System == 0
@@ -378,7 +399,7 @@ func (a *account) checkFlags(now mail.Flags, l *ledger) error {
 			if e.edit.Verb != Change || has(e.before, f) == after {
 				continue
 			}
-			open = open || who != "" && (l.cut > 0 || who != e.side) && after != want
+			open = open || e.late || who != "" && (l.cut > 0 || who != e.side) && after != want
 			who, want = e.side, after
 		}
 		if !open && has(now, f) != want {

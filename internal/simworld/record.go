@@ -260,6 +260,36 @@ func (r *Record) check() error {
 	return nil
 }
 
+// knows tells whether the state has a record of the folder. The lock is held or
+// no run is going on.
+func (r *Record) knows(name mail.FolderName) bool {
+	_, ok := r.folders[name]
+	return ok
+}
+
+// remade tells whether a mailbox is another than the one the state knows.
+func (w *World) remade(name mail.FolderName) bool {
+	b, rec := w.Server.boxes[name], w.Record.folders[name]
+	return b != nil && rec.Mark.UIDValidity != 0 && rec.Mark.UIDValidity != b.validity
+}
+
+// half tells whether an edit moves a message of which a run made the copy that
+// is to take its place, and left the original, to be deleted, to a later run.
+func (w *World) half(e Edit) bool {
+	b := w.Server.boxes[e.Folder]
+	if e.Verb != Move || b == nil {
+		return false
+	}
+	for _, m := range b.messages {
+		for _, row := range w.Record.rows {
+			if NameOf(m.content) == e.Name && row.Folder == e.Folder && row.UID == m.uid && row.Key == "" {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 func batchWords(b mail.Batch) string {
 	s := ""
 	for _, part := range []struct {

@@ -57,20 +57,17 @@ func (b *box) sees(uid mail.UID) *message {
 	return b.find(uid)
 }
 
-// endViews has both sides show all they hold again, and tells whether the server
-// hid messages without saying so.
-func (w *World) endViews() (lied bool) {
+// endViews has both sides show all they hold again.
+func (w *World) endViews() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, b := range w.Server.boxes {
-		lied = lied || b.view == Empty || b.view == Fewer || b.view == Vanish
 		b.setView(Complete)
 	}
 	for _, f := range w.Disk.folders {
 		f.unreadable = false
 	}
 	w.Disk.Unmounted = false
-	return lied
 }
 
 // endRestored says that the mailboxes put back to a backup have been settled.

@@ -229,6 +229,18 @@ func (w *World) do(ctx context.Context, c Call, effect func() error) error {
 	return nil
 }
 
+// deleting tells whether the run going on has asked for the flags of what it
+// deletes in a mailbox already: of what happens to them now it learns no more. A
+// hook is running.
+func (w *World) deleting(name mail.FolderName) bool {
+	for i := len(w.trace) - 2; i >= 0; i-- {
+		if c := w.trace[i]; c.Side == Remote && c.Folder == name {
+			return c.Name == "fetch flags" || c.Name == "expunge"
+		}
+	}
+	return false
+}
+
 // enter numbers the call, runs the hooks set for it and tells what goes wrong.
 func (w *World) enter(c *Call) Trouble {
 	w.now = w.now.Add(time.Millisecond)
