@@ -162,7 +162,9 @@ func (s *Server) configure(o Options, owner account) error {
 }
 
 // run starts the master process in its own group. The goroutine keeps its
-// thread, because the kernel's parent-death signal is tied to it.
+// thread, because the kernel's parent-death signal is tied to it, and gives it
+// back in the end: were the thread to end with it, so would all processes with
+// such a signal that were ever started from it.
 func (s *Server) run(owner account) error {
 	s.cmd = exec.Command(Program, "-F", "-c", filepath.Join(s.Dir, "dovecot.conf"))
 	s.cmd.Dir = s.Dir
@@ -174,6 +176,7 @@ func (s *Server) run(owner account) error {
 	outcome := make(chan error)
 	go func() {
 		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
 		err := s.cmd.Start()
 		outcome <- err
 		if err != nil {
