@@ -20,7 +20,7 @@ demo: build
 # from the rest, for the race detector makes them ten times as slow.
 test: lint
 	scripts/test-packages dovecot-imapd notmuch mutt
-	go run ./internal/testsummary -race -timeout 9m ./...
+	go run ./internal/testsummary -race -timeout 25m ./...
 	$(MAKE) sim
 
 # Random histories of a simulated world, on all cores. SEEDS=100000 plays that
