@@ -137,10 +137,11 @@ func (f *folder) goneRemotely() (uids []mail.UID) {
 	return uids
 }
 
-// rematched reports whether messages of the folder are looked for by identity,
-// and would be sent again where they are not found.
+// rematched reports whether messages of a renumbered folder are looked for by
+// identity, and would be sent again where they are not found. With another server
+// all are: what that lacks must not wait for the last of its mailboxes to open.
 func (f *folder) rematched() bool {
-	return slices.ContainsFunc(f.Base, func(row *mail.Base) bool { return row.UID == 0 && row.Key != "" })
+	return f.record.Mark.UIDValidity != 0 && slices.ContainsFunc(f.Base, func(row *mail.Base) bool { return row.UID == 0 && row.Key != "" })
 }
 
 // lookAgain asks the server for the very messages that its listing lacked, and

@@ -281,6 +281,7 @@ func (r *run) look(ctx context.Context, f *folder) error {
 		r.note(f.Name, "the server has gone back in time, as after a restore from a backup: messages are matched again by their content, nothing is deleted")
 	}
 	f.Remote, f.validity = s, s.Mark.UIDValidity
+	f.Settled = f.Settled && f.validity == before && !f.restored // else it may have what a run sent and could not find
 	return nil
 }
 
