@@ -153,7 +153,8 @@ func (r *run) release() {
 	}
 	for q := range r.quarantine.entries {
 		f := r.folders[q.folder]
-		unwanted := f != nil && !f.failed && !f.trouble && !r.quarantine.planned[q]
+		seen := f != nil && !f.failed && !f.trouble && f.Remote.Doubt == "" && f.Local.Doubt == ""
+		unwanted := seen && !r.quarantine.planned[q]
 		if unwanted || recorded[place{q.folder, q.uid, q.key}] {
 			delete(r.quarantine.entries, q)
 		}

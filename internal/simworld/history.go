@@ -127,6 +127,9 @@ func (h *History) edit(side Side, e Edit) {
 	// What an interrupted run sent is looked for where it was sent to: moved on
 	// by another client, it is out of sight, too. So is what was to be deleted.
 	h.ledger.note(side, e, h.hook != nil || h.cut && side == Remote || left, before, h.w.holders(e))
+	if side == Remote && h.w.awaited(e) {
+		h.ledger.met(e)
+	}
 	if deleting {
 		h.ledger.tooLate(e)
 	}

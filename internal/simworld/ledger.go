@@ -32,7 +32,7 @@ type account struct {
 	made    map[Side]int // instances that people made since: new ones and copies
 	gone    int          // instances that somebody deleted or rewrote, on either side
 	moves   int          // instances that somebody moved
-	lost    int          // instances that the server lost when it was put back to a backup
+	lost    int          // instances that the server lost when it was put back to a backup, or that met another
 	// astray are instances that may rightly be there once more: moved during a
 	// run or after one that was cut short, so that a copy on its way could not
 	// be found again.
@@ -171,6 +171,10 @@ func (l *ledger) outOfSight(messages []Entry) {
 		}
 	}
 }
+
+// met enters that another client made a message where a copy of the same content
+// by a run that was cut short is looked for: nothing tells it from that.
+func (l *ledger) met(e Edit) { l.account(e.Name).lost++ }
 
 // ended enters that a run ended, and how.
 func (l *ledger) ended(cut bool) {
@@ -385,8 +389,9 @@ func (a *account) place(l *ledger) mail.FolderName {
 
 // checkFlags: a flag that one side alone changed is as it left it, one that
 // both set or both took away is so, and one nobody changed is as it was. A change
-// that a run followed before it was cut short and that was taken back before the
-// next is open: the other side seems to have made it. So is one to the original of a
+// that both made and one took back is open: a run sees what is left of it. So is
+// one that a run followed before it was cut short and that was taken back before
+// the next: the other side seems to have made it. So is one to the original of a
 // copy right before it was deleted, for no EXPUNGE depends on flags; and so are
 // keywords of what may have been moved to a folder out of sight on a server that
 // stores none.
@@ -400,6 +405,10 @@ func (a *account) checkFlags(now mail.Flags, l *ledger) error {
 				continue
 			}
 			open = open || e.late || who != "" && (l.cut > 0 || who != e.side) && after != want
+			if who != "" && who != e.side {
+				who, want = "both", after
+				continue
+			}
 			who, want = e.side, after
 		}
 		if !open && has(now, f) != want {

@@ -267,6 +267,21 @@ func (r *Record) knows(name mail.FolderName) bool {
 	return ok
 }
 
+// awaited tells whether an edit makes a message where a run has begun to make a
+// copy of its content, and may not have come to it.
+func (w *World) awaited(e Edit) bool {
+	into := e.To
+	if e.Verb == Add {
+		into = e.Folder
+	}
+	for _, in := range w.Record.intents {
+		if (e.Verb == Add || e.Verb == Copy) && in.Kind == mail.IntentUpload && in.Folder == into && in.Content.Digest == contentOf(Content(e.Name)).Digest {
+			return true
+		}
+	}
+	return false
+}
+
 // remade tells whether a mailbox is another than the one the state knows.
 func (w *World) remade(name mail.FolderName) bool {
 	b, rec := w.Server.boxes[name], w.Record.folders[name]
