@@ -64,7 +64,7 @@ func (r *run) heed(ctx context.Context) error {
 // fresh forgets what an attempt saw of both sides.
 func (r *run) fresh() {
 	r.folders, r.skipped = map[mail.FolderName]*folder{}, map[mail.FolderName]*mail.FolderRecord{}
-	r.unsettled = map[mail.FolderName]bool{}
+	r.unsettled, r.awaited = map[mail.FolderName]bool{}, map[int64]bool{}
 	r.unreadFiles, r.unreadMail = map[int64]mail.FolderName{}, map[int64]mail.FolderName{}
 	r.withheldHeaders = map[mail.Digest]mail.FolderName{}
 	clear(r.completed)

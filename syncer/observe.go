@@ -238,6 +238,11 @@ func (r *run) read(ctx context.Context, f *folder, row *mail.Base, l mail.Local)
 		r.fail(f.Name, nil, err)
 		return nil
 	}
+	if row == nil && r.awaited[date.Unix()] {
+		delete(f.Local.Messages, l.Key)
+		r.trouble(f.Name)
+		return nil
+	}
 	l.Content, l.Stamp, l.Date = &content, &stamp, date
 	if row != nil {
 		if l.Edited = content.Digest != row.Content.Digest; !l.Edited {

@@ -31,6 +31,7 @@ func (r *run) recoverDownloads(ctx context.Context, byFolder map[mail.FolderName
 		strays, err = r.findStrays(ctx, byFolder, scans)
 	}
 	if err != nil {
+		r.awaitStrays(byFolder)
 		return r.leaveIntents(ctx, slices.Sorted(maps.Keys(byFolder)), err)
 	}
 	for _, name := range slices.Sorted(maps.Keys(byFolder)) {
@@ -50,6 +51,18 @@ func (r *run) recoverDownloads(ctx context.Context, byFolder map[mail.FolderName
 		}
 	}
 	return nil
+}
+
+// awaitStrays has new files wait that may be deliveries of an earlier run, by
+// their time, wherever a mail reader has moved them.
+func (r *run) awaitStrays(byFolder map[mail.FolderName][]*mail.Intent) {
+	for _, intents := range byFolder {
+		for _, in := range intents {
+			if !in.Date.IsZero() {
+				r.awaited[in.Date.Unix()] = true
+			}
+		}
+	}
 }
 
 // leaveIntents keeps the intents of folders that cannot be looked through now,

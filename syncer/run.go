@@ -51,6 +51,7 @@ type run struct {
 	folders     map[mail.FolderName]*folder
 	skipped     map[mail.FolderName]*mail.FolderRecord // unchanged, not looked into
 	unsettled   map[mail.FolderName]bool               // with copies of an earlier run that may or may not exist
+	awaited     map[int64]bool                         // times of deliveries of an earlier run that may lie anywhere
 	unseen      []*mail.Base                           // rows of folders that could not be looked into
 	unreadFiles map[int64]mail.FolderName              // new files that could not be read, by size in bytes; unknownSize fits all
 	unreadMail  map[int64]mail.FolderName              // new messages likewise, by announced size
