@@ -109,3 +109,33 @@ func TestEqualMessagesPairOneToOne(t *testing.T) {
 		t.Errorf("%v", n)
 	}
 }
+
+// TestCopyGetsFlagsOfItsOriginal: what somebody did to the original of a
+// half-done move goes to the copy, but not the mark with which an expunge of the
+// original was begun.
+func TestCopyGetsFlagsOfItsOriginal(t *testing.T) {
+	c := contentOfText("moved")
+	folder := func(name mail.FolderName) *Folder {
+		return &Folder{Name: name, Known: true, Settled: true,
+			Local:  mail.LocalSnapshot{Exists: true, Space: mail.FullSpace(), Messages: map[mail.Key]mail.Local{}},
+			Remote: mail.RemoteSnapshot{Exists: true, Space: mail.FullSpace(), Messages: map[mail.UID]mail.Remote{}}}
+	}
+	from, to := folder("INBOX"), folder("Work")
+	from.Base = []*mail.Base{{ID: 1, Folder: "INBOX", UID: 7, Content: c}}
+	from.Remote.Messages[7] = mail.Remote{UID: 7, Flags: mail.NewFlags(mail.Deleted | mail.Flagged)}
+	to.Base = []*mail.Base{{ID: 2, Folder: "Work", UID: 3, Key: "k", Content: c}}
+	to.Local.Messages["k"] = mail.Local{Key: "k"}
+	to.Remote.Messages[3] = mail.Remote{UID: 3}
+	flagged := false
+	for _, o := range Make(Input{Folders: []*Folder{from, to}}).Ops {
+		if o.Kind == SetFlags {
+			flagged = true
+			if o.Row.ID != 2 || !o.Flags.Equal(mail.NewFlags(mail.Flagged)) {
+				t.Errorf("planned %v to %v", o, o.Flags)
+			}
+		}
+	}
+	if !flagged {
+		t.Error("the copy does not get the flag")
+	}
+}

@@ -280,6 +280,7 @@ func (j *joined) carryFlags() {
 		if len(list) == 1 {
 			now := t.remoteIn.Remote.Space.Complete(t.base.Flags, t.remote.Flags)
 			list[0].added, list[0].removed = now.Minus(t.base.Flags), t.base.Flags.Minus(now)
+			list[0].added.System &^= mail.Deleted // the mark of an EXPUNGE of ours that was cut short
 		}
 	}
 }
