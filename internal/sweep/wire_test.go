@@ -58,8 +58,8 @@ func (s *site) cutAt(v victim, fate proxy.Fate) (struck func() bool) {
 	}
 }
 
-// victims are the commands of the run that change something; of each kind the
-// first, unless everything is tried.
+// victims are the commands of the run that change something; of each kind the first
+// and the last, unless everything is tried.
 func (s *site) victims() []victim {
 	s.t.Helper()
 	s.restore()
@@ -73,7 +73,7 @@ func (s *site) victims() []victim {
 	var chosen []victim
 	for _, verb := range slices.Sorted(maps.Keys(count)) {
 		for i := range count[verb] {
-			if everything || i == 0 {
+			if everything || i == 0 || i == count[verb]-1 {
 				chosen = append(chosen, victim{verb, i})
 			}
 		}
