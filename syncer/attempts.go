@@ -15,6 +15,13 @@ const (
 	longestWait = 2 * time.Minute
 )
 
+// mostAttempts ends a run that gets something done each time and never all of it.
+const mostAttempts = 500
+
+// longestPause is more than any server's words ask for: a pause that ends later
+// was recorded by a clock that was wrong.
+const longestPause = 24 * time.Hour
+
 // attempts does the work of the run, and does it again while the network or the
 // server fails in ways that time may cure. What an attempt has done is recorded,
 // so the next resumes where it was; attempts that get something done do not
@@ -24,7 +31,7 @@ func (r *run) attempts(ctx context.Context) error {
 		return err
 	}
 	wait := firstWait
-	for barren := 1; ; barren++ {
+	for barren, all := 1, 1; ; barren, all = barren+1, all+1 {
 		r.fresh()
 		before := r.carriedOut()
 		err := r.sync(ctx)
@@ -36,7 +43,7 @@ func (r *run) attempts(ctx context.Context) error {
 			r.pause = mail.Pause{Until: r.Now().Add(pause), Said: cause.Error()}
 		}
 		pause := max(wait, mail.AfterOf(cause))
-		if cause == nil || !r.reached || r.opt.DryRun || ctx.Err() != nil || barren >= r.opt.Attempts || pause > longestWait {
+		if cause == nil || !r.reached || r.opt.DryRun || ctx.Err() != nil || barren >= r.opt.Attempts || all == mostAttempts || pause > longestWait {
 			r.tellPassing()
 			return err
 		}
@@ -52,7 +59,8 @@ func (r *run) attempts(ctx context.Context) error {
 // heed leaves a server alone that an earlier run was told to leave alone.
 func (r *run) heed(ctx context.Context) error {
 	pause, err := r.State.Pause(ctx)
-	if err != nil || r.opt.Full || !r.Now().Before(pause.Until) {
+	left := pause.Until.Sub(r.Now())
+	if err != nil || r.opt.Full || left <= 0 || left > longestPause {
 		return err
 	}
 	r.pause = pause
