@@ -3,6 +3,7 @@ package wire_test
 import (
 	"crypto/tls"
 	"errors"
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -58,6 +59,23 @@ func TestAppendLiteral(t *testing.T) {
 			t.Errorf("%s %s: %+v, %v", test.caps, test.header, data, err)
 		}
 		alive(t, c, cl)
+	}
+}
+
+// TestAppendAfterTheEnd: a literal that need not be invited is not accepted
+// either once the connection has ended. imapclient, whose reader is gone, would
+// wait for ever for the invitation.
+func TestAppendAfterTheEnd(t *testing.T) {
+	for name, end := range map[string]func(c *wire.Conn){
+		"closed":  func(c *wire.Conn) { _ = c.Close() },
+		"aborted": func(c *wire.Conn) { c.Abort(errors.New("no more")) },
+		"lost":    func(c *wire.Conn) { _, _ = io.Copy(io.Discard, c) },
+	} {
+		c := dial(t, "LITERAL+", func(s *server) {})
+		end(c)
+		if n, err := c.Write([]byte("T1 APPEND INBOX {9000}\r\n")); n != 0 || err == nil {
+			t.Errorf("%s: %d octets taken, %v", name, n, err)
+		}
 	}
 }
 

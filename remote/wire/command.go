@@ -29,10 +29,15 @@ type command struct {
 }
 
 // Write takes imapclient's bytes, however they are cut, and passes on whole
-// lines and literals.
+// lines and literals. It fails once the connection is known to have ended, also
+// where it would not touch the socket: imapclient waits for ever for a
+// continuation that it began to expect after its reader ended.
 func (c *Conn) Write(p []byte) (int, error) {
 	c.wmu.Lock()
 	defer c.wmu.Unlock()
+	if err := c.ended(); err != nil {
+		return 0, err
+	}
 	for done := 0; done < len(p); {
 		n, err := c.take(p[done:])
 		done += n

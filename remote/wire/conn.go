@@ -160,6 +160,16 @@ func (c *Conn) Err() error {
 	return c.err
 }
 
+// ended is why nothing more can be sent, nil while something can.
+func (c *Conn) ended() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err == nil && c.closed {
+		return net.ErrClosed
+	}
+	return c.err
+}
+
 // Caps are the server's capabilities after login in upper case, sorted, without
 // those of Options.Disable. imapclient is shown fewer.
 func (c *Conn) Caps() []string { return slices.Sorted(maps.Keys(c.caps)) }
