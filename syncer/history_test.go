@@ -139,7 +139,7 @@ func TestHistoryFiles(t *testing.T) {
 // The same history is the same calls each time, or a seed would prove nothing;
 // and written down and read again it is the same history.
 func TestHistoriesAreDeterministic(t *testing.T) {
-	for seed := range uint64(50) {
+	for seed := range uint64(150) {
 		h, again := playBytes(t, engine, seededHistory(seed)), playBytes(t, engine, seededHistory(seed))
 		if h.Log() != again.Log() {
 			t.Fatalf("seed %d went two ways:\n%s\n---\n%s", seed, h.Log(), again.Log())

@@ -132,7 +132,7 @@ func (r *Record) Intents(ctx context.Context) (list []*mail.Intent, err error) {
 
 // Commit implements syncer.State.
 func (r *Record) Commit(ctx context.Context, batch mail.Batch) error {
-	return r.w.do(ctx, Call{Side: State, Name: "commit", Detail: batchWords(batch), Effect: true}, func() error {
+	return r.w.do(ctx, Call{Side: State, Name: "commit", Folder: batchFolder(batch), Detail: batchWords(batch), Effect: true}, func() error {
 		next := r.clone()
 		if err := next.apply(batch); err != nil {
 			r.w.wrongf("commit: %v", err)
@@ -305,12 +305,29 @@ func (w *World) half(e Edit) bool {
 	return false
 }
 
+// batchFolder is the folder of a batch that several lanes may commit at once, by
+// which their order is told: "" for what only one does.
+func batchFolder(b mail.Batch) mail.FolderName {
+	for _, intents := range [][]*mail.Intent{b.AddIntents, b.SettleIntents} {
+		for _, i := range intents {
+			return i.Folder
+		}
+	}
+	for _, rows := range [][]*mail.Base{b.Put, b.Drop, b.Removing, b.Staying} {
+		for _, row := range rows {
+			return row.Folder
+		}
+	}
+	return ""
+}
+
 func batchWords(b mail.Batch) string {
 	s := ""
 	for _, part := range []struct {
 		word string
 		n    int
 	}{{"intents", len(b.AddIntents)}, {"settle", len(b.SettleIntents)}, {"put", len(b.Put)}, {"drop", len(b.Drop)},
+		{"removing", len(b.Removing)}, {"staying", len(b.Staying)},
 		{"folders", len(b.Folders)}, {"drop folders", len(b.DropFolders)}, {"log", len(b.Log)}} {
 		if part.n > 0 {
 			s += fmt.Sprintf("%s %d ", part.word, part.n)
