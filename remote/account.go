@@ -41,6 +41,9 @@ func New(cfg Config) *Account {
 		cfg.Connections = DefaultConnections
 	}
 	cfg.Wire.TLS = resuming(cfg.Wire.TLS)
+	if cfg.Wire.Link == nil {
+		cfg.Wire.Link = &wire.Link{}
+	}
 	return &Account{
 		cfg:      cfg,
 		pause:    pause,

@@ -48,6 +48,7 @@ var abilities = []struct{ name, with, without string }{
 	{"NAMESPACE", "the prefix of the account's folders is known", "folder names are taken as they are"},
 	{"UNSELECT", "a folder is closed without a trace", "INBOX is looked at instead"},
 	{"LIST-EXTENDED", "subscriptions are listed with the folders", "subscriptions are not listed"},
+	{"COMPRESS=DEFLATE", "what crosses a slow link can be compressed (key compress)", "nothing is compressed, however slow the link"},
 	{"QUOTA", "the room left is shown", "the room left is not known"},
 }
 
@@ -60,6 +61,9 @@ func (a *Account) Probe(ctx context.Context) (*Probe, error) {
 	}
 	defer a.release(c)
 	defer c.guard(ctx)()
+	if err := c.client.Noop().Wait(); err != nil { // some of it comes with the answer to the first command
+		return nil, c.grade(ctx, err, mail.Fault{Scope: mail.ScopeAccount, Doing: "ask what the server is"})
+	}
 	p := &Probe{Greeting: c.wire.Greeting(), Server: c.wire.ServerID(), Caps: c.wire.Caps(), TLS: c.wire.TLSState()}
 	for _, ability := range abilities {
 		offered := c.has(ability.name)

@@ -537,7 +537,7 @@ func TestDialAgain(t *testing.T) {
 }
 
 func TestProbe(t *testing.T) {
-	f := newFake(t, allCaps, map[string]answer{"GETQUOTAROOT": func(c *fakeConn, tag, args string) {
+	f := newFake(t, allCaps+" COMPRESS=DEFLATE", map[string]answer{"GETQUOTAROOT": func(c *fakeConn, tag, args string) {
 		c.send("* QUOTAROOT INBOX \"\"\n* QUOTA \"\" (STORAGE 10 512 MESSAGE 3 100)\n%s OK done", tag)
 	}})
 	p, err := f.account().Probe(t.Context())
