@@ -32,3 +32,26 @@ func TestDovecotCompressed(t *testing.T) {
 		t.Errorf("%d bytes in, %d out", st.BytesIn, st.BytesOut)
 	}
 }
+
+// TestDovecotCompressedWhenSlow: a mailbox that is open already is compressed by
+// the next operation once the link is known to be slow, and so are connections
+// that come later; nothing is before.
+func TestDovecotCompressedWhenSlow(t *testing.T) {
+	srv := dovecot.Start(t, dovecot.WithCompress())
+	var link wire.Link
+	a := accountAt(t, srv.Addr(), "alice", srv.Password, func(c *Config) { c.Wire.Compress, c.Wire.Link = wire.CompressAuto, &link })
+	m := open(t, a, mail.Inbox)
+	uids := mustAppend(t, m, outgoing(message(1), ":"))
+	for range 4 {
+		if m.c.wire.Compressed() {
+			t.Error("compressed before the link is known to be slow")
+		}
+		link.Add(1e6)
+	}
+	if bodies, errs, err := fetchAll(t, m, uids); err != nil || len(errs) > 0 || bodies[uids[0]] == "" {
+		t.Errorf("bodies of %d messages, %v, %v", len(bodies), errs, err)
+	}
+	if !m.c.wire.Compressed() || !open(t, a, mail.Inbox).c.wire.Compressed() {
+		t.Error("not compressed on a slow link")
+	}
+}

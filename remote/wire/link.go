@@ -48,7 +48,8 @@ func (l *Link) Slow() bool {
 	return !l.forsworn && len(l.readings) == readingsKept && slices.Max(l.readings) < slowLink
 }
 
-func (l *Link) add(bytesPerSecond float64) {
+// Add takes a reading.
+func (l *Link) Add(bytesPerSecond float64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(l.readings) == readingsKept {
@@ -86,6 +87,6 @@ func (m *meter) add(l *Link, bytes int, blocked time.Duration) {
 	if m.bytes < readingBytes && m.blocked < readingTime {
 		return
 	}
-	l.add(float64(m.bytes) / max(m.blocked, time.Microsecond).Seconds())
+	l.Add(float64(m.bytes) / max(m.blocked, time.Microsecond).Seconds())
 	*m = meter{}
 }

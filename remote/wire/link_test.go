@@ -33,7 +33,7 @@ func TestSlowLink(t *testing.T) {
 	} {
 		var l Link
 		for _, r := range test.readings {
-			l.add(r)
+			l.Add(r)
 		}
 		if got := l.Slow(); got != test.want {
 			t.Errorf("%v: slow %v", test.readings, got)
