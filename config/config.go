@@ -39,7 +39,8 @@ type Account struct {
 	Separator string // of LayoutFlat, else ""
 	Folders   Patterns
 
-	Connections int           // at least 1
+	Connections int // at least 1
+	Compress    Compress
 	Timeout     time.Duration // without a byte from the server, above 0
 	Fsync       bool
 	KeepDeleted time.Duration // 0 keeps nothing
@@ -71,6 +72,16 @@ const (
 	LayoutVerbatim Layout = "verbatim"
 	LayoutPlusPlus Layout = "maildir++"
 	LayoutFlat     Layout = "flat"
+)
+
+// Compress is when the connections are compressed.
+type Compress string
+
+// The values of the key compress: "auto", true and false.
+const (
+	CompressAuto   Compress = "auto"
+	CompressAlways Compress = "always"
+	CompressNever  Compress = "never"
 )
 
 // Limits are how many deletions a run carries out without asking: more than

@@ -38,7 +38,7 @@ func TestDefaults(t *testing.T) {
 		t.Errorf("paths %q %q", c.StateDir, a.Maildir)
 	}
 	if a.Port != 993 || a.TLS != TLSImplicit || a.Auth != "auto" || a.Layout != LayoutVerbatim || a.Separator != "" ||
-		a.Connections != 4 || a.Timeout != time.Minute || !a.Fsync || a.KeepDeleted != 720*time.Hour ||
+		a.Connections != 4 || a.Compress != CompressAuto || a.Timeout != time.Minute || !a.Fsync || a.KeepDeleted != 720*time.Hour ||
 		a.FullCheck != 168*time.Hour || a.MaxDeletions != (Limits{100, 25}) || a.Conflicts.Deletion != conflict.Yields {
 		t.Errorf("defaults %+v", a)
 	}
@@ -68,6 +68,7 @@ full_check = "12h"
 max_deletions = { percent = 5 }
 conflicts = { deletion = "wins" }
 disable_extensions = ["condstore"]
+compress = true
 [accounts.z.folder."Archive/*"]
 conflicts.deletion = "yields"
 [accounts.z.folder."Archive/New"]
@@ -89,7 +90,7 @@ maildir = "/m"
 	if z.Name != "z" || a.Name != "a" {
 		t.Errorf("accounts not in the order of the file: %s, %s", z.Name, a.Name)
 	}
-	if z.Port != 143 || z.Separator != ":" || z.Connections != 1 || z.Timeout != 90*time.Second || z.Fsync ||
+	if z.Port != 143 || z.Separator != ":" || z.Connections != 1 || z.Compress != CompressAlways || z.Timeout != 90*time.Second || z.Fsync ||
 		z.KeepDeleted != (365+14+3)*24*time.Hour || z.FullCheck != 12*time.Hour || z.MaxDeletions != (Limits{100, 5}) ||
 		z.DisableExtensions[0] != "CONDSTORE" || !z.Secret.Bearer || z.Maildir != "/etc/mail" {
 		t.Errorf("values %+v", z)
@@ -148,6 +149,8 @@ func TestErrors(t *testing.T) {
 		{`conflicts = { deletion = "loses" }`, "conflicts.deletion", "must be one of yields, wins"},
 		{`disable_extensions = ["A B"]`, "disable_extensions", "no capability"},
 		{`disable_extensions = ["imap4rev1"]`, "disable_extensions", "what the server speaks"},
+		{`compress = "true"`, "compress", `must be "auto", true or false`},
+		{`compress = [true]`, "compress", `must be "auto", true or false`},
 		{`keyring = true`, "keyring", "not supported by this version"},
 		{`max_age = "2y"`, "max_age", "not supported by this version"},
 		{`hooks = {}`, "hooks", "not supported by this version"},

@@ -95,6 +95,19 @@ func setSeparator(a *Account, v value) {
 	}
 }
 
+func setCompress(a *Account, v value) {
+	switch v.v {
+	case true:
+		a.Compress = CompressAlways
+	case false:
+		a.Compress = CompressNever
+	case string(CompressAuto):
+		a.Compress = CompressAuto
+	default:
+		v.fail(`must be "auto", true or false`)
+	}
+}
+
 func setFolders(a *Account, v value) {
 	list, ok := v.texts()
 	if !ok {

@@ -85,6 +85,11 @@ func (a *Account) dialOnce(ctx context.Context) (*conn, error) {
 		c.kill(err)
 		return nil, c.grade(ctx, err, mail.Fault{Scope: mail.ScopeAccount, Doing: "log in"})
 	}
+	w.Compress(ctx)
+	if err := w.Err(); err != nil {
+		c.kill(err)
+		return nil, dialFault(ctx, err)
+	}
 	return c, nil
 }
 

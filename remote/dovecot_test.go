@@ -485,8 +485,10 @@ func TestDovecotMarksComeWithTheList(t *testing.T) {
 			t.Errorf("folder %q has no mark", f.Name)
 		}
 	}
-	if sent := a.Stats().Commands - before.Commands; sent != 2 || len(folders) != 31 { // NAMESPACE and LIST
-		t.Errorf("%d folders took %d commands", len(folders), sent)
+	after := a.Stats()
+	sent, trips := after.Commands-before.Commands, after.Turnarounds-before.Turnarounds
+	if sent != 4 || trips != 1 || len(folders) != 31 { // CAPABILITY, ID, NAMESPACE and LIST
+		t.Errorf("%d folders took %d commands in %d round trips", len(folders), sent, trips)
 	}
 }
 

@@ -74,11 +74,14 @@ func (m *Mailbox) reopen(ctx context.Context) error {
 	return nil
 }
 
-// use begins an operation: the SELECT is no longer news, and the end of ctx cuts
-// the connection off until the returned function is called.
+// use begins an operation: the SELECT is no longer news, the connection may
+// begin to compress, and the end of ctx cuts it off until the returned function
+// is called.
 func (m *Mailbox) use(ctx context.Context) (stop func()) {
 	m.c.box.fresh = false
-	return m.c.guard(ctx)
+	stop = m.c.guard(ctx)
+	m.c.wire.Compress(ctx)
+	return stop
 }
 
 // see makes sure that the session knows of the messages. One that selected the

@@ -9,6 +9,7 @@ import (
 	"github.com/emersion/go-imap/v2"
 
 	"imapsync/mail"
+	"imapsync/remote/wire"
 )
 
 // Probe is what `imapsync check` and `imapsync folders` tell about a server.
@@ -36,6 +37,9 @@ type Quota struct {
 	Used, Limit    int64  // STORAGE in bytes
 }
 
+// deflate is an ability only for who wants it.
+const deflate = "COMPRESS=DEFLATE"
+
 // abilities tells for each extension what it gives, and what stands in for it.
 var abilities = []struct{ name, with, without string }{
 	{"CONDSTORE", "only changed flags are listed", "all flags of a changed folder are listed"},
@@ -48,6 +52,7 @@ var abilities = []struct{ name, with, without string }{
 	{"NAMESPACE", "the prefix of the account's folders is known", "folder names are taken as they are"},
 	{"UNSELECT", "a folder is closed without a trace", "INBOX is looked at instead"},
 	{"LIST-EXTENDED", "subscriptions are listed with the folders", "subscriptions are not listed"},
+	{deflate, "what crosses the link is compressed, with auto if it is slow", "nothing is compressed, however slow the link"},
 	{"QUOTA", "the room left is shown", "the room left is not known"},
 }
 
@@ -60,8 +65,14 @@ func (a *Account) Probe(ctx context.Context) (*Probe, error) {
 	}
 	defer a.release(c)
 	defer c.guard(ctx)()
+	if err := c.client.Noop().Wait(); err != nil { // some of it comes with the answer to the first command
+		return nil, c.grade(ctx, err, mail.Fault{Scope: mail.ScopeAccount, Doing: "ask what the server is"})
+	}
 	p := &Probe{Greeting: c.wire.Greeting(), Server: c.wire.ServerID(), Caps: c.wire.Caps(), TLS: c.wire.TLSState()}
 	for _, ability := range abilities {
+		if ability.name == deflate && a.cfg.Wire.Compress == wire.CompressNever {
+			continue
+		}
 		offered := c.has(ability.name)
 		use := ability.without
 		if offered {

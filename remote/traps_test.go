@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"imapsync/mail"
+	"imapsync/remote/wire"
 )
 
 func TestTruncatedBody(t *testing.T) {
@@ -537,12 +538,16 @@ func TestDialAgain(t *testing.T) {
 }
 
 func TestProbe(t *testing.T) {
-	f := newFake(t, allCaps, map[string]answer{"GETQUOTAROOT": func(c *fakeConn, tag, args string) {
+	f := newFake(t, allCaps+" COMPRESS=DEFLATE", map[string]answer{"GETQUOTAROOT": func(c *fakeConn, tag, args string) {
 		c.send("* QUOTAROOT INBOX \"\"\n* QUOTA \"\" (STORAGE 10 512 MESSAGE 3 100)\n%s OK done", tag)
 	}})
-	p, err := f.account().Probe(t.Context())
+	auto := func(c *Config) { c.Wire.Compress = wire.CompressAuto }
+	p, err := f.account(auto).Probe(t.Context())
 	if err != nil {
 		t.Fatal(err)
+	}
+	if last := p.Abilities[len(p.Abilities)-2]; last.Name != "COMPRESS=DEFLATE" {
+		t.Errorf("%+v in the place of compression", last)
 	}
 	want := []Quota{{"", "MESSAGE", 3, 100}, {"", "STORAGE", 10 << 10, 512 << 10}}
 	if !slices.Equal(p.Quota, want) || p.Delimiter != "/" || p.Prefix != "" {

@@ -33,7 +33,7 @@ func (p *program) newApp() *cli.App {
 			&cli.StringFlag{Name: "config", Aliases: []string{"c"}, Usage: "read the configuration from `FILE`", Destination: &p.configFile},
 			&cli.BoolFlag{Name: "json", Usage: "print one JSON object per line (docs/json.md)", Destination: &p.out.json},
 			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "print errors only, and nothing when another run is busy", Destination: &p.out.quiet},
-			&cli.BoolFlag{Name: "v", Usage: "print each operation with its reason", Destination: &p.out.verbose},
+			&cli.BoolFlag{Name: "v", Usage: "print each operation with its reason, and what it cost to begin: state, connections, list of folders", Destination: &p.out.verbose},
 			&cli.BoolFlag{Name: "vv", Usage: "print also what is said to the server, secrets left out", Destination: &p.out.trace},
 			&cli.BoolFlag{Name: "version", Usage: "print the version"},
 		},

@@ -10,6 +10,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"math/big"
 	"net"
@@ -18,6 +19,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"imapsync/config"
 )
 
 // selfSigned makes a certificate for 127.0.0.1 and its PEM form.
@@ -94,5 +97,54 @@ func TestCertificates(t *testing.T) {
 		if code := run(t.Context(), []string{"-c", file, "check"}, &stdout, &stderr); code != c.want || !strings.Contains(stdout.String(), c.text) {
 			t.Errorf("%s: code %d, want %d and %q in\n%s%s", c.key, code, c.want, c.text, &stdout, &stderr)
 		}
+	}
+}
+
+// TestPinnedWhenResumed: a resumed session shows no certificate anew, and is
+// held against the fingerprints like any other.
+func TestPinnedWhenResumed(t *testing.T) {
+	cert, _ := selfSigned(t)
+	listener, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{cert}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer conn.Close()
+				_, _ = conn.Write([]byte("x"))
+				_, _ = conn.Read(make([]byte, 1))
+			}()
+		}
+	}()
+	sessions := tls.NewLRUClientSessionCache(1)
+	dial := func(pin [32]byte) (resumed bool, err error) {
+		cfg, err := (&lane{Account: &config.Account{Fingerprints: [][32]byte{pin}}}).tlsConfig()
+		if err != nil {
+			return false, err
+		}
+		cfg.ClientSessionCache = sessions
+		conn, err := tls.Dial("tcp", listener.Addr().String(), cfg)
+		if err != nil {
+			return false, err
+		}
+		defer conn.Close()
+		_, err = conn.Read(make([]byte, 1)) // the ticket comes with it
+		return conn.ConnectionState().DidResume, err
+	}
+	right, wrong := sha256.Sum256(cert.Certificate[0]), [32]byte{7}
+	for _, want := range []bool{false, true} {
+		if resumed, err := dial(right); resumed != want || err != nil {
+			t.Errorf("resumed %v, %v; want %v", resumed, err, want)
+		}
+	}
+	var pin *pinError
+	if _, err := dial(wrong); !errors.As(err, &pin) {
+		t.Errorf("with another fingerprint: %v", err)
 	}
 }

@@ -52,7 +52,8 @@ func (l *lane) keptPath() string { return filepath.Join(l.stateDir, l.Name+".del
 func (l *lane) wireOptions() (wire.Options, error) {
 	o := wire.Options{
 		Host: l.Host, Port: l.Port, Security: wire.Security(l.TLS), AllowPlain: l.Insecure,
-		User: l.User, Auth: l.Auth, Bearer: l.Secret.Bearer, Timeout: l.Timeout, Disable: l.DisableExtensions,
+		Compress: compressions[l.Compress],
+		User:     l.User, Auth: l.Auth, Bearer: l.Secret.Bearer, Timeout: l.Timeout, Disable: l.DisableExtensions,
 	}
 	if !l.Secret.IsZero() {
 		o.Secret = l.Secret.Get
@@ -62,7 +63,14 @@ func (l *lane) wireOptions() (wire.Options, error) {
 	}
 	var err error
 	o.TLS, err = l.tlsConfig()
+	if o.TLS == nil && l.TLS != config.TLSNone {
+		go func() { _, _ = x509.SystemCertPool() }() // read once a process; here beside the rest of the beginning
+	}
 	return o, err
+}
+
+var compressions = map[config.Compress]wire.Compression{
+	config.CompressAuto: wire.CompressAuto, config.CompressAlways: wire.CompressAlways, config.CompressNever: wire.CompressNever,
 }
 
 // tlsConfig tells which certificates to believe; nil is the usual check.
@@ -121,7 +129,7 @@ func (l *lane) account(dir *maildir.Maildir, server *remote.Account, db *state.D
 		Identity:  mail.Identity{Server: net.JoinHostPort(l.Host, strconv.Itoa(l.Port)), User: l.User},
 		Maildir:   l.Maildir,
 		Local:     localSide{dir},
-		Remote:    remoteSide{server},
+		Remote:    remoteSide{server, l},
 		State:     db,
 		Select:    l.Folders.Match,
 		Policy:    l.Policy,
@@ -144,7 +152,10 @@ func (l localSide) Deliver(ctx context.Context, folder mail.FolderName) (syncer.
 }
 
 // remoteSide makes syncer.Remote of a server account.
-type remoteSide struct{ *remote.Account }
+type remoteSide struct {
+	*remote.Account
+	lane *lane
+}
 
 // Open implements syncer.Remote.
 func (r remoteSide) Open(ctx context.Context, folder mail.FolderName, readOnly bool) (syncer.Mailbox, error) {
@@ -172,6 +183,7 @@ func (l *lane) open(ctx context.Context, looking bool, wait time.Duration) (*ses
 	if err != nil {
 		return nil, err
 	}
+	options.Costs = l.connected
 	s := &session{server: remote.New(remote.Config{Wire: options, Connections: l.Connections})}
 	s.open = append(s.open, s.server.Close)
 	if s.dir, err = l.openMaildir(); err != nil {
@@ -186,6 +198,7 @@ func (l *lane) open(ctx context.Context, looking bool, wait time.Duration) (*ses
 		s.open = append(s.open, lock.Unlock)
 		openState = state.Open
 	}
+	began := time.Now()
 	db, err := openState(ctx, l.stateFile())
 	if state.IsDamaged(err) && !looking {
 		if s.note, err = l.setAside(err); err == nil {
@@ -195,6 +208,7 @@ func (l *lane) open(ctx context.Context, looking bool, wait time.Duration) (*ses
 	if err != nil {
 		return nil, errors.Join(err, s.close())
 	}
+	l.cost(began, "the state opened")
 	s.open = append(s.open, db.Close)
 	s.Account = l.account(s.dir, s.server, db)
 	return s, nil

@@ -61,9 +61,11 @@ ssl = no
 {{end}}
 {{if .QuotaBytes}}
 mail_plugins = quota
+{{end}}
 protocol imap {
-  mail_plugins = quota imap_quota
+  mail_plugins = {{if .QuotaBytes}}quota imap_quota{{end}} {{if .Compress}}imap_zlib{{end}}
 }
+{{if .QuotaBytes}}
 plugin {
   quota = count:User quota
   quota_rule = *:storage={{.QuotaBytes}}B

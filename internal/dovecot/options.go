@@ -3,7 +3,7 @@ package dovecot
 import "slices"
 
 // Options say how the server differs from the plain one: no TLS, sdbox, "/"
-// between names, no prefix, every extension Dovecot has.
+// between names, no prefix, every extension Dovecot has by itself.
 type Options struct {
 	// TLS makes a certificate for localhost and 127.0.0.1; the plain port then
 	// offers STARTTLS and Server.TLSPort speaks TLS from the first byte.
@@ -20,6 +20,8 @@ type Options struct {
 	MaxUserConnections int
 	// QuotaBytes limits what each user may store; 0 is no limit.
 	QuotaBytes int
+	// Compress offers COMPRESS=DEFLATE.
+	Compress bool
 	// Extra is appended to the configuration as it is.
 	Extra string
 }
@@ -49,6 +51,9 @@ func WithMaxUserConnections(n int) Option { return func(o *Options) { o.MaxUserC
 // WithQuota sets Options.QuotaBytes.
 func WithQuota(bytes int) Option { return func(o *Options) { o.QuotaBytes = bytes } }
 
+// WithCompress sets Options.Compress.
+func WithCompress() Option { return func(o *Options) { o.Compress = true } }
+
 // WithExtra adds to Options.Extra.
 func WithExtra(conf string) Option { return func(o *Options) { o.Extra += conf + "\n" } }
 
@@ -64,5 +69,9 @@ var capabilities = []string{
 
 // announced returns the capabilities but those taken away.
 func (o *Options) announced() []string {
-	return slices.DeleteFunc(slices.Clone(capabilities), func(c string) bool { return slices.Contains(o.Without, c) })
+	all := slices.Clone(capabilities)
+	if o.Compress {
+		all = append(all, "COMPRESS=DEFLATE")
+	}
+	return slices.DeleteFunc(all, func(c string) bool { return slices.Contains(o.Without, c) })
 }

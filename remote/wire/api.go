@@ -40,6 +40,11 @@ type Options struct {
 	// announced them.
 	Disable []string
 
+	// Compress says when Conn.Compress compresses the connection, Link, which
+	// all connections of an account share, how fast it is. nil is fast.
+	Compress Compression
+	Link     *Link
+
 	// Trace, when not nil, is told each line in either direction, literals
 	// shortened and secrets replaced.
 	Trace func(fromServer bool, line string)
@@ -49,10 +54,16 @@ type Options struct {
 	// what was found, err why it failed.
 	Stage func(name, detail string, err error)
 
+	// Costs, when not nil, is told how long the steps of Dial took, and how long
+	// it took to begin compression. It may be called from several goroutines.
+	Costs func([]Step)
+
 	// DialContext replaces the network dialer (tests, proxies, tunnels). Its
 	// connections must heed deadlines, also those set while a Read waits. One
 	// without a loopback IP address counts as crossing a network.
 	DialContext func(ctx context.Context, network, address string) (net.Conn, error)
+
+	steps *steps // of the Dial that was given these options
 }
 
 // Notice is something the server sent that imapclient cannot be shown or does

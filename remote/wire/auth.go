@@ -39,6 +39,7 @@ func (c *Conn) login(ctx context.Context) (how string, err error) {
 		return "", &Error{Kind: KindSecret, Doing: "log in as " + printable(c.o.User), Err: errors.New("user or password holds a NUL byte")}
 	}
 	for _, how = range hows {
+		c.told = false
 		var st status
 		st, err = c.loginBy(how, secret)
 		var e *Error

@@ -22,10 +22,11 @@ type command struct {
 	tag    string
 	name   string // in upper case, "UID FETCH" with its prefix
 	state  commandState
-	held   string // the tagged response, come before the command was all sent
-	refuse bool   // held before the literal was invited: the literal is swallowed
-	found  found  // of a search: what came so far
-	spoilt bool   // an answer to it was dropped: it must not end with OK
+	held   string       // the tagged response, come before the command was all sent
+	refuse bool         // held before the literal was invited: the literal is swallowed
+	found  found        // of a search: what came so far
+	spoilt bool         // an answer to it was dropped: it must not end with OK
+	own    func(status) // of a command of ours: is given its end, which imapclient is not shown
 }
 
 // Write takes imapclient's bytes, however they are cut, and passes on whole
@@ -87,6 +88,9 @@ func (c *Conn) sendLine(line []byte) error {
 		if bytes.EqualFold(line, []byte("DONE")) && c.endIdle() {
 			return c.flushLine(line)
 		}
+		if err := c.sendAhead(); err != nil {
+			return err
+		}
 		c.begin(string(line))
 	}
 	text, n, literal := literalAtEnd(line)
@@ -113,9 +117,10 @@ func (c *Conn) sendLine(line []byte) error {
 	return err
 }
 
-// noSync tells whether a literal of n octets may be sent unasked (RFC 7888).
+// noSync tells whether a literal of n octets may be sent unasked (RFC 7888). A
+// server that does not know of them would take its lines for commands.
 func (c *Conn) noSync(n int64) bool {
-	return c.HasCap("LITERAL+") || n <= 4096 && c.HasCap("LITERAL-")
+	return c.sure.Load() && (c.HasCap("LITERAL+") || n <= 4096 && c.HasCap("LITERAL-"))
 }
 
 // begin enters a command from its first line.
@@ -163,7 +168,7 @@ func (c *Conn) flushLine(line []byte) error {
 	if _, err := c.bw.Write(append(line[:len(line):len(line)], "\r\n"...)); err != nil {
 		return err
 	}
-	return c.bw.Flush()
+	return c.flush()
 }
 
 func (c *Conn) setState(cmd *command, state commandState) {
@@ -248,6 +253,10 @@ func (c *Conn) tagged(tag, rest string) {
 	}
 	c.answered()
 	c.record(st, tag)
+	if cmd.own != nil {
+		c.settleOwn(cmd, st)
+		return
+	}
 	if line, ok := cmd.found.line(cmd); !ok || cmd.spoilt {
 		c.spoiltAnswer(&st)
 	} else {

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -34,12 +35,11 @@ type Conn struct {
 	raw      net.Conn // tcp itself, or TLS over it
 	br       *bufio.Reader
 	bw       *bufio.Writer
-	caps     map[string]bool
 	greeting string
-	serverID string
 	secrets  []string   // what scrub removes,
 	encoded  []string   // also from within base64
 	tracing  sync.Mutex // Options.Trace is called by one goroutine at a time
+	told     bool       // the server has listed capabilities since the login began
 
 	rmu     sync.Mutex      // Read
 	buf     []byte          // the text of the response being read
@@ -52,14 +52,21 @@ type Conn struct {
 	boxes   int             // LIST responses since then
 	list    int64           // and octets of their text
 	seen    map[string]bool // flags reported as dropped
+	meter   meter           // of bodies on their way, for Options.Link
 
-	wmu  sync.Mutex // Write
-	line []byte     // the command line being collected
-	wlit int64      // octets of a literal still to come from imapclient
-	cmd  *command   // the command being sent, nil between commands
+	wmu           sync.Mutex   // Write
+	line          []byte       // the command line being collected
+	wlit          int64        // octets of a literal still to come from imapclient
+	cmd           *command     // the command being sent, nil between commands
+	squeeze       func() error // flushes the compressor behind bw, nil without one
+	compressAsked bool         // COMPRESS was sent
+	ahead         []string     // commands of ours to be sent before the first one
+	sure          atomic.Bool  // the capabilities are the answer to CAPABILITY after the login
 
 	mu           sync.Mutex
 	handshakeEnd time.Time // while Dial has not returned
+	caps         map[string]bool
+	serverID     string
 	cmds         []*command
 	inject       []byte // for imapclient, at the next response boundary
 	boundary     bool   // a reader waits between two responses
@@ -69,10 +76,13 @@ type Conn struct {
 	sent         bool
 	loggedOut    bool
 	notices      []Notice
-	noticed      int // bytes in them
+	noticed      int       // bytes in them
+	inflater     *inflater // nil while what comes is not compressed
 	stats        Stats
 	err          error
 	closed       bool
+	breaks       sync.Once
+	broken       chan struct{} // closed when fail is called
 }
 
 // Read gives imapclient the filtered server data. It never returns io.EOF
@@ -135,6 +145,7 @@ func (c *Conn) AbortOn(ctx context.Context) (stop func() bool) {
 func (c *Conn) fail(err error) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.breaks.Do(func() { close(c.broken) })
 	if c.err == nil {
 		switch {
 		case c.closed:
@@ -171,13 +182,20 @@ func (c *Conn) ended() error {
 }
 
 // Caps are the server's capabilities after login in upper case, sorted, without
-// those of Options.Disable. imapclient is shown fewer.
-func (c *Conn) Caps() []string { return slices.Sorted(maps.Keys(c.caps)) }
+// those of Options.Disable. Those that came with the answer to the login stand
+// until the first command is answered. imapclient is shown fewer.
+func (c *Conn) Caps() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Sorted(maps.Keys(c.caps))
+}
 
 // HasCap tells whether the server has a capability, also one that another
 // implies: LITERAL- by LITERAL+, CONDSTORE by QRESYNC.
 func (c *Conn) HasCap(name string) bool {
 	name = strings.ToUpper(name)
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	return c.caps[name] || !c.disabled(name) &&
 		(name == "LITERAL-" && c.caps["LITERAL+"] || name == "CONDSTORE" && c.caps["QRESYNC"])
 }
@@ -204,8 +222,12 @@ func (c *Conn) TLSState() *tls.ConnectionState {
 func (c *Conn) Greeting() string { return c.greeting }
 
 // ServerID is what the server told about itself (ID, RFC 2971): "name Dovecot",
-// or "".
-func (c *Conn) ServerID() string { return c.serverID }
+// or "". It may come with the answer to the first command.
+func (c *Conn) ServerID() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.serverID
+}
 
 // Notices are what was captured since the last call, oldest first, at most
 // 1024.

@@ -31,7 +31,8 @@ func (s socket) Read(p []byte) (int, error) {
 	c := s.c
 	for {
 		c.mu.Lock()
-		if c.boundary && len(c.inject) > 0 {
+		plain := c.inflater == nil
+		if plain && c.boundary && len(c.inject) > 0 {
 			c.mu.Unlock()
 			return 0, errWake
 		}
@@ -39,7 +40,7 @@ func (s socket) Read(p []byte) (int, error) {
 		c.armRead()
 		c.mu.Unlock()
 
-		n, err := c.raw.Read(p)
+		n, err := c.read(p, plain && c.lit > 0)
 
 		c.mu.Lock()
 		c.stats.BytesIn += int64(n)
@@ -59,6 +60,18 @@ func (s socket) Read(p []byte) (int, error) {
 			return n, err
 		}
 	}
+}
+
+// read reads once, and takes the time for the meter where it says how fast the
+// link is.
+func (c *Conn) read(p []byte, measure bool) (int, error) {
+	if !measure || c.o.Link == nil {
+		return c.raw.Read(p)
+	}
+	began := c.o.Link.clock()
+	n, err := c.raw.Read(p)
+	c.meter.add(c.o.Link, n, c.o.Link.clock().Sub(began))
+	return n, err
 }
 
 func (s socket) Write(p []byte) (int, error) {
@@ -127,6 +140,13 @@ func (c *Conn) due() bool {
 // wake makes a reader that waits between two responses look at c.inject. The
 // caller holds c.mu.
 func (c *Conn) wake() {
+	if c.inflater != nil {
+		select {
+		case c.inflater.rouse <- struct{}{}:
+		default:
+		}
+		return
+	}
 	c.woken = true
 	c.raw.SetReadDeadline(time.Unix(1, 0))
 }

@@ -8,6 +8,8 @@ import (
 	"net"
 	"strconv"
 	"strings"
+	"sync"
+	"syscall"
 	"time"
 )
 
@@ -44,6 +46,7 @@ func Dial(ctx context.Context, o Options) (*Conn, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, handshakeTimeouts*o.Timeout)
 	defer cancel()
+	o.steps = &steps{last: time.Now()}
 
 	tcp, err := o.connect(ctx)
 	if err != nil {
@@ -61,11 +64,12 @@ func Dial(ctx context.Context, o Options) (*Conn, error) {
 		return nil, c.handshakeError(ctx, err)
 	}
 	c.ready()
+	o.cost(o.steps.list)
 	return c, nil
 }
 
 func newConn(o Options, tcp net.Conn) *Conn {
-	c := &Conn{o: o, tcp: tcp, raw: tcp, caps: map[string]bool{}, seen: map[string]bool{}, maxText: maxHandshake}
+	c := &Conn{o: o, tcp: tcp, raw: tcp, caps: map[string]bool{}, seen: map[string]bool{}, maxText: maxHandshake, broken: make(chan struct{})}
 	c.br = bufio.NewReaderSize(socket{c}, bufferSize)
 	c.bw = bufio.NewWriterSize(socket{c}, 64<<10)
 	return c
@@ -102,6 +106,7 @@ func (c *Conn) handshakeError(ctx context.Context, err error) error {
 func (o *Options) address() string { return net.JoinHostPort(o.Host, strconv.Itoa(o.Port)) }
 
 func (o *Options) stage(name, detail string, err error) {
+	o.steps.lap(name)
 	if o.Stage != nil {
 		o.Stage(name, detail, err)
 	}
@@ -114,7 +119,11 @@ func (o *Options) connect(ctx context.Context) (net.Conn, error) {
 	defer cancel()
 	dial := o.DialContext
 	if dial == nil {
-		dial = (&net.Dialer{}).DialContext
+		var resolved sync.Once
+		dial = (&net.Dialer{Control: func(_, _ string, _ syscall.RawConn) error {
+			resolved.Do(func() { o.steps.lap("dns") }) // called for each address that is tried
+			return nil
+		}}).DialContext
 		if o.Stage != nil {
 			addrs, err := net.DefaultResolver.LookupHost(ctx, o.Host)
 			o.stage("dns", strings.Join(addrs, " "), err)

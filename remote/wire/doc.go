@@ -21,7 +21,12 @@
 // An answer of more than Options.MaxAnswer, a literal of more than
 // Options.MaxLiteral, and each of the limits on lines and lists end the
 // connection with KindLimit; the others drop what is beyond them and say so in
-// a Notice.
+// a Notice. Of a compressed connection they hold for what was inflated.
+//
+// From the login on nothing is asked for at the cost of a round trip: where the
+// answer to the login lists the capabilities, they are asked for again, with ID,
+// in the flight of imapclient's first command. Compress compresses a connection
+// (RFC 4978), at once, or when Link has found it slow enough to win by it.
 //
 // In the other direction it turns synchronising literals into LITERAL+ where
 // the server has it (RFC 7888), and lets an APPEND be refused before its

@@ -53,6 +53,7 @@ func TestDovecotLogin(t *testing.T) {
 				t.Errorf("%s, %s: %v", security, mechanism, err)
 				continue
 			}
+			alive(t, c, client(t, c, nil)) // who it is, the server tells with its first answer
 			if !c.HasCap("UIDPLUS") || (c.TLSState() != nil) != (security != wire.Plain) || !strings.Contains(c.ServerID(), "Dovecot") {
 				t.Errorf("%s, %s: caps %v, server %q", security, mechanism, c.Caps(), c.ServerID())
 			}

@@ -154,6 +154,7 @@ func (c *Conn) untagged(typ, args string) {
 	)
 	switch typ {
 	case "CAPABILITY":
+		c.keepCaps(args)
 		text, ok = "CAPABILITY "+strings.Join(c.shownCaps(), " "), true
 	case "FLAGS":
 		text, ok = c.flagsResponse(args)
@@ -172,6 +173,9 @@ func (c *Conn) untagged(typ, args string) {
 	case "QUOTAROOT":
 		text, ok = quotaRootResponse(args)
 	default:
+		if typ == "ID" && c.keepID(args) {
+			return
+		}
 		if n, isNumber := seqNumber(typ); isNumber {
 			text, ok = numbered(n, args)
 			if ok {

@@ -2,6 +2,8 @@ package wire
 
 import (
 	"bufio"
+	"bytes"
+	"compress/flate"
 	"context"
 	"errors"
 	"io"
@@ -32,6 +34,7 @@ func FuzzServerBytes(f *testing.F) {
 		ours, theirs := net.Pipe()
 		go answerAll(theirs, data)
 		c := newConn(Options{Host: "fuzz", Timeout: 200 * time.Millisecond, MaxLine: 64 << 10, MaxLiteral: 1 << 20, MaxAnswer: 1 << 24}, ours)
+		c.ahead = []string{"CAPABILITY", idCommand}
 		c.ready()
 		watchdog := time.AfterFunc(time.Minute, func() { panic("hung") })
 		defer watchdog.Stop()
@@ -42,6 +45,42 @@ func FuzzServerBytes(f *testing.F) {
 		c.mu.Unlock()
 		c.Abort(errors.New("enough"))
 		theirs.Close()
+		if err := cl.Close(); died {
+			t.Errorf("imapclient died: %v\nof %q", err, data)
+		}
+	})
+}
+
+// FuzzCompressed: the same for what a server sends where compressed data is due.
+func FuzzCompressed(f *testing.F) {
+	for _, text := range []string{
+		"* 1 FETCH (UID 7 FLAGS (\\Seen) BODY[] {5}\r\nhello)\r\nT1 OK x\r\n",
+		"* OK " + strings.Repeat("a", 100_000) + "\r\n",
+	} {
+		var packed bytes.Buffer
+		z, _ := flate.NewWriter(&packed, flate.BestSpeed)
+		io.WriteString(z, text)
+		z.Flush()
+		f.Add(packed.Bytes())
+		f.Add(packed.Bytes()[:packed.Len()/2])
+		f.Add([]byte(text))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		ours, theirs := net.Pipe()
+		go func() { _, _ = io.Copy(io.Discard, theirs) }()
+		go func() { _, _ = theirs.Write(data); theirs.Close() }()
+		c := newConn(Options{Host: "fuzz", Timeout: 200 * time.Millisecond, MaxLine: 64 << 10, MaxLiteral: 1 << 20, MaxAnswer: 1 << 24}, ours)
+		c.ready()
+		c.inflate()
+		c.deflate()
+		watchdog := time.AfterFunc(time.Minute, func() { panic("hung") })
+		defer watchdog.Stop()
+		cl := imapclient.New(c, nil)
+		drive(cl)
+		c.mu.Lock()
+		died := c.closed && c.err == nil
+		c.mu.Unlock()
+		c.Abort(errors.New("enough"))
 		if err := cl.Close(); died {
 			t.Errorf("imapclient died: %v\nof %q", err, data)
 		}

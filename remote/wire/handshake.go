@@ -123,17 +123,28 @@ func (c *Conn) upgrade(ctx context.Context, preauth bool) error {
 	return c.startTLS(ctx)
 }
 
+const idCommand = `ID ("name" "imapsync")`
+
 // capsAfterLogin asks for the capabilities even if the answer to the login
 // held some (iCloud's first ones are not its own), with ID in the same flight
-// (RFC 2971). ID is never fatal: mail.de answers BAD.
+// (RFC 2971). Where it held some, they stand until the answer comes, and the
+// questions travel with the first command of imapclient: they cost no round
+// trip. ID is never fatal: mail.de answers BAD.
 func (c *Conn) capsAfterLogin() error {
-	const id = `ID ("name" "imapsync")`
+	if c.toldAtLogin() {
+		c.dropDisabled()
+		c.ahead = []string{"CAPABILITY"}
+		if c.caps["ID"] {
+			c.ahead = append(c.ahead, idCommand)
+		}
+		return nil
+	}
 	told := c.caps["ID"] && !c.disabled("ID")
 	tags := []string{c.tag()}
 	lines := tags[0] + " CAPABILITY\r\n"
 	if told {
 		tags = append(tags, c.tag())
-		lines += tags[1] + " " + id + "\r\n"
+		lines += tags[1] + " " + idCommand + "\r\n"
 	}
 	clear(c.caps)
 	if err := c.send(lines); err != nil {
@@ -149,25 +160,45 @@ func (c *Conn) capsAfterLogin() error {
 		}
 	}
 	if c.caps["ID"] && !told && !c.disabled("ID") {
-		if _, err := c.command(id); err != nil {
+		if _, err := c.command(idCommand); err != nil {
 			return err
 		}
 	}
+	c.dropDisabled()
+	c.sure.Store(true)
+	return nil
+}
+
+// toldAtLogin tells whether the capabilities came with the answer to the login.
+// A list that still offers to log in is the one from before.
+func (c *Conn) toldAtLogin() bool {
+	for name := range c.caps {
+		if strings.HasPrefix(name, "AUTH=") || name == "LOGINDISABLED" || name == "STARTTLS" {
+			return false
+		}
+	}
+	return c.told
+}
+
+func (c *Conn) dropDisabled() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	for name := range c.caps {
 		if c.disabled(name) {
 			delete(c.caps, name)
 		}
 	}
-	return nil
 }
 
 // shownCaps is what imapclient may know: nothing that makes it change its
-// syntax (IMAP4rev2 would send raw UTF-8), nothing that is over and done with.
+// syntax (IMAP4rev2 would send raw UTF-8), nothing that is over and done with,
+// and no literals unasked as long as that is not sure.
 func (c *Conn) shownCaps() []string {
 	shown := []string{"IMAP4rev1"}
 	for _, name := range c.Caps() {
 		switch {
 		case name == "IMAP4REV1", name == "IMAP4REV2", name == "STARTTLS", name == "LOGINDISABLED", name == "SASL-IR",
+			strings.HasPrefix(name, "LITERAL") && !c.sure.Load(),
 			strings.HasPrefix(name, "AUTH="), strings.HasPrefix(name, "UTF8="), strings.HasPrefix(name, "COMPRESS="):
 		default:
 			shown = append(shown, name)
@@ -178,6 +209,9 @@ func (c *Conn) shownCaps() []string {
 
 // setCaps replaces the capabilities by what the server lists.
 func (c *Conn) setCaps(list string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.told = true
 	clear(c.caps)
 	for name := range strings.FieldsSeq(strings.ToUpper(list)) {
 		if validAtom(name) {
@@ -213,7 +247,7 @@ func (c *Conn) sendUntraced(lines string) error {
 	if _, err := io.WriteString(c.bw, lines); err != nil {
 		return err
 	}
-	return c.bw.Flush()
+	return c.flush()
 }
 
 // command sends a command of our own and waits for its end.

@@ -564,35 +564,3 @@ func TestScram(t *testing.T) {
 		t.Error(e)
 	}
 }
-
-// TestCapabilities: asked for again after login (iCloud's proxy changes the
-// first ones), and some are taken away.
-func TestCapabilities(t *testing.T) {
-	o := options(listen(t, func(s *server) {
-		s.write("* OK [CAPABILITY IMAP4rev1 XAPPLE AUTH=PLAIN SASL-IR] hi\r\n")
-		s.write("%s OK [CAPABILITY IMAP4rev1 WRONG ID] in\r\n", s.expect("AUTHENTICATE"))
-		tag := s.expect("CAPABILITY")
-		id := s.expect(`ID ("name" "imapsync")`)
-		s.write("* CAPABILITY  IMAP4rev1 imap4rev2 QRESYNC LITERAL+ UTF8=ACCEPT MOVE b]d ID\r\n%s OK [CAPABILITY IMAP4rev1 IMAP4rev2 QRESYNC LITERAL+ UTF8=ACCEPT MOVE ID] ok\r\n", tag)
-		s.write("* ID (\"name\" {7}\r\nDovecot \"version\" NIL \"os\" \"Plan 9\")\r\n%s BAD what\r\n", id)
-		s.untilClosed()
-	}))
-	o.Disable = []string{"move"}
-	c, err := wire.Dial(t.Context(), o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got, want := strings.Join(c.Caps(), " "), "ID IMAP4REV1 IMAP4REV2 LITERAL+ QRESYNC UTF8=ACCEPT"; got != want {
-		t.Errorf("caps %q, want %q", got, want)
-	}
-	if !c.HasCap("condstore") || !c.HasCap("LITERAL-") || c.HasCap("MOVE") || c.HasCap("WRONG") {
-		t.Error("HasCap")
-	}
-	if got := c.ServerID(); got != "name Dovecot, os Plan 9" {
-		t.Errorf("server id %q", got)
-	}
-	cl := client(t, c, nil)
-	if caps := cl.Caps(); len(caps) != 4 || caps.Has("IMAP4rev2") || caps.Has("MOVE") {
-		t.Errorf("imapclient sees %v", caps)
-	}
-}

@@ -100,7 +100,7 @@ func TestHandshakeRefusedForNow(t *testing.T) {
 			s.quiet()
 		},
 		"CAPABILITY": func(s *server) {
-			s.write("* PREAUTH [CAPABILITY IMAP4rev1] hi\r\n")
+			s.write("* PREAUTH hi\r\n")
 			s.write("%s BAD User is authenticated but not connected.\r\n", s.expect("CAPABILITY"))
 			s.quiet()
 		},
