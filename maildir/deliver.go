@@ -11,8 +11,8 @@ import (
 	"imapsync/mail"
 )
 
-// Delivery is a batch of new message files in one folder, for one goroutine. It
-// implements the contract of a delivery: nothing of it is visible to mail
+// Delivery is a batch of new message files in one folder, for one goroutine at a
+// time; another batch of the folder may be written meanwhile. It implements the contract of a delivery: nothing of it is visible to mail
 // readers before Commit.
 type Delivery struct {
 	f       *folder

@@ -12,9 +12,10 @@ import (
 )
 
 // A batch shares one transaction for its intents and one for its results, and
-// the cost of making its files durable.
+// the cost of making its files durable. It is large enough for several FETCHes
+// to be in flight, and bounds what has to be fetched again after a crash.
 const (
-	downloadMessages = 500
+	downloadMessages = 2000
 	downloadBytes    = 64 << 20
 )
 
@@ -41,14 +42,21 @@ func (a *applier) download(ctx context.Context, f *folder, ops []*plan.Op) error
 		return err
 	}
 	defer mb.Close()
-	for len(ops) > 0 {
+	settled := func() error { return nil }
+	for len(ops) > 0 && err == nil {
 		n := a.batch(ops, downloadMessages, downloadBytes)
-		if err := a.downloadBatch(ctx, mb, f, ops[:n]); err != nil {
+		var b *inbound
+		if b, err = a.fetchBatch(ctx, mb, f, ops[:n]); b == nil {
+			break
+		}
+		if err := settled(); err != nil {
+			b.files.Discard() // its intents are settled by the next run
 			return err
 		}
+		settled = a.settling(ctx, f, b)
 		ops = ops[n:]
 	}
-	return nil
+	return firstOf(settled(), err)
 }
 
 // unclaimed leaves out messages that have a row by now: where the server told no
@@ -76,20 +84,29 @@ type arrival struct {
 	err     error
 }
 
-func (a *applier) downloadBatch(ctx context.Context, mb Mailbox, f *folder, ops []*plan.Op) error {
+// inbound is a batch that has come: files not yet durable nor visible.
+type inbound struct {
+	ops      []*plan.Op
+	arrivals map[mail.UID]*arrival
+	files    Delivery
+	err      error // that ended the fetch early
+}
+
+// fetchBatch journals what it is about to fetch and fetches it. With an error it
+// gives what came until then, nil where that is nothing.
+func (a *applier) fetchBatch(ctx context.Context, mb Mailbox, f *folder, ops []*plan.Op) (*inbound, error) {
 	if err := a.interrupted(); err != nil {
-		return err
+		return nil, err
 	}
 	arrivals, uids, err := a.intendDownloads(f, ops)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	d, err := a.Local.Deliver(ctx, f.Name)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer d.Discard()
-	fetchErr := mb.Fetch(ctx, uids, func(uid mail.UID, body io.Reader, err error) error {
+	err = mb.Fetch(ctx, uids, func(uid mail.UID, body io.Reader, err error) error {
 		ar := arrivals[uid]
 		if ar == nil {
 			return nil
@@ -100,14 +117,25 @@ func (a *applier) downloadBatch(ctx context.Context, mb Mailbox, f *folder, ops 
 		a.emit(Event{Kind: EventMoved, Folder: f.Name, Op: ar.op, Bytes: ar.content.Wire})
 		return a.interrupted()
 	})
-	failed, err := d.Commit(ctx)
+	return &inbound{ops, arrivals, d, err}, err
+}
+
+// settling settles a batch while the next one is fetched, so that the link does
+// not wait for the disk; the returned function waits for the end.
+func (a *applier) settling(ctx context.Context, f *folder, b *inbound) (wait func() error) {
+	done := make(chan error, 1)
+	go func() { done <- a.settle(ctx, f, b) }()
+	return func() error { return <-done }
+}
+
+// settle makes a batch durable and visible, and records it.
+func (a *applier) settle(ctx context.Context, f *folder, b *inbound) error {
+	defer b.files.Discard()
+	failed, err := b.files.Commit(ctx)
 	if err != nil {
 		return err // what of it lies on disk is found by its key in the next run
 	}
-	if err := a.recordDownloads(f, ops, arrivals, failed, fetchErr); err != nil {
-		return err
-	}
-	return fetchErr
+	return a.recordDownloads(f, b, failed)
 }
 
 func (a *applier) intendDownloads(f *folder, ops []*plan.Op) (map[mail.UID]*arrival, []mail.UID, error) {
@@ -142,11 +170,11 @@ func (ar *arrival) take(d Delivery, body io.Reader, err error) error {
 
 // recordDownloads settles the batch: a row for what lies on disk, and no trace
 // of what does not.
-func (a *applier) recordDownloads(f *folder, ops []*plan.Op, arrivals map[mail.UID]*arrival, failed map[mail.Key]error, fetchErr error) error {
+func (a *applier) recordDownloads(f *folder, batch *inbound, failed map[mail.Key]error) error {
 	var b mail.Batch
 	var done []*plan.Op
-	for _, o := range ops {
-		ar := arrivals[o.Remote.UID]
+	for _, o := range batch.ops {
+		ar := batch.arrivals[o.Remote.UID]
 		b.SettleIntents = append(b.SettleIntents, ar.intent)
 		if ar.written && failed[ar.intent.Key] == nil {
 			ar.fill(o.Row)
@@ -160,7 +188,7 @@ func (a *applier) recordDownloads(f *folder, ops []*plan.Op, arrivals map[mail.U
 		switch {
 		case ar.err != nil:
 			a.failTransfer(o, ar.err)
-		case fetchErr == nil:
+		case batch.err == nil:
 			a.failTransfer(o, &mail.Fault{Scope: mail.ScopeMessage, Folder: f.Name, Message: fmt.Sprint("uid ", o.Remote.UID),
 				Doing: "download", Err: errNoBody, Hint: "it is tried again in the next run"})
 		default:

@@ -40,7 +40,8 @@ type Local interface {
 
 	// NewKey makes a key no other file has.
 	NewKey() mail.Key
-	// Deliver begins a batch of new files in the folder.
+	// Deliver begins a batch of new files in the folder. The batch before may be
+	// committed while this one is written.
 	Deliver(ctx context.Context, folder mail.FolderName) (Delivery, error)
 	// SetFlags takes flags away from and adds flags to whatever the file has
 	// now. A file in new/ that gets a flag moves to cur/. mail.ErrChanged when
