@@ -19,14 +19,7 @@ import (
 // must not look deleted.
 func (m *Maildir) Folders(ctx context.Context) ([]mail.LocalFolder, error) {
 	w := &walk{m: m, ctx: ctx, dirs: map[mail.DirTime]bool{}}
-	err := w.visit(".")
-	for err == nil && len(w.links) > 0 {
-		// After the real directories, so that of two ways to one the real one counts.
-		rel := w.links[0]
-		w.links = w.links[1:]
-		err = w.visit(rel)
-	}
-	if err != nil {
+	if err := w.all(); err != nil {
 		return nil, account("list folders", err)
 	}
 	m.mu.Lock()
@@ -46,10 +39,35 @@ func (m *Maildir) Skipped() []error {
 type walk struct {
 	m       *Maildir
 	ctx     context.Context
+	any     bool // the first folder is enough
 	found   []mail.LocalFolder
 	links   []string              // symbolic links to directories, to be visited last
 	dirs    map[mail.DirTime]bool // by device and inode
 	skipped []error
+}
+
+// errFound ends a walk that has found what it is for.
+var errFound = errors.New("found")
+
+// holdsFolders reports whether there is any folder; the walk ends at the first.
+func (m *Maildir) holdsFolders(ctx context.Context) (bool, error) {
+	w := &walk{m: m, ctx: ctx, dirs: map[mail.DirTime]bool{}, any: true}
+	err := w.all()
+	if errors.Is(err, errFound) {
+		return true, nil
+	}
+	return false, account("list folders", err)
+}
+
+func (w *walk) all() error {
+	err := w.visit(".")
+	for err == nil && len(w.links) > 0 {
+		// After the real directories, so that of two ways to one the real one counts.
+		rel := w.links[0]
+		w.links = w.links[1:]
+		err = w.visit(rel)
+	}
+	return err
 }
 
 // visit looks at a directory under the root and at those in it.
@@ -126,5 +144,8 @@ func (w *walk) enter(rel, dir string, seen bool) error {
 		return nil
 	}
 	w.found = append(w.found, mail.LocalFolder{Name: name, Stamp: stamp})
+	if w.any {
+		return errFound
+	}
 	return nil
 }

@@ -31,8 +31,8 @@ func (m *Maildir) Marker(ctx context.Context) (id string, exists bool, err error
 		}
 		id = strings.TrimSpace(string(text))
 	}
-	folders, err := m.Folders(ctx)
-	return id, len(folders) > 0, err
+	exists, err = m.holdsFolders(ctx)
+	return id, exists, err
 }
 
 // SetMarker writes the identity durably, creating the root if need be.

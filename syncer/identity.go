@@ -54,7 +54,7 @@ func (r *run) checkIdentity(ctx context.Context) error {
 			r.Identity.User, r.Identity.Server, id.User, id.Server))
 	}
 	r.identity = mail.Identity{Marker: r.newMarker(id.Marker, marker), Server: r.Identity.Server, User: r.Identity.User}
-	r.hadMarker = marker == r.identity.Marker
+	r.recorded, r.hadMarker = id, marker == r.identity.Marker
 	return nil
 }
 

@@ -29,9 +29,10 @@ type quarantined struct {
 // quarantine is the run's view of those messages. Its methods may be called from
 // several goroutines with the run's mu held.
 type quarantine struct {
-	entries map[quarantined]*mail.Quarantined
-	tried   map[quarantined]bool // failed in this run
-	planned map[quarantined]bool // still to be transferred, done or not
+	recorded []mail.Quarantined
+	entries  map[quarantined]*mail.Quarantined
+	tried    map[quarantined]bool // failed in this run
+	planned  map[quarantined]bool // still to be transferred, done or not
 }
 
 func (r *run) loadQuarantine(ctx context.Context) error {
@@ -43,7 +44,7 @@ func (r *run) loadQuarantine(ctx context.Context) error {
 	if tried == nil {
 		tried = map[quarantined]bool{}
 	}
-	r.quarantine = quarantine{map[quarantined]*mail.Quarantined{}, tried, map[quarantined]bool{}}
+	r.quarantine = quarantine{list, map[quarantined]*mail.Quarantined{}, tried, map[quarantined]bool{}}
 	for _, q := range list {
 		r.quarantine.entries[quarantined{q.Folder, q.UID, q.UIDValidity, q.Key, q.Digest}] = &q
 	}

@@ -3,6 +3,7 @@ package syncer
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"imapsync/mail"
@@ -44,10 +45,19 @@ func origin(o *plan.Op) mail.Entry {
 	return mail.Entry{Folder: row.Folder, Key: row.Key, UID: row.UID, Action: mail.ActionLeft, Rule: string(o.Rule), Reason: o.Reason}
 }
 
-// begin opens the run in the log and marks the Maildir as this account's
-// before anything is recorded of it.
+// begin marks the Maildir as this account's before anything is recorded of it.
+// Where state and Maildir are known to belong together there is nothing to do
+// yet, so that a run that finds nothing to do writes once, at its end.
 func (r *run) begin() error {
-	if r.opt.DryRun {
+	if r.hadMarker && r.identity == r.recorded && !r.foreign && !r.moved {
+		return nil
+	}
+	return r.openLog()
+}
+
+// openLog opens the run in the log, before anything is done in it.
+func (r *run) openLog() error {
+	if r.opt.DryRun || r.record.ID != 0 && !r.foreign && !r.moved {
 		return nil
 	}
 	if !r.hadMarker {
@@ -90,11 +100,11 @@ func (r *run) discard(b *mail.Batch) (err error) {
 }
 
 // recordFolders advances the watermarks of the folders in which everything was
-// carried out, and keeps the holds.
+// carried out. The holds are recorded with the end of the run.
 func (r *run) recordFolders(p *plan.Plan) error {
 	var b mail.Batch
 	if r.opt.Folders == nil {
-		b.Holds = &p.Holds
+		r.holds = &p.Holds
 	}
 	for _, o := range p.Ops {
 		if !r.completed[o] && !r.harmless(o) {
@@ -119,8 +129,12 @@ func (r *run) recordFolders(p *plan.Plan) error {
 	}
 	r.release()
 	r.tellAside()
-	remaining := r.remaining()
-	b.Quarantine = &remaining
+	if remaining := r.remaining(); !slices.Equal(remaining, r.quarantine.recorded) {
+		b.Quarantine = &remaining
+	}
+	if b.Folders == nil && b.Quarantine == nil {
+		return nil
+	}
 	return r.commit(b)
 }
 
@@ -176,9 +190,10 @@ func (r *run) closeRun(err error) error {
 	case len(r.report.Failures) > 0:
 		r.record.Error = r.report.Failures[0].Error()
 	}
-	if cerr := r.commit(mail.Batch{Run: &r.record, Pause: &r.pause}); cerr != nil {
+	if cerr := r.commit(mail.Batch{Run: &r.record, Holds: r.holds, Pause: &r.pause}); cerr != nil {
 		return cerr
 	}
+	r.report.Run = r.record.ID
 	records, rerr := r.State.Folders(context.Background())
 	for _, rec := range records {
 		if r.folders[rec.Folder] != nil || r.skipped[rec.Folder] != nil {

@@ -22,6 +22,9 @@ func (r *run) recover(ctx context.Context) error {
 		r.note("", fmt.Sprintf("an earlier run was cut short in the middle of %d copies; the next run settles them first", len(intents)))
 		return nil
 	}
+	if err := r.openLog(); err != nil {
+		return err
+	}
 	records, err := r.State.Folders(ctx)
 	if err != nil {
 		return err
@@ -61,6 +64,9 @@ func (r *run) recoverRemovals(ctx context.Context) error {
 	}
 	records, err := r.State.Folders(ctx)
 	if err != nil {
+		return err
+	}
+	if err := r.openLog(); err != nil {
 		return err
 	}
 	var b mail.Batch

@@ -47,6 +47,7 @@ type run struct {
 	identity    mail.Identity // as the state will say at the end
 	moved       bool          // the config points to another server than the state
 	foreign     bool          // the state is another account's: nothing of it is believed
+	recorded    mail.Identity // as it says now
 	hadMarker   bool          // the Maildir says so already
 	folders     map[mail.FolderName]*folder
 	skipped     map[mail.FolderName]*mail.FolderRecord // unchanged, not looked into
@@ -63,6 +64,7 @@ type run struct {
 	finding   chan struct{}                  // held by the lane that looks for its copies
 
 	quarantine quarantine
+	holds      *[]mail.Hold // to be recorded at the end; nil: as they were
 
 	told    map[string]bool // failures told, for attempts repeat them
 	reached bool            // the server was logged in to
@@ -155,6 +157,11 @@ func (r *run) sync(ctx context.Context) error {
 	r.announce(p)
 	if r.opt.DryRun {
 		return nil
+	}
+	if len(p.Ops) > 0 {
+		if err := r.openLog(); err != nil {
+			return err
+		}
 	}
 	work, done := workContext(ctx)
 	defer done()

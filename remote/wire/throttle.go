@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -47,11 +48,16 @@ func Temporary(code, text string) bool {
 // "try again in 5 minutes", "Retry-After: 30", "please wait one minute",
 // "blocked for an hour".
 var (
-	backoffTime = regexp.MustCompile(`(?i)back-?\s?off(?:\s+(?:time|for|period))?\s*[:=]?\s*` + amount + `\s*` + unit + `?\b`)
-	retryAfter  = regexp.MustCompile(`(?i)retry[-_ ]?after\s*[:=]?\s*` + amount + `\s*` + unit + `?\b`)
-	waitTime    = regexp.MustCompile(`(?i)\b(?:try|retry|again|wait|later|back|reconnect|(?:b?locked|throttled|suspended|disabled|` +
+	backoffTime = lazily(`(?i)back-?\s?off(?:\s+(?:time|for|period))?\s*[:=]?\s*` + amount + `\s*` + unit + `?\b`)
+	retryAfter  = lazily(`(?i)retry[-_ ]?after\s*[:=]?\s*` + amount + `\s*` + unit + `?\b`)
+	waitTime    = lazily(`(?i)\b(?:try|retry|again|wait|later|back|reconnect|(?:b?locked|throttled|suspended|disabled|` +
 		`limited|unavailable|available|resumes?|resets?))\b[^.;\d]{0,40}?\b` + amount + `\s*` + unit + `\b`)
 )
+
+// lazily compiles a pattern when it is first needed, which in most runs is never.
+func lazily(pattern string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) })
+}
 
 const (
 	amount = `(\d{1,18}|an?|one|two|three|four|five|ten|fifteen|thirty|sixty|(?:a )?few|several)`
@@ -66,13 +72,13 @@ var inWords = map[string]int64{
 // Backoff reads how long the server wants to be left alone out of its words, an
 // hour at most; 0 when they do not say.
 func Backoff(text string) time.Duration {
-	if m := backoffTime.FindStringSubmatch(text); m != nil {
+	if m := backoffTime().FindStringSubmatch(text); m != nil {
 		return waiting(m[1], m[2], time.Millisecond)
 	}
-	if m := retryAfter.FindStringSubmatch(text); m != nil {
+	if m := retryAfter().FindStringSubmatch(text); m != nil {
 		return waiting(m[1], m[2], time.Second)
 	}
-	if m := waitTime.FindStringSubmatch(text); m != nil {
+	if m := waitTime().FindStringSubmatch(text); m != nil {
 		return waiting(m[1], m[2], time.Second)
 	}
 	return 0
