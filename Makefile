@@ -7,9 +7,9 @@ SEEDS       := 20000
 
 .PHONY: build demo test sim lint golden fuzz bench clean
 
-# One static binary, without a C library.
+# One static binary, without a C library, nor what turns help texts into manuals.
 build:
-	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o imapsync ./cmd/imapsync
+	CGO_ENABLED=0 go build -trimpath -tags urfave_cli_no_docs -ldflags "-s -w -X main.version=$(VERSION)" -o imapsync ./cmd/imapsync
 
 # The whole thing against an embedded server: no account, no network.
 demo: build
