@@ -26,6 +26,8 @@ type command struct {
 	refuse bool   // held before the literal was invited: the literal is swallowed
 	found  found  // of a search: what came so far
 	spoilt bool   // an answer to it was dropped: it must not end with OK
+
+	reply chan Answer // of a command of our own: takes the tagged response
 }
 
 // Write takes imapclient's bytes, however they are cut, and passes on whole
@@ -115,7 +117,7 @@ func (c *Conn) sendLine(line []byte) error {
 
 // noSync tells whether a literal of n octets may be sent unasked (RFC 7888).
 func (c *Conn) noSync(n int64) bool {
-	return c.HasCap("LITERAL+") || n <= 4096 && c.HasCap("LITERAL-")
+	return c.HasCap("LITERAL+") || n <= maxLiteralMinus && c.HasCap("LITERAL-")
 }
 
 // begin enters a command from its first line.
@@ -126,13 +128,17 @@ func (c *Conn) begin(line string) {
 		name, _ = word(args)
 		name = "UID " + name
 	}
-	cmd := &command{tag: tag, name: name}
-	c.cmd = cmd
+	c.cmd = &command{tag: tag, name: name}
+	c.enter(c.cmd)
+}
+
+// enter lists a command of which nothing has been sent yet.
+func (c *Conn) enter(cmd *command) {
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.cmds = append(c.cmds, cmd)
 	c.progressed()
 	c.stats.Commands++
-	c.mu.Unlock()
 }
 
 // finish sends a command's last line, or, where the server has refused it
@@ -248,6 +254,10 @@ func (c *Conn) tagged(tag, rest string) {
 	}
 	c.answered()
 	c.record(st, tag)
+	if cmd.reply != nil {
+		c.answer(cmd, st)
+		return
+	}
 	if line, ok := cmd.found.line(cmd); !ok || cmd.spoilt {
 		c.spoiltAnswer(&st)
 	} else {

@@ -53,10 +53,13 @@ type Conn struct {
 	list    int64           // and octets of their text
 	seen    map[string]bool // flags reported as dropped
 
-	wmu  sync.Mutex // Write
-	line []byte     // the command line being collected
-	wlit int64      // octets of a literal still to come from imapclient
-	cmd  *command   // the command being sent, nil between commands
+	wmu   sync.Mutex // Write
+	line  []byte     // the command line being collected
+	wlit  int64      // octets of a literal still to come from imapclient
+	cmd   *command   // the command being sent, nil between commands
+	multi int        // commands of our own so far
+
+	over chan struct{} // closed when the connection has ended
 
 	mu           sync.Mutex
 	handshakeEnd time.Time // while Dial has not returned
@@ -110,6 +113,7 @@ func (c *Conn) Read(p []byte) (int, error) {
 func (c *Conn) Close() error {
 	c.mu.Lock()
 	c.closed = true
+	c.end()
 	c.mu.Unlock()
 	return c.raw.Close()
 }
@@ -121,8 +125,19 @@ func (c *Conn) Abort(err error) {
 	if c.err == nil && !c.closed {
 		c.err = &Error{Kind: KindAborted, Doing: "talk to " + c.o.Host, Err: err}
 	}
+	c.end()
 	c.mu.Unlock()
 	c.tcp.Close()
+}
+
+// end tells those who wait for answers that none will come. The caller holds
+// c.mu.
+func (c *Conn) end() {
+	select {
+	case <-c.over:
+	default:
+		close(c.over)
+	}
 }
 
 // AbortOn aborts the connection when ctx ends, until stop is called.
@@ -135,6 +150,7 @@ func (c *Conn) AbortOn(ctx context.Context) (stop func() bool) {
 func (c *Conn) fail(err error) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	defer c.end()
 	if c.err == nil {
 		switch {
 		case c.closed:
@@ -164,7 +180,7 @@ func (c *Conn) Err() error {
 func (c *Conn) ended() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.err == nil && c.closed {
+	if c.err == nil && (c.closed || c.loggedOut) {
 		return net.ErrClosed
 	}
 	return c.err
