@@ -107,14 +107,15 @@ func TestNoBatch(t *testing.T) {
 		allCaps:   "[1 1 1 1 1 1 1]",
 		strings.Replace(multiCaps, "UIDPLUS", "", 1): "[1 1 1 1 1 1 1]", // a refusal could not be told from a lie
 	} {
-		f := newFake(t, caps, taking(takesAll))
-		on := f.on["APPEND"]
-		f.on["APPEND"] = func(c *fakeConn, tag, args string) {
+		on := taking(takesAll)
+		takes := on["APPEND"]
+		on["APPEND"] = func(c *fakeConn, tag, args string) {
 			if messagesIn(args) == 0 {
 				args += "+}"
 			}
-			on(c, tag, args)
+			takes(c, tag, args)
 		}
+		f := newFake(t, caps, on)
 		got, err := appendAll(t, open(t, f.account(), mail.Inbox), messages...)
 		if err != nil || len(got) != len(messages) || got[6].uid != 0 && got[6].uid != 10 {
 			t.Fatal(caps, got, err)
