@@ -1,6 +1,7 @@
 package remote
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/emersion/go-imap/v2"
 	"github.com/emersion/go-imap/v2/imapclient"
@@ -16,14 +18,17 @@ import (
 	"imapsync/remote/wire"
 )
 
-// So many messages or bytes are sent ahead of the server's answers.
+// So many messages or bytes are sent ahead of the server's answers, more of
+// them where no literal is awaited: there the link would idle.
 const (
 	appendMessages = 16
+	appendAhead    = 100
 	appendBytes    = 4 << 20
 )
 
-// wholeUpload is up to which size a message is read before its APPEND is begun,
+// wholeUpload is up to which size a message is read before its literal is begun,
 // so that one that cannot be read, or is not as long as was said, costs nothing.
+// No more than one is in memory at a time.
 const wholeUpload = 256 << 10
 
 // Append uploads messages into this mailbox (RFC 3501 section 6.3.11), calling
@@ -38,7 +43,7 @@ func (m *Mailbox) Append(ctx context.Context, messages []mail.Outgoing, done fun
 	if err != nil {
 		return err
 	}
-	u := upload{m: m, ctx: ctx, name: name, done: done}
+	u := upload{m: m, ctx: ctx, name: name, messages: messages, done: done, told: map[mail.UID]bool{}}
 	u.stop = m.use(ctx)
 	defer func() { u.stop() }()
 	for i := range messages {
@@ -46,64 +51,130 @@ func (m *Mailbox) Append(ctx context.Context, messages []mail.Outgoing, done fun
 			return err
 		}
 	}
-	return u.settle(0, 0)
+	u.closeBatch()
+	if err := u.settle(0, 0); err != nil {
+		return err
+	}
+	if m.c.box.next != 0 {
+		for uid := range u.told {
+			m.c.box.next = max(m.c.box.next, uid+1)
+		}
+	}
+	return nil
 }
 
 // upload is an Append going on.
 type upload struct {
-	m       *Mailbox
-	ctx     context.Context
-	name    string
-	done    func(i int, uid mail.UID, err error)
-	stop    func() // ends the guard of the connection in use
-	pending []sent
-	bytes   int64 // of pending
-	refused error // a refusal that concerns the folder
+	m        *Mailbox
+	ctx      context.Context
+	name     string
+	messages []mail.Outgoing
+	done     func(i int, uid mail.UID, err error)
+	stop     func() // ends the guard of the connection in use
+	pending  []*sent
+	count    int   // of messages in pending
+	bytes    int64 // of pending
+	batch    *sent // the last of pending while messages are added to it
+	told     map[mail.UID]bool
+	refused  error // a refusal that concerns the folder
 }
 
-// sent is a message whose answer is due, or one that was not sent for err.
+// sent is an APPEND whose answer is due: of one message, of a batch, or of one
+// that was not sent for err.
 type sent struct {
-	i    int
-	size int64
-	cmd  *imapclient.AppendCommand
-	err  error
+	i     int // the first message
+	size  int64
+	cmd   *imapclient.AppendCommand
+	multi *wire.MultiAppend
+	fates []error // of the messages of a batch: why one was left out
+
+	waited bool       // the answer is known:
+	uids   []mail.UID // of the messages sent, 0 where not told
+	err    error
 }
 
 // send sends one message once there is room in the window.
 func (u *upload) send(i int, message *mail.Outgoing) error {
-	if err := u.settle(appendMessages-1, max(0, appendBytes-message.Size)); err != nil {
+	if u.batchable(message) {
+		return u.add(i, message)
+	}
+	u.closeBatch()
+	return u.sendSingly(i, message)
+}
+
+// sendSingly sends one message by an APPEND of its own.
+func (u *upload) sendSingly(i int, message *mail.Outgoing) error {
+	window := appendMessages
+	if u.m.c.has("LITERAL+") {
+		window = appendAhead
+	}
+	if err := u.settle(window-1, max(0, appendBytes-message.Size)); err != nil {
 		return err
 	}
 	if u.refused != nil {
-		u.pending = append(u.pending, sent{i: i, err: u.refused})
+		u.queue(&sent{i: i, err: u.refused})
 		return nil
 	}
-	if limit := u.m.c.appendLimit(); message.Size > limit {
-		u.skip(i, fmt.Errorf("its %d bytes are more than the %d the server takes (APPENDLIMIT)", message.Size, limit))
+	if message.Size <= wholeUpload {
+		body, err := u.read(message)
+		if err != nil {
+			u.queue(&sent{i: i, err: u.grade(err)})
+			return nil
+		}
+		cmd := u.begin(message)
+		_, _ = cmd.Write(body) // where it fails the answer says why
+		u.end(i, message, cmd)
+		return nil
+	}
+	if err := u.fits(message); err != nil {
+		u.queue(&sent{i: i, err: u.grade(err)})
 		return nil
 	}
 	body, err := message.Open()
 	if err != nil {
-		u.skip(i, err)
+		u.queue(&sent{i: i, err: u.grade(err)})
 		return nil
 	}
 	defer body.Close()
-	if message.Size > wholeUpload {
-		return u.stream(i, message, body)
+	return u.stream(i, message, body)
+}
+
+// fits refuses what is larger than the server takes.
+func (u *upload) fits(message *mail.Outgoing) error {
+	if limit := u.m.c.appendLimit(); message.Size > limit {
+		return fmt.Errorf("its %d bytes are more than the %d the server takes (APPENDLIMIT)", message.Size, limit)
 	}
-	whole, err := io.ReadAll(io.LimitReader(body, message.Size+1))
-	if err == nil && int64(len(whole)) != message.Size {
-		err = errSize
-	}
-	if err != nil {
-		u.skip(i, err)
-		return nil
-	}
-	cmd := u.begin(message)
-	_, _ = cmd.Write(whole) // where it fails the answer says why
-	u.end(i, message, cmd)
 	return nil
 }
+
+// read reads a whole message.
+func (u *upload) read(message *mail.Outgoing) ([]byte, error) {
+	if err := u.fits(message); err != nil {
+		return nil, err
+	}
+	body, err := message.Open()
+	if err != nil {
+		return nil, err
+	}
+	defer body.Close()
+	whole := bytes.NewBuffer(make([]byte, 0, message.Size+bytes.MinRead)) // the read that finds the end needs room too
+	if _, err := whole.ReadFrom(io.LimitReader(body, message.Size+1)); err != nil {
+		return nil, err
+	}
+	if int64(whole.Len()) != message.Size {
+		return nil, errSize
+	}
+	return whole.Bytes(), nil
+}
+
+// queue has settle tell the fate of what was sent or left out.
+func (u *upload) queue(p *sent) {
+	u.pending = append(u.pending, p)
+	u.bytes += p.size
+	u.count += p.messages()
+}
+
+func (p *sent) messages() int { return max(1, len(p.fates)) }
 
 // appendLimit is the size of the largest message the server takes, if it says
 // so for all mailboxes (RFC 7889 section 2).
@@ -118,23 +189,22 @@ func (c *conn) appendLimit() int64 {
 	return math.MaxInt64
 }
 
-// skip leaves a message out for a reason of our own.
-func (u *upload) skip(i int, err error) {
-	u.pending = append(u.pending, sent{i: i, err: u.grade(err)})
+func (u *upload) begin(message *mail.Outgoing) *imapclient.AppendCommand {
+	options := &imap.AppendOptions{Flags: imapFlags(u.m.c.box.space.Storable(message.Flags)), Time: appendDate(message)}
+	return u.m.c.client.Append(u.name, message.Size, options)
 }
 
-func (u *upload) begin(message *mail.Outgoing) *imapclient.AppendCommand {
-	options := &imap.AppendOptions{Flags: imapFlags(u.m.c.box.space.Storable(message.Flags))}
-	if year := message.Date.Year(); year > 0 && year <= 9999 && !message.Date.IsZero() {
-		options.Time = message.Date
+// appendDate is the internal date to be given, zero where IMAP cannot write it.
+func appendDate(message *mail.Outgoing) time.Time {
+	if year := message.Date.Year(); year > 0 && year <= 9999 {
+		return message.Date
 	}
-	return u.m.c.client.Append(u.name, message.Size, options)
+	return time.Time{}
 }
 
 func (u *upload) end(i int, message *mail.Outgoing, cmd *imapclient.AppendCommand) {
 	_ = cmd.Close() // where it fails the answer says why
-	u.pending = append(u.pending, sent{i: i, size: message.Size, cmd: cmd})
-	u.bytes += message.Size
+	u.queue(&sent{i: i, size: message.Size, cmd: cmd})
 }
 
 // errSize is a message that was written to since its size was taken.
@@ -197,27 +267,62 @@ func copyExactly(w io.Writer, r io.Reader, size int64) error {
 // settle waits for the oldest answers until no more than so many messages and
 // bytes are on their way.
 func (u *upload) settle(messages int, bytes int64) error {
-	for len(u.pending) > messages || u.bytes > bytes {
+	for u.count > messages || u.bytes > bytes {
 		p := u.pending[0]
 		u.pending = u.pending[1:]
-		if p.cmd == nil {
-			u.done(p.i, 0, p.err)
-			continue
-		}
-		data, err := p.cmd.Wait()
 		u.bytes -= p.size
-		switch {
-		case err == nil && u.m.c.has("UIDPLUS") && data.UIDValidity == u.m.Mark().UIDValidity:
-			u.done(p.i, mail.UID(data.UID), nil)
-		case err == nil:
-			u.done(p.i, 0, nil)
-		case refused(err):
-			u.done(p.i, 0, u.grade(err))
-		default:
-			return u.m.c.grade(u.ctx, err, u.m.fault("append messages"))
+		u.count -= p.messages()
+		if err := u.conclude(p); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// conclude waits for an answer and tells it.
+func (u *upload) conclude(p *sent) error {
+	u.await(p)
+	switch {
+	case p.cmd == nil && p.multi == nil:
+		u.done(p.i, 0, p.err)
+	case p.err != nil && !refused(p.err):
+		return u.m.c.grade(u.ctx, p.err, u.m.fault("append messages"))
+	case p.multi != nil:
+		return u.concludeBatch(p)
+	case p.err != nil:
+		u.done(p.i, 0, u.grade(p.err))
+	default:
+		u.done(p.i, p.uids[0], nil)
+	}
+	return nil
+}
+
+// await waits for an answer. Once a message has a UID that we do not know, what
+// a refused batch left cannot be told from it.
+func (u *upload) await(p *sent) {
+	if p.waited {
+		return
+	}
+	p.waited = true
+	switch {
+	case p.multi != nil:
+		p.uids, p.err = u.awaitBatch(p)
+	case p.cmd != nil:
+		var data *imap.AppendData
+		if data, p.err = p.cmd.Wait(); p.err != nil {
+			return
+		}
+		p.uids = make([]mail.UID, 1)
+		if u.m.c.has("UIDPLUS") && data.UIDValidity == u.m.Mark().UIDValidity {
+			p.uids[0] = mail.UID(data.UID)
+		}
+	}
+	for _, uid := range p.uids {
+		if uid == 0 {
+			u.m.c.box.next = 0
+		}
+		u.told[uid] = true
+	}
 }
 
 // tooLarge reports whether it is the message that exceeds a limit: of an APPEND,

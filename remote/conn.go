@@ -30,6 +30,7 @@ type selection struct {
 	mark     mail.Mark
 	space    mail.FlagSpace
 	seen     mail.UID // the session knows of all messages below
+	next     mail.UID // all messages below were there before the next upload; 0: not known
 	fresh    bool     // nothing was done since the SELECT
 }
 

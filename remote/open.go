@@ -130,7 +130,7 @@ func (m *Mailbox) selectAgain(ctx context.Context) error {
 		},
 	}
 	box.space = spaceOf(data, a.hear(c), m.readOnly)
-	box.seen = box.mark.UIDNext
+	box.seen, box.next = box.mark.UIDNext, box.mark.UIDNext
 	if err := a.checkValidity(m.folder, data.UIDValidity); err != nil {
 		f := m.fault("select")
 		f.Err = err

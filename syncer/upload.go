@@ -9,9 +9,12 @@ import (
 	"imapsync/plan"
 )
 
+// A batch takes two durable transactions and a wait for the last answers, during
+// which the link idles; its size is how long an interrupted run goes on, and how
+// much the next has to compare after a lost answer.
 const (
-	uploadMessages = 50
-	uploadBytes    = 32 << 20
+	uploadMessages = 500
+	uploadBytes    = 8 << 20
 )
 
 func (a *applier) upload(ctx context.Context, f *folder, ops []*plan.Op) error {

@@ -232,7 +232,8 @@ func messageFault(folder mail.FolderName, uid mail.UID, err error) error {
 	return f
 }
 
-// Append implements syncer.Mailbox. Each message is a step of its own.
+// Append implements syncer.Mailbox. Each message is a step of its own, but when
+// the answer to one is lost, some of the next have arrived too.
 func (m *Mailbox) Append(ctx context.Context, messages []mail.Outgoing, done func(i int, uid mail.UID, err error)) error {
 	defer m.alone()()
 	for i, out := range messages {
@@ -253,6 +254,11 @@ func (m *Mailbox) Append(ctx context.Context, messages []mail.Outgoing, done fun
 			return nil
 		})
 		switch {
+		case isLost(err):
+			if uid != 0 {
+				m.sentAhead(messages[i+1:])
+			}
+			return err
 		case err != nil && m.broken:
 			return err
 		case err != nil:
@@ -264,6 +270,26 @@ func (m *Mailbox) Append(ctx context.Context, messages []mail.Outgoing, done fun
 		}
 	}
 	return nil
+}
+
+// sentAhead stores the first of the messages that went out while the answer to
+// an earlier one was awaited. Nobody learns of it.
+func (m *Mailbox) sentAhead(messages []mail.Outgoing) {
+	w := m.s.w
+	w.mu.Lock()
+	n := w.pick("sent ahead", len(messages)+1)
+	w.mu.Unlock()
+	for _, out := range messages[:n] {
+		content, err := m.readOutgoing(out)
+		if err != nil {
+			return
+		}
+		w.mu.Lock()
+		if b := m.s.boxes[m.name]; b != nil && b.validity == m.validity {
+			b.add(content, out.Flags, out.Date)
+		}
+		w.mu.Unlock()
+	}
 }
 
 func (m *Mailbox) readOutgoing(out mail.Outgoing) ([]byte, error) {

@@ -24,7 +24,7 @@ var servers = []struct {
 	{"plain", nil, []proxy.Fate{proxy.Unsent, proxy.Unanswered}},
 	{"no UIDPLUS", []string{"UIDPLUS"}, []proxy.Fate{proxy.Unanswered}},
 	{"no MOVE", []string{"MOVE"}, []proxy.Fate{proxy.Unanswered}},
-	{"no CONDSTORE", []string{"CONDSTORE", "QRESYNC"}, []proxy.Fate{proxy.Unanswered}},
+	{"no CONDSTORE", []string{"CONDSTORE", "QRESYNC", "MULTIAPPEND"}, []proxy.Fate{proxy.Unanswered}},
 	{"nothing", []string{"UIDPLUS", "MOVE", "CONDSTORE", "QRESYNC", "ESEARCH", "LIST-STATUS", "LITERAL+"}, []proxy.Fate{proxy.Unanswered}},
 }
 

@@ -120,7 +120,7 @@ func (c *Conn) sendLine(line []byte) error {
 // noSync tells whether a literal of n octets may be sent unasked (RFC 7888). A
 // server that does not know of them would take its lines for commands.
 func (c *Conn) noSync(n int64) bool {
-	return c.sure.Load() && (c.HasCap("LITERAL+") || n <= 4096 && c.HasCap("LITERAL-"))
+	return c.sure.Load() && (c.HasCap("LITERAL+") || n <= maxLiteralMinus && c.HasCap("LITERAL-"))
 }
 
 // begin enters a command from its first line.
@@ -131,13 +131,19 @@ func (c *Conn) begin(line string) {
 		name, _ = word(args)
 		name = "UID " + name
 	}
-	cmd := &command{tag: tag, name: name}
-	c.cmd = cmd
+	c.cmd = &command{tag: tag, name: name}
+	c.enter(c.cmd)
 	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.stats.Commands++
+}
+
+// enter lists a command of which nothing has been sent yet.
+func (c *Conn) enter(cmd *command) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.cmds = append(c.cmds, cmd)
 	c.progressed()
-	c.stats.Commands++
-	c.mu.Unlock()
 }
 
 // finish sends a command's last line, or, where the server has refused it

@@ -61,7 +61,7 @@ func (c *Conn) Compress(ctx context.Context) {
 			c.deflate()
 			c.o.cost([]Step{{"compress", time.Since(began)}})
 		}
-	case <-c.broken:
+	case <-c.over:
 	case <-ctx.Done():
 		c.Abort(context.Cause(ctx))
 	case <-patience.C:

@@ -63,6 +63,8 @@ type Conn struct {
 	ahead         []string     // commands of ours to be sent before the first one
 	sure          atomic.Bool  // the capabilities are the answer to CAPABILITY after the login
 
+	over chan struct{} // closed when the connection has ended
+
 	mu           sync.Mutex
 	handshakeEnd time.Time // while Dial has not returned
 	caps         map[string]bool
@@ -81,8 +83,6 @@ type Conn struct {
 	stats        Stats
 	err          error
 	closed       bool
-	breaks       sync.Once
-	broken       chan struct{} // closed when fail is called
 }
 
 // Read gives imapclient the filtered server data. It never returns io.EOF
@@ -120,6 +120,7 @@ func (c *Conn) Read(p []byte) (int, error) {
 func (c *Conn) Close() error {
 	c.mu.Lock()
 	c.closed = true
+	c.end()
 	c.mu.Unlock()
 	return c.raw.Close()
 }
@@ -131,8 +132,19 @@ func (c *Conn) Abort(err error) {
 	if c.err == nil && !c.closed {
 		c.err = &Error{Kind: KindAborted, Doing: "talk to " + c.o.Host, Err: err}
 	}
+	c.end()
 	c.mu.Unlock()
 	c.tcp.Close()
+}
+
+// end tells those who wait for answers that none will come. The caller holds
+// c.mu.
+func (c *Conn) end() {
+	select {
+	case <-c.over:
+	default:
+		close(c.over)
+	}
 }
 
 // AbortOn aborts the connection when ctx ends, until stop is called.
@@ -145,7 +157,7 @@ func (c *Conn) AbortOn(ctx context.Context) (stop func() bool) {
 func (c *Conn) fail(err error) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.breaks.Do(func() { close(c.broken) })
+	defer c.end()
 	if c.err == nil {
 		switch {
 		case c.closed:
@@ -175,7 +187,7 @@ func (c *Conn) Err() error {
 func (c *Conn) ended() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.err == nil && c.closed {
+	if c.err == nil && (c.closed || c.loggedOut) {
 		return net.ErrClosed
 	}
 	return c.err

@@ -69,7 +69,7 @@ func Dial(ctx context.Context, o Options) (*Conn, error) {
 }
 
 func newConn(o Options, tcp net.Conn) *Conn {
-	c := &Conn{o: o, tcp: tcp, raw: tcp, caps: map[string]bool{}, seen: map[string]bool{}, maxText: maxHandshake, broken: make(chan struct{})}
+	c := &Conn{o: o, tcp: tcp, raw: tcp, caps: map[string]bool{}, seen: map[string]bool{}, over: make(chan struct{}), maxText: maxHandshake}
 	c.br = bufio.NewReaderSize(socket{c}, bufferSize)
 	c.bw = bufio.NewWriterSize(socket{c}, 64<<10)
 	return c

@@ -18,10 +18,7 @@ func (c *Conn) sendAhead() error {
 func (c *Conn) sendOwn(text string, ended func(status)) error {
 	cmd := &command{tag: c.tag(), state: awaitsAnswer, own: ended}
 	cmd.name, _ = word(text)
-	c.mu.Lock()
-	c.cmds = append(c.cmds, cmd)
-	c.progressed()
-	c.mu.Unlock()
+	c.enter(cmd)
 	line := []byte(cmd.tag + " " + text)
 	c.trace(false, line)
 	_, err := c.bw.Write(append(line, "\r\n"...))
