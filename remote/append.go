@@ -124,7 +124,7 @@ func (u *upload) skip(i int, err error) {
 }
 
 func (u *upload) begin(message *mail.Outgoing) *imapclient.AppendCommand {
-	options := &imap.AppendOptions{Flags: imapFlags(u.m.c.box.space.Storable(message.Flags))}
+	options := &imap.AppendOptions{Flags: imapFlags(u.m.box().space.Storable(message.Flags))}
 	if year := message.Date.Year(); year > 0 && year <= 9999 && !message.Date.IsZero() {
 		options.Time = message.Date
 	}

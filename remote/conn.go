@@ -22,17 +22,6 @@ type conn struct {
 	stray func(*imapclient.FetchMessageData) (goOn bool) // takes FETCH answers that found no command
 }
 
-// selection is the mailbox selected on a connection; the zero value is none.
-// imapclient's own idea of it is wrong after a SELECT that failed.
-type selection struct {
-	folder   mail.FolderName
-	readOnly bool
-	mark     mail.Mark
-	space    mail.FlagSpace
-	seen     mail.UID // the session knows of all messages below
-	fresh    bool     // nothing was done since the SELECT
-}
-
 // attempts is how often a dial is tried before the fault is reported.
 const attempts = 4
 

@@ -22,6 +22,9 @@ func (m *Mailbox) Expunge(ctx context.Context, uids []mail.UID) error {
 		return nil
 	}
 	doing := m.fault("expunge")
+	if err := m.selectNow(ctx); err != nil {
+		return err
+	}
 	if !m.c.box.space.Storable(onlyDeleted).Equal(onlyDeleted) {
 		doing.Err = errors.New(`the mailbox cannot store \Deleted`)
 		return &doing
@@ -81,7 +84,7 @@ func (m *Mailbox) expungeAlone(ctx context.Context, uids []mail.UID) (err error)
 		return err
 	}
 	for _, set := range sets(uids) {
-		left, err := m.searchUIDs(&imap.SearchCriteria{UID: []imap.UIDSet{set}})
+		left, err := found(m.sendSearch(&imap.SearchCriteria{UID: []imap.UIDSet{set}}))
 		if err != nil {
 			return err
 		}
@@ -94,7 +97,7 @@ func (m *Mailbox) expungeAlone(ctx context.Context, uids []mail.UID) (err error)
 
 // deletedBut finds the messages marked \Deleted that are not ours.
 func (m *Mailbox) deletedBut(ours map[mail.UID]bool) ([]mail.UID, error) {
-	set, err := m.searchUIDs(&imap.SearchCriteria{Flag: []imap.Flag{imap.FlagDeleted}})
+	set, err := found(m.sendSearch(&imap.SearchCriteria{Flag: []imap.Flag{imap.FlagDeleted}}))
 	if err != nil {
 		return nil, err
 	}
@@ -122,6 +125,9 @@ func (m *Mailbox) markAgain(ctx context.Context, uids []mail.UID) error {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), restoreTime)
 		defer cancel()
 		if err = m.reopen(ctx); err == nil {
+			err = m.selectNow(ctx)
+		}
+		if err == nil {
 			defer m.use(ctx)()
 			err = m.store(uids, onlyDeleted, mail.Flags{})
 		}

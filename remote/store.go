@@ -13,6 +13,9 @@ import (
 // Store adds and removes flags; those the mailbox cannot store are left out.
 // Messages that are gone are no error.
 func (m *Mailbox) Store(ctx context.Context, uids []mail.UID, add, remove mail.Flags) error {
+	if err := m.selectNow(ctx); err != nil {
+		return err
+	}
 	defer m.use(ctx)()
 	space := m.c.box.space
 	err := m.see(uids)

@@ -91,8 +91,14 @@ type Remote interface {
 	// DeleteFolder deletes the mailbox if it is empty at this moment; else
 	// mail.ErrChanged.
 	DeleteFolder(ctx context.Context, folder mail.FolderName) error
-	// Open selects a mailbox on a connection that is the caller's until Close;
-	// it waits for a free one, preferring one that has the mailbox selected.
+	// Look selects a mailbox and lists it. Where known has a mark of the same
+	// UIDVALIDITY and the server allows, only changes are asked for, unless full;
+	// the result is the same.
+	Look(ctx context.Context, folder mail.FolderName, readOnly bool, known mail.Known, full bool) (mail.RemoteSnapshot, error)
+	// Open gives a mailbox on a connection that is the caller's until Close; it
+	// waits for a free one, preferring one that has the mailbox selected. One that
+	// was selected before in this run is selected anew only for what is asked of
+	// it, which fails when it has another UIDVALIDITY by then.
 	Open(ctx context.Context, folder mail.FolderName, readOnly bool) (Mailbox, error)
 	// Features tells what the server can do; it dials if need be.
 	Features(ctx context.Context) (mail.Features, error)
@@ -100,11 +106,9 @@ type Remote interface {
 
 // Mailbox is a selected mailbox on one connection; not for concurrent use.
 type Mailbox interface {
-	// Mark is what the SELECT said.
+	// Mark is what the last SELECT said.
 	Mark() mail.Mark
-	// Snapshot lists the mailbox. Where known has a mark of the same
-	// UIDVALIDITY and the server allows, only changes are asked for, unless
-	// full; the result is the same.
+	// Snapshot lists the mailbox as Look does.
 	Snapshot(ctx context.Context, known mail.Known, full bool) (mail.RemoteSnapshot, error)
 	// Flags fetches the flags of these messages as they are now; those that no
 	// longer exist are missing from the answer.

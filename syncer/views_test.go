@@ -34,6 +34,15 @@ func (p *partial) Open(ctx context.Context, folder mail.FolderName, readOnly boo
 	return &partialBox{mb, p}, nil
 }
 
+func (p *partial) Look(ctx context.Context, folder mail.FolderName, readOnly bool, known mail.Known, full bool) (mail.RemoteSnapshot, error) {
+	mb, err := p.Open(ctx, folder, readOnly)
+	if err != nil {
+		return mail.RemoteSnapshot{}, err
+	}
+	defer mb.Close()
+	return mb.Snapshot(ctx, known, full)
+}
+
 func (p *partial) Folders(ctx context.Context) ([]mail.RemoteFolder, error) {
 	list, err := p.Remote.Folders(ctx)
 	if p.listed++; p.lists && p.listed == 2 {

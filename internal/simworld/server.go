@@ -199,6 +199,16 @@ func (s *Server) DeleteFolder(ctx context.Context, folder mail.FolderName) error
 	})
 }
 
+// Look implements syncer.Remote.
+func (s *Server) Look(ctx context.Context, folder mail.FolderName, readOnly bool, known mail.Known, full bool) (mail.RemoteSnapshot, error) {
+	m, err := s.Open(ctx, folder, readOnly)
+	if err != nil {
+		return mail.RemoteSnapshot{}, err
+	}
+	defer m.Close()
+	return m.Snapshot(ctx, known, full)
+}
+
 // Open implements syncer.Remote.
 func (s *Server) Open(ctx context.Context, folder mail.FolderName, readOnly bool) (syncer.Mailbox, error) {
 	detail := ""
