@@ -155,3 +155,57 @@ func TestAskedAheadOfBadSelect(t *testing.T) {
 		})
 	}
 }
+
+// Missing messages of many mailboxes are asked for in one flight; what one
+// mailbox answers does not count for another, and one that cannot be asked
+// costs itself alone.
+func TestStillThere(t *testing.T) {
+	var asked atomic.Int32
+	mailbox := ""
+	f := newFake(t, allCaps, map[string]answer{
+		"SELECT": after(func(c *fakeConn, tag, args string) {
+			if mailbox = args; strings.Contains(args, "Busy") {
+				mailbox = ""
+				c.send("%s NO [INUSE] not now", tag)
+				return
+			}
+			if strings.Contains(args, "Other") {
+				box(strings.ReplaceAll(selected, "UIDVALIDITY 9", "UIDVALIDITY 10"))(c, tag, args)
+				return
+			}
+			box(selected)(c, tag, args)
+		}),
+		"UID FETCH": after(func(c *fakeConn, tag, args string) {
+			asked.Add(1)
+			switch {
+			case mailbox == "":
+				c.send("%s BAD nothing is selected", tag)
+			case strings.Contains(mailbox, "Work"):
+				c.send("* 2 FETCH (UID 2 FLAGS ())\n%s OK done", tag)
+			default:
+				c.send("%s OK done", tag)
+			}
+		}),
+	})
+	got := map[mail.FolderName]int{}
+	refused := map[mail.FolderName]string{}
+	err := f.account().StillThere(t.Context(), []mail.Absent{
+		{Folder: "Busy", UIDValidity: 9, UIDs: []mail.UID{2}}, {Folder: "Work", UIDValidity: 9, UIDs: []mail.UID{2, 3}},
+		{Folder: mail.Inbox, UIDValidity: 9, UIDs: []mail.UID{2, 3}}, {Folder: "Other", UIDValidity: 9, UIDs: []mail.UID{2}},
+	}, false, func(folder mail.FolderName, there int, err error) {
+		if err != nil {
+			refused[folder] = err.Error()
+			return
+		}
+		got[folder] = there
+	})
+	if err != nil || len(got) != 2 || got["Work"] != 1 || got[mail.Inbox] != 0 {
+		t.Errorf("%v, there %v", err, got)
+	}
+	if !strings.Contains(refused["Busy"], "INUSE") || !strings.Contains(refused["Other"], "UIDVALIDITY changed from 9 to 10") {
+		t.Errorf("refused %q", refused)
+	}
+	if n := len(f.sent("UNSELECT")); asked.Load() != 4 || n != 1 {
+		t.Errorf("asked %d mailboxes, left %d", asked.Load(), n)
+	}
+}

@@ -48,6 +48,10 @@ type selecting struct {
 	cmd  *imapclient.SelectCommand
 	once sync.Once
 	err  error
+
+	// passing, unless 0, is the UIDVALIDITY expected where the mailbox does not
+	// stay selected.
+	passing uint32
 }
 
 // begin sends the SELECT or EXAMINE. The caller guards the connection.
@@ -97,6 +101,13 @@ func (s *selecting) judge() error {
 	if err != nil {
 		return c.grade(s.ctx, err, m.fault("select"))
 	}
+	f := m.fault("select")
+	if s.passing != 0 {
+		if f.Err = sameValidity(s.passing, data.UIDValidity); f.Err != nil {
+			return &f
+		}
+		return nil
+	}
 	box := selection{
 		folder:   m.folder,
 		readOnly: m.readOnly,
@@ -109,9 +120,7 @@ func (s *selecting) judge() error {
 	}
 	box.space = spaceOf(data, a.hear(c), m.readOnly)
 	box.seen = box.mark.UIDNext
-	if err := a.remember(box); err != nil {
-		f := m.fault("select")
-		f.Err = err
+	if f.Err = a.remember(box); f.Err != nil {
 		return &f
 	}
 	c.box = box
@@ -128,10 +137,17 @@ func (a *Account) remember(box selection) error {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if before := a.boxes[box.folder].mark.UIDValidity; before != 0 && before != validity {
-		return fmt.Errorf("UIDVALIDITY changed from %d to %d during the run; the next run matches the messages anew", before, validity)
+	if err := sameValidity(a.boxes[box.folder].mark.UIDValidity, validity); err != nil {
+		return err
 	}
 	a.boxes[box.folder] = box
+	return nil
+}
+
+func sameValidity(before, now uint32) error {
+	if before != 0 && before != now {
+		return fmt.Errorf("UIDVALIDITY changed from %d to %d during the run; the next run matches the messages anew", before, now)
+	}
 	return nil
 }
 
