@@ -134,6 +134,19 @@ type Known struct {
 	Messages map[UID]Flags
 }
 
+// FlagChange is one change of flags for many messages of a mailbox.
+type FlagChange struct {
+	UIDs        []UID
+	Add, Remove Flags
+}
+
+// Absent are messages of a mailbox that its listing lacks.
+type Absent struct {
+	Folder      FolderName
+	UIDValidity uint32
+	UIDs        []UID
+}
+
 // IntentKind tells what an intent was about to create.
 type IntentKind string
 

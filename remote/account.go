@@ -29,10 +29,11 @@ type Account struct {
 	ending   chan struct{} // closed by Close
 	watching sync.Once     // starts watchSleep
 
-	names    *names                                 // nil until the server was asked
-	learnt   map[mail.FolderName]string             // names as LIST wrote them
-	validity map[mail.FolderName]uint32             // UIDVALIDITY of the first SELECT since Folders
-	sizes    map[mail.FolderName]map[mail.UID]int64 // RFC822.SIZE of new messages, from the last snapshot
+	names  *names                                 // nil until the server was asked
+	learnt map[mail.FolderName]string             // names as LIST wrote them
+	marks  map[mail.FolderName]mail.Mark          // as Folders told them
+	boxes  map[mail.FolderName]selection          // as the last SELECT told them, of the UIDVALIDITYs of this run
+	sizes  map[mail.FolderName]map[mail.UID]int64 // RFC822.SIZE of new messages, from the last snapshot
 }
 
 // New returns an account. It does no I/O.
@@ -45,15 +46,16 @@ func New(cfg Config) *Account {
 		cfg.Wire.Link = &wire.Link{}
 	}
 	return &Account{
-		cfg:      cfg,
-		pause:    pause,
-		all:      map[*conn]struct{}{},
-		limit:    cfg.Connections,
-		freed:    make(chan struct{}),
-		ending:   make(chan struct{}),
-		learnt:   map[mail.FolderName]string{},
-		validity: map[mail.FolderName]uint32{},
-		sizes:    map[mail.FolderName]map[mail.UID]int64{},
+		cfg:    cfg,
+		pause:  pause,
+		all:    map[*conn]struct{}{},
+		limit:  cfg.Connections,
+		freed:  make(chan struct{}),
+		ending: make(chan struct{}),
+		learnt: map[mail.FolderName]string{},
+		marks:  map[mail.FolderName]mail.Mark{},
+		boxes:  map[mail.FolderName]selection{},
+		sizes:  map[mail.FolderName]map[mail.UID]int64{},
 	}
 }
 

@@ -55,9 +55,9 @@ func (m *Mailbox) Append(ctx context.Context, messages []mail.Outgoing, done fun
 	if err := u.settle(0, 0); err != nil {
 		return err
 	}
-	if m.c.box.next != 0 {
+	if box := m.box(); box.next != 0 {
 		for uid := range u.told {
-			m.c.box.next = max(m.c.box.next, uid+1)
+			box.next = max(box.next, uid+1)
 		}
 	}
 	return nil
@@ -190,7 +190,7 @@ func (c *conn) appendLimit() int64 {
 }
 
 func (u *upload) begin(message *mail.Outgoing) *imapclient.AppendCommand {
-	options := &imap.AppendOptions{Flags: imapFlags(u.m.c.box.space.Storable(message.Flags)), Time: appendDate(message)}
+	options := &imap.AppendOptions{Flags: imapFlags(u.m.box().space.Storable(message.Flags)), Time: appendDate(message)}
 	return u.m.c.client.Append(u.name, message.Size, options)
 }
 
@@ -319,7 +319,7 @@ func (u *upload) await(p *sent) {
 	}
 	for _, uid := range p.uids {
 		if uid == 0 {
-			u.m.c.box.next = 0
+			u.m.box().next = 0
 		}
 		u.told[uid] = true
 	}

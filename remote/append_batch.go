@@ -25,7 +25,7 @@ const (
 // nothing), and the message can be read before it is sent.
 func (u *upload) batchable(message *mail.Outgoing) bool {
 	c := u.m.c
-	return u.refused == nil && c.box.next != 0 && c.has("UIDPLUS") &&
+	return u.refused == nil && u.m.box().next != 0 && c.has("UIDPLUS") &&
 		message.Size > 0 && message.Size <= min(wholeUpload, c.wire.MultiAppendLimit())
 }
 
@@ -59,7 +59,7 @@ func (u *upload) add(i int, message *mail.Outgoing) error {
 		return nil
 	}
 	u.batch.size += message.Size
-	flags := u.m.c.box.space.Storable(message.Flags).IMAP()
+	flags := u.m.box().space.Storable(message.Flags).IMAP()
 	u.batch.multi.Add(flags, appendDate(message), body)
 	return nil
 }
@@ -132,11 +132,14 @@ func (u *upload) checkNothing(p *sent) error {
 		u.await(q)
 	}
 	f := u.m.fault("append messages")
-	if next := u.m.c.box.next; next != 0 {
+	if next := u.m.box().next; next != 0 {
+		if err := u.m.selectNow(u.ctx); err != nil {
+			return err
+		}
 		if err := u.m.c.client.Noop().Wait(); err != nil {
 			return u.m.c.grade(u.ctx, err, f)
 		}
-		set, err := u.m.searchUIDs(&imap.SearchCriteria{UID: []imap.UIDSet{from(next)}})
+		set, err := found(u.m.sendSearch(&imap.SearchCriteria{UID: []imap.UIDSet{from(next)}}))
 		if err != nil {
 			return u.m.c.grade(u.ctx, err, f)
 		}
@@ -144,7 +147,7 @@ func (u *upload) checkNothing(p *sent) error {
 			return nil
 		}
 	}
-	u.m.c.box.next = 0
+	u.m.box().next = 0
 	f.Class = mail.ClassTemporary
 	f.Err = fmt.Errorf("%w, but the mailbox has messages that were not there before: %w", errBatch, asRefusal(p.err))
 	f.Hint = "the next run compares them with what was to be uploaded"

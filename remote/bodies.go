@@ -17,6 +17,7 @@ import (
 type bodies struct {
 	c       *conn
 	section *imap.FetchItemBodySection
+	after   *selecting // the SELECT that is sent with the first command
 	got     func(uid mail.UID, body io.Reader) error
 
 	mu     sync.Mutex // held while a body is handed on
@@ -28,6 +29,9 @@ type bodies struct {
 // take is called from several goroutines. A body keeps the connection's reader
 // waiting until it is read, so there is never more than one to be handed on.
 func (b *bodies) take(msg *imapclient.FetchMessageData) (goOn bool) {
+	if b.after.wait() != nil {
+		return true
+	}
 	var uid mail.UID
 	for item := msg.Next(); item != nil; item = msg.Next() {
 		switch item := item.(type) {

@@ -22,18 +22,6 @@ type conn struct {
 	stray func(*imapclient.FetchMessageData) (goOn bool) // takes FETCH answers that found no command
 }
 
-// selection is the mailbox selected on a connection; the zero value is none.
-// imapclient's own idea of it is wrong after a SELECT that failed.
-type selection struct {
-	folder   mail.FolderName
-	readOnly bool
-	mark     mail.Mark
-	space    mail.FlagSpace
-	seen     mail.UID // the session knows of all messages below
-	next     mail.UID // all messages below were there before the next upload; 0: not known
-	fresh    bool     // nothing was done since the SELECT
-}
-
 // attempts is how often a dial is tried before the fault is reported.
 const attempts = 4
 

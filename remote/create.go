@@ -78,7 +78,8 @@ func (a *Account) DeleteFolder(ctx context.Context, folder mail.FolderName) erro
 	}
 	a.mu.Lock()
 	delete(a.learnt, folder)
-	delete(a.validity, folder)
+	delete(a.marks, folder)
+	delete(a.boxes, folder)
 	a.mu.Unlock()
 	if err := c.client.Unsubscribe(name).Wait(); err != nil && !refused(err) {
 		return c.grade(ctx, err, fault)

@@ -15,9 +15,10 @@
 //     ends its mailbox, and the next Open dials anew.
 //   - A listing holds 4 Mi messages and 256 MiB of keywords at most, about 200
 //     bytes a message; a folder that has more is not synchronised.
-//   - Commands of one kind are pipelined, those of different kinds awaited, and
-//     nothing is sent for a second mailbox before the first one's answers are in
-//     (RFC 9051 section 5.5).
+//   - Commands of one kind are pipelined, those of different kinds awaited, but
+//     for questions, which follow their SELECT at once and count only when that
+//     told the UIDVALIDITY expected. Nothing is sent for a second mailbox before
+//     the first one's answers are in (RFC 9051 section 5.5).
 //
 // An Account may be used from several goroutines, a Mailbox from one.
 package remote

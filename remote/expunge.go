@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/emersion/go-imap/v2"
+	"github.com/emersion/go-imap/v2/imapclient"
 
 	"imapsync/mail"
 )
@@ -22,6 +23,9 @@ func (m *Mailbox) Expunge(ctx context.Context, uids []mail.UID) error {
 		return nil
 	}
 	doing := m.fault("expunge")
+	if err := m.selectNow(ctx); err != nil {
+		return err
+	}
 	if !m.c.box.space.Storable(onlyDeleted).Equal(onlyDeleted) {
 		doing.Err = errors.New(`the mailbox cannot store \Deleted`)
 		return &doing
@@ -31,15 +35,27 @@ func (m *Mailbox) Expunge(ctx context.Context, uids []mail.UID) error {
 	if err := m.see(uids); err != nil {
 		return c.grade(ctx, err, doing)
 	}
-	if err := m.store(uids, onlyDeleted, mail.Flags{}); err != nil {
-		return c.grade(ctx, err, doing)
+	if c.has("UIDPLUS") {
+		return c.grade(ctx, m.expungeThese(uids), doing)
 	}
-	if !c.has("UIDPLUS") {
-		return c.grade(ctx, m.expungeAlone(ctx, uids), doing)
+	err := m.mark(uids, onlyDeleted, mail.Flags{})
+	if err == nil {
+		err = m.expungeAlone(ctx, uids)
 	}
+	return c.grade(ctx, err, doing)
+}
+
+// expungeThese marks messages and expunges them in one flight: a server carries
+// out in order what depends on what came before (RFC 3501 section 5.5), and UID
+// EXPUNGE takes none but those named.
+func (m *Mailbox) expungeThese(uids []mail.UID) error {
 	for _, set := range sets(uids) {
-		if err := c.client.UIDExpunge(set).Close(); err != nil {
-			return c.grade(ctx, err, doing)
+		f := flight{take: func(*imapclient.FetchMessageData) bool { return true }}
+		f.add(m.c.client.Store(set, &imap.StoreFlags{Op: imap.StoreFlagsAdd, Silent: true, Flags: imapFlags(onlyDeleted)}, nil))
+		cmd := m.c.client.UIDExpunge(set)
+		expunged := cmd.Close() // read at once: imapclient gives it what others expunge, too
+		if err := worst([]error{f.wait(), expunged}); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -73,7 +89,7 @@ func (m *Mailbox) expungeAlone(ctx context.Context, uids []mail.UID) (err error)
 			return errors.New(`other messages keep being marked \Deleted meanwhile`)
 		}
 		unmarked = append(unmarked, others...)
-		if err := m.store(others, mail.Flags{}, onlyDeleted); err != nil {
+		if err := m.mark(others, mail.Flags{}, onlyDeleted); err != nil {
 			return err
 		}
 	}
@@ -81,7 +97,7 @@ func (m *Mailbox) expungeAlone(ctx context.Context, uids []mail.UID) (err error)
 		return err
 	}
 	for _, set := range sets(uids) {
-		left, err := m.searchUIDs(&imap.SearchCriteria{UID: []imap.UIDSet{set}})
+		left, err := found(m.sendSearch(&imap.SearchCriteria{UID: []imap.UIDSet{set}}))
 		if err != nil {
 			return err
 		}
@@ -94,7 +110,7 @@ func (m *Mailbox) expungeAlone(ctx context.Context, uids []mail.UID) (err error)
 
 // deletedBut finds the messages marked \Deleted that are not ours.
 func (m *Mailbox) deletedBut(ours map[mail.UID]bool) ([]mail.UID, error) {
-	set, err := m.searchUIDs(&imap.SearchCriteria{Flag: []imap.Flag{imap.FlagDeleted}})
+	set, err := found(m.sendSearch(&imap.SearchCriteria{Flag: []imap.Flag{imap.FlagDeleted}}))
 	if err != nil {
 		return nil, err
 	}
@@ -117,13 +133,16 @@ func (m *Mailbox) markAgain(ctx context.Context, uids []mail.UID) error {
 		return nil
 	}
 	uids = sorted(uids)
-	err := m.store(uids, onlyDeleted, mail.Flags{})
+	err := m.mark(uids, onlyDeleted, mail.Flags{})
 	if err != nil && !refused(err) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), restoreTime)
 		defer cancel()
 		if err = m.reopen(ctx); err == nil {
+			err = m.selectNow(ctx)
+		}
+		if err == nil {
 			defer m.use(ctx)()
-			err = m.store(uids, onlyDeleted, mail.Flags{})
+			err = m.mark(uids, onlyDeleted, mail.Flags{})
 		}
 	}
 	if err != nil {

@@ -35,15 +35,16 @@ var errNoBody = errors.New("the server does not give its content")
 // Fetch itself is for the messages without a call to got.
 func (m *Mailbox) Fetch(ctx context.Context, uids []mail.UID, got func(uid mail.UID, body io.Reader, err error) error) error {
 	defer m.use(ctx)()
-	if err := m.see(uids); err != nil {
+	after, err := m.ask(ctx, uids)
+	if err != nil {
 		return m.c.grade(ctx, err, m.fault("fetch"))
 	}
 	var gotErr error
-	b := &bodies{c: m.c, section: wholeMessage, got: func(uid mail.UID, body io.Reader) error {
+	b := &bodies{c: m.c, section: wholeMessage, after: after, got: func(uid mail.UID, body io.Reader) error {
 		gotErr = got(uid, body, nil)
 		return gotErr
 	}}
-	err := m.fetch(ctx, sorted(uids), b, func(uid mail.UID, err error) error {
+	err = m.fetch(ctx, sorted(uids), b, func(uid mail.UID, err error) error {
 		gotErr = got(uid, nil, err)
 		return gotErr
 	})
@@ -58,11 +59,12 @@ func (m *Mailbox) Fetch(ctx context.Context, uids []mail.UID, got func(uid mail.
 // header block the server does not give has the zero Content.
 func (m *Mailbox) Headers(ctx context.Context, uids []mail.UID) (map[mail.UID]mail.Content, error) {
 	defer m.use(ctx)()
-	if err := m.see(uids); err != nil {
+	after, err := m.ask(ctx, uids)
+	if err != nil {
 		return nil, m.c.grade(ctx, err, m.fault("fetch headers"))
 	}
 	headers := make(map[mail.UID]mail.Content, len(uids))
-	b := &bodies{c: m.c, section: headerBlock, got: func(uid mail.UID, body io.Reader) error {
+	b := &bodies{c: m.c, section: headerBlock, after: after, got: func(uid mail.UID, body io.Reader) error {
 		h := mail.NewHasher()
 		_, err := io.Copy(h, body)
 		if err == nil {
@@ -70,7 +72,7 @@ func (m *Mailbox) Headers(ctx context.Context, uids []mail.UID) (map[mail.UID]ma
 		}
 		return err
 	}}
-	err := m.fetch(ctx, sorted(uids), b, func(uid mail.UID, err error) error {
+	err = m.fetch(ctx, sorted(uids), b, func(uid mail.UID, err error) error {
 		if !errors.Is(err, mail.ErrChanged) {
 			headers[uid] = mail.Content{}
 		}
@@ -82,11 +84,22 @@ func (m *Mailbox) Headers(ctx context.Context, uids []mail.UID) (map[mail.UID]ma
 	return headers, nil
 }
 
+// ask makes a question about messages possible: by a SELECT sent ahead of it, or
+// by making sure that the session knows of them.
+func (m *Mailbox) ask(ctx context.Context, uids []mail.UID) (*selecting, error) {
+	after, err := m.ready(ctx)
+	if after != nil || err != nil {
+		return after, err
+	}
+	return nil, m.see(uids)
+}
+
 // fetch gets one section of each message: first in large commands, then one by
 // one what did not come. without is told of those that cannot be had.
 func (m *Mailbox) fetch(ctx context.Context, uids []mail.UID, b *bodies, without func(mail.UID, error) error) error {
 	uids, err := m.withoutHuge(uids, b.section, without)
 	if err != nil {
+		_ = b.after.wait()
 		return err
 	}
 	b.want = make(map[mail.UID]bool, len(uids))
@@ -95,6 +108,9 @@ func (m *Mailbox) fetch(ctx context.Context, uids []mail.UID, b *bodies, without
 	}
 	defer m.c.catchStrays(b.take)()
 	err = m.fetchSets(m.fetchSetsOf(uids, b.section), b)
+	if err := b.after.wait(); err != nil {
+		return err
+	}
 	if err != nil && (!refused(err) || temporary(err)) {
 		return err
 	}
@@ -103,7 +119,7 @@ func (m *Mailbox) fetch(ctx context.Context, uids []mail.UID, b *bodies, without
 		return nil
 	}
 	exist := newListing(m.c)
-	if err := exist.fetch(m.c, missing, flagItems); err != nil {
+	if err := exist.fetch(m.c, missing, flagItems, nil); err != nil {
 		return err
 	}
 	for _, uid := range missing {

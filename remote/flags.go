@@ -10,14 +10,19 @@ import (
 // Flags fetches the flags of these messages as they are now; those that no
 // longer exist are missing from the answer.
 func (m *Mailbox) Flags(ctx context.Context, uids []mail.UID) (map[mail.UID]mail.Flags, error) {
-	fresh := m.c.box.fresh
+	again := !m.box().fresh // what a session has not been told yet, its FETCH need not show
 	defer m.use(ctx)()
-	if !fresh { // what a session has not been told yet, its FETCH need not show
-		if err := m.c.client.Noop().Wait(); err != nil {
-			return nil, m.c.grade(ctx, err, m.fault("fetch flags"))
+	var after *selecting
+	if again {
+		var err error
+		if after, err = m.begin(ctx); err != nil {
+			return nil, err
 		}
 	}
-	flags, err := m.flags(sorted(uids))
+	flags, err := m.flags(sorted(uids), after)
+	if selectErr := after.wait(); selectErr != nil {
+		return nil, selectErr
+	}
 	if err != nil {
 		return nil, m.c.grade(ctx, err, m.fault("fetch flags"))
 	}
@@ -27,9 +32,9 @@ func (m *Mailbox) Flags(ctx context.Context, uids []mail.UID) (map[mail.UID]mail
 // errNoFlags is a server that names a message and will not tell its flags.
 var errNoFlags = errors.New("the server tells of a message without its flags")
 
-func (m *Mailbox) flags(uids []mail.UID) (map[mail.UID]mail.Flags, error) {
+func (m *Mailbox) flags(uids []mail.UID, after *selecting) (map[mail.UID]mail.Flags, error) {
 	l := newListing(m.c)
-	if err := l.fetch(m.c, uids, flagItems); err != nil {
+	if err := l.fetch(m.c, uids, flagItems, after); err != nil {
 		return nil, err
 	}
 	var lacking []mail.UID // an unasked FETCH took the place of the answer
@@ -38,7 +43,7 @@ func (m *Mailbox) flags(uids []mail.UID) (map[mail.UID]mail.Flags, error) {
 			lacking = append(lacking, uid)
 		}
 	}
-	if err := l.fetch(m.c, sorted(lacking), flagItems); err != nil {
+	if err := l.fetch(m.c, sorted(lacking), flagItems, nil); err != nil {
 		return nil, err
 	}
 	flags := make(map[mail.UID]mail.Flags, len(l.records))

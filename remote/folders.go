@@ -3,6 +3,7 @@ package remote
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -16,8 +17,9 @@ import (
 // Folders lists the mailboxes, with their marks in the same round trip where
 // the server has LIST-STATUS (RFC 5819), else by one STATUS each, pipelined. A
 // mailbox whose name is unfit, or stands for a folder another one stands for,
-// is skipped with a warning. Folders begins a run: UIDVALIDITYs are compared
-// from here on, and as many connections as configured are tried again.
+// is skipped with a warning. Folders begins a run: a UIDVALIDITY that it does not
+// confirm is unknown again, those told from here on are compared, and as many
+// connections as configured are tried again.
 func (a *Account) Folders(ctx context.Context) ([]mail.RemoteFolder, error) {
 	c, err := a.acquire(ctx, "")
 	if err != nil {
@@ -38,7 +40,24 @@ func (a *Account) Folders(ctx context.Context) ([]mail.RemoteFolder, error) {
 		return nil, c.grade(ctx, err, mail.Fault{Scope: mail.ScopeAccount, Doing: "ask for the state of folders"})
 	}
 	a.hear(c)
+	a.beginRun(folders)
 	return folders, nil
+}
+
+// beginRun keeps the marks just told, and of the SELECTs of earlier what they
+// confirm.
+func (a *Account) beginRun(folders []mail.RemoteFolder) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	clear(a.marks)
+	for _, f := range folders {
+		if f.Mark != nil {
+			a.marks[f.Name] = *f.Mark
+		}
+	}
+	maps.DeleteFunc(a.boxes, func(name mail.FolderName, box selection) bool {
+		return a.marks[name].UIDValidity != box.mark.UIDValidity
+	})
 }
 
 // markItems are the STATUS items that make a mail.Mark.
@@ -109,7 +128,6 @@ func (a *Account) translate(list []*imap.ListData) ([]mail.RemoteFolder, []unmar
 	defer a.mu.Unlock()
 	a.limit = a.cfg.Connections
 	a.learnt = make(map[mail.FolderName]string, len(list))
-	clear(a.validity)
 	folders := make([]mail.RemoteFolder, 0, len(list)) // never grown: unmarked points into it
 	var rest []unmarked
 	for _, box := range list {

@@ -2,6 +2,7 @@ package remote
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -175,4 +176,11 @@ func wantScope(t testing.TB, err error, scope mail.Scope, class mail.Class, word
 
 func message(n int) string {
 	return fmt.Sprintf("Message-ID: <%d@example.org>\r\nSubject: message %d\r\n\r\nbody %d\r\n", n, n, n)
+}
+
+// Store makes one change of flags.
+func (m *Mailbox) Store(ctx context.Context, uids []mail.UID, add, remove mail.Flags) error {
+	var refusal error
+	err := m.StoreAll(ctx, []mail.FlagChange{{UIDs: uids, Add: add, Remove: remove}}, func(_ int, err error) { refusal = err })
+	return errors.Join(refusal, err)
 }

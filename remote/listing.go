@@ -52,7 +52,8 @@ var (
 // its answers from the moment it is sent: servers answer pipelined commands in
 // any order, and an answer nobody reads blocks the connection.
 type flight struct {
-	take func(*imapclient.FetchMessageData) (goOn bool) // called from those goroutines
+	take  func(*imapclient.FetchMessageData) (goOn bool) // called from those goroutines
+	after *selecting                                     // the SELECT they were sent with; without its success nothing is taken
 
 	wg   sync.WaitGroup
 	mu   sync.Mutex
@@ -69,6 +70,10 @@ func (f *flight) add(cmd *imapclient.FetchCommand) {
 }
 
 func (f *flight) read(cmd *imapclient.FetchCommand) error {
+	if err := f.after.wait(); err != nil {
+		_ = cmd.Close()
+		return err
+	}
 	for msg := cmd.Next(); msg != nil; msg = cmd.Next() {
 		if !f.take(msg) {
 			return io.ErrUnexpectedEOF
@@ -141,9 +146,10 @@ func (l *listing) take(msg *imapclient.FetchMessageData) (goOn bool) {
 	return true
 }
 
-// fetch asks for items of the messages and collects the answers.
-func (l *listing) fetch(c *conn, uids []mail.UID, items *imap.FetchOptions) error {
-	f := flight{take: l.take}
+// fetch asks for items of the messages and collects the answers, those that
+// come after a SELECT.
+func (l *listing) fetch(c *conn, uids []mail.UID, items *imap.FetchOptions, after *selecting) error {
+	f := flight{take: l.take, after: after}
 	var errs []error
 	for batch := range slices.Chunk(sets(uids), inFlight) {
 		for _, set := range batch {

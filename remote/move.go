@@ -50,8 +50,11 @@ func (m *Mailbox) Move(ctx context.Context, uids []mail.UID, to mail.FolderName,
 // transfer sends one command for each set, each awaited.
 func (m *Mailbox) transfer(ctx context.Context, uids []mail.UID, to mail.FolderName, validity uint32, doing string,
 	send func(set imap.UIDSet, name string) (src, dst imap.NumSet, told uint32, err error)) (map[mail.UID]mail.UID, error) {
-	defer m.use(ctx)()
 	copied := map[mail.UID]mail.UID{}
+	if err := m.selectNow(ctx); err != nil {
+		return copied, err
+	}
+	defer m.use(ctx)()
 	if err := m.see(uids); err != nil {
 		return copied, m.c.grade(ctx, err, m.fault(doing))
 	}

@@ -2,8 +2,6 @@ package remote
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"slices"
 
 	"github.com/emersion/go-imap/v2"
@@ -12,19 +10,22 @@ import (
 	"imapsync/remote/wire"
 )
 
-// Mailbox is a selected mailbox on a connection that is the caller's until
-// Close. Not for concurrent use.
+// Mailbox is a mailbox on a connection that is the caller's until Close. Not for
+// concurrent use.
 type Mailbox struct {
 	a        *Account
 	c        *conn
 	folder   mail.FolderName
 	readOnly bool
-	returned bool // the connection was given back
+	was      selection // what a SELECT told earlier, where this connection has not sent one
+	returned bool      // the connection was given back
 }
 
-// Open selects a mailbox on a connection of its own, waiting for a free one if
-// need be. A connection that has it selected already is used as it is: Mark is
-// then older than now, which is safe, and Snapshot selects anew.
+// Open gives a mailbox on a connection of its own, waiting for a free one if
+// need be. It is selected at once, unless a SELECT of this run told of it before:
+// then the SELECT goes with the first question, or ahead of the first change,
+// and everything fails if its UIDVALIDITY is another by then. Mark is older than
+// now in that case, which is safe.
 //
 // A mailbox opened read-only (EXAMINE, RFC 3501 section 6.3.2) does not tell
 // which flags could be stored; its snapshot's Space is mail.FullSpace.
@@ -36,11 +37,15 @@ func (a *Account) Open(ctx context.Context, folder mail.FolderName, readOnly boo
 		}
 		reused := !c.used.IsZero()
 		m := &Mailbox{a: a, c: c, folder: folder, readOnly: readOnly}
-		if c.box.folder == folder && (readOnly || !c.box.readOnly) {
+		if m.selected() {
 			c.box.fresh = false
 			return m, nil
 		}
-		if err = m.selectAgain(ctx); err == nil {
+		if m.was = a.told(folder); m.was.folder == folder && (readOnly || !m.was.readOnly) {
+			return m, nil
+		}
+		if err = m.selectNow(ctx); err == nil {
+			c.box.fresh = true
 			return m, nil
 		}
 		broken := !c.alive()
@@ -51,8 +56,8 @@ func (a *Account) Open(ctx context.Context, folder mail.FolderName, readOnly boo
 	}
 }
 
-// Mark is what the SELECT said of the mailbox.
-func (m *Mailbox) Mark() mail.Mark { return m.c.box.mark }
+// Mark is what the last SELECT said of the mailbox.
+func (m *Mailbox) Mark() mail.Mark { return m.box().mark }
 
 // Close gives the connection back, still selected. A second call does nothing.
 func (m *Mailbox) Close() {
@@ -70,7 +75,7 @@ func (m *Mailbox) reopen(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	m.c, m.returned = again.c, false
+	m.c, m.was, m.returned = again.c, again.was, false
 	return nil
 }
 
@@ -102,42 +107,6 @@ func (m *Mailbox) see(uids []mail.UID) error {
 // fault begins the description of an error in this mailbox.
 func (m *Mailbox) fault(doing string) mail.Fault {
 	return mail.Fault{Scope: mail.ScopeFolder, Folder: m.folder, Doing: doing}
-}
-
-// selectAgain sends the SELECT or EXAMINE.
-func (m *Mailbox) selectAgain(ctx context.Context) error {
-	c, a := m.c, m.a
-	defer c.guard(ctx)()
-	name, err := a.serverName(ctx, c, m.folder)
-	if err != nil {
-		return err
-	}
-	a.hear(c)
-	c.box = selection{}
-	data, err := c.client.Select(name, &imap.SelectOptions{ReadOnly: m.readOnly, CondStore: c.condstore()}).Wait()
-	if err != nil {
-		return c.grade(ctx, err, m.fault("select"))
-	}
-	box := selection{
-		folder:   m.folder,
-		readOnly: m.readOnly,
-		fresh:    true,
-		mark: mail.Mark{
-			UIDValidity:   data.UIDValidity,
-			UIDNext:       mail.UID(data.UIDNext),
-			Messages:      data.NumMessages,
-			HighestModSeq: data.HighestModSeq,
-		},
-	}
-	box.space = spaceOf(data, a.hear(c), m.readOnly)
-	box.seen, box.next = box.mark.UIDNext, box.mark.UIDNext
-	if err := a.checkValidity(m.folder, data.UIDValidity); err != nil {
-		f := m.fault("select")
-		f.Err = err
-		return &f
-	}
-	c.box = box
-	return nil
 }
 
 // spaceOf reads PERMANENTFLAGS (RFC 3501 section 7.1). A server that does not
@@ -192,22 +161,6 @@ func imapFlags(flags mail.Flags) []imap.Flag {
 		list = append(list, imap.Flag(name))
 	}
 	return list
-}
-
-// checkValidity remembers a mailbox's UIDVALIDITY and refuses one that is not
-// what it was earlier in the run: what was planned with the old UIDs would hit
-// other messages.
-func (a *Account) checkValidity(folder mail.FolderName, validity uint32) error {
-	if validity == 0 {
-		return errors.New("the server gives no UIDVALIDITY, so its messages cannot be told apart for certain")
-	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if before, ok := a.validity[folder]; ok && before != validity {
-		return fmt.Errorf("UIDVALIDITY changed from %d to %d during the run; the next run matches the messages anew", before, validity)
-	}
-	a.validity[folder] = validity
-	return nil
 }
 
 // hear collects what the server said that imapclient does not pass on.

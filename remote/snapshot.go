@@ -5,9 +5,29 @@ import (
 	"fmt"
 
 	"github.com/emersion/go-imap/v2"
+	"github.com/emersion/go-imap/v2/imapclient"
 
 	"imapsync/mail"
 )
+
+// Look selects a mailbox and lists it as Snapshot does: in one flight where what
+// to ask can be told from the marks of the last Folders.
+func (a *Account) Look(ctx context.Context, folder mail.FolderName, readOnly bool, known mail.Known, full bool) (mail.RemoteSnapshot, error) {
+	for {
+		c, err := a.acquire(ctx, folder)
+		if err != nil {
+			return mail.RemoteSnapshot{}, err
+		}
+		reused := !c.used.IsZero()
+		m := &Mailbox{a: a, c: c, folder: folder, readOnly: readOnly}
+		snap, err := m.Snapshot(ctx, known, full)
+		broken := !c.alive()
+		m.Close()
+		if err == nil || !broken || !reused || ctx.Err() != nil {
+			return snap, err
+		}
+	}
+}
 
 // Snapshot lists the mailbox. Where known has a mark of the same UIDVALIDITY
 // and the server keeps modification sequences, only changes are asked for (RFC
@@ -17,22 +37,37 @@ import (
 // the listing and EXISTS agree, or UID SEARCH ALL and EXISTS do. Else Doubt
 // says what does not add up.
 func (m *Mailbox) Snapshot(ctx context.Context, known mail.Known, full bool) (mail.RemoteSnapshot, error) {
-	if !m.c.box.fresh {
-		if err := m.selectAgain(ctx); err != nil {
-			return mail.RemoteSnapshot{}, err
-		}
+	defer m.c.guard(ctx)()
+	s := survey{m: m, given: known, full: full}
+	var err error
+	if m.selected() && m.c.box.fresh {
+		s.assume(m.Mark())
+	} else if s.after, err = m.begin(ctx); err != nil {
+		return mail.RemoteSnapshot{}, err
+	} else {
+		s.assume(m.foreseen(known))
 	}
-	defer m.use(ctx)()
-	mark := m.Mark()
-	if known.Mark.UIDValidity != mark.UIDValidity {
-		known = mail.Known{}
-	}
-	s := survey{m: m, known: known, listing: newListing(m.c)}
-	s.delta = !full && canDelta(known.Mark, mark)
+	m.c.box.fresh = false
 	if err := s.run(); err != nil {
 		return mail.RemoteSnapshot{}, m.c.grade(ctx, err, m.fault("list messages"))
 	}
 	return s.result(), nil
+}
+
+// foreseen is what the SELECT will most likely tell: what Folders did, else what
+// is known.
+func (m *Mailbox) foreseen(known mail.Known) mail.Mark {
+	m.a.mu.Lock()
+	defer m.a.mu.Unlock()
+	mark, told := m.a.marks[m.folder]
+	if !told {
+		mark = known.Mark
+		mark.Messages = max(mark.Messages, 1)
+	}
+	if !m.c.condstore() {
+		mark.HighestModSeq = 0
+	}
+	return mark
 }
 
 // canDelta reports whether changes since base can be asked for. A counter that
@@ -44,23 +79,58 @@ func canDelta(base, now mail.Mark) bool {
 
 // survey is one Snapshot being made.
 type survey struct {
-	m       *Mailbox
-	known   mail.Known
-	delta   bool
+	m     *Mailbox
+	given mail.Known
+	full  bool
+	after *selecting // the SELECT it is sent with; nil when that was answered
+
+	way
 	listing *listing
+	ahead   *imapclient.SearchCommand // sent with the listing
 
 	present map[mail.UID]bool // what exists, once it was settled
 	doubt   string
 }
 
+// way is how to ask, which depends on the mark of the mailbox.
+type way struct {
+	mark  mail.Mark
+	known mail.Known // given, or nothing where its UIDs mean nothing
+	delta bool
+}
+
+// assume settles how to ask and reports whether an answer to what was asked
+// before still serves.
+func (s *survey) assume(mark mail.Mark) (same bool) {
+	before := s.way
+	s.way = way{mark: mark, known: s.given}
+	if s.known.Mark.UIDValidity != mark.UIDValidity {
+		s.known = mail.Known{}
+	}
+	s.delta = !s.full && canDelta(s.known.Mark, mark)
+	return s.delta == before.delta && s.known.Mark == before.known.Mark
+}
+
 func (s *survey) run() error {
-	if s.m.Mark().Messages == 0 { // some servers call 1:* a bad set then
-		if len(s.known.Messages) == 0 {
+	var refusal error
+	asked := s.mark.Messages > 0 // some servers call 1:* a bad set in an empty mailbox
+	if asked {
+		refusal = s.list()
+	}
+	if err := s.after.wait(); err != nil {
+		return err
+	}
+	served := s.assume(s.m.Mark()) && asked
+	s.after = nil
+	if s.mark.Messages == 0 {
+		if s.listing = newListing(s.m.c); len(s.known.Messages) == 0 {
 			return nil
 		}
 		return s.search() // that all are gone takes a second look to believe
 	}
-	refusal := s.list()
+	if !served && (refusal == nil || refused(refusal)) {
+		refusal = s.list()
+	}
 	if refusal != nil && (!refused(refusal) || temporary(refusal)) {
 		return refusal
 	}
@@ -72,10 +142,12 @@ func (s *survey) run() error {
 	return s.fill()
 }
 
-// list asks for all messages, or for those that changed or are new.
+// list asks for all messages, or for those that changed or are new, and for
+// what exists where the listing will not tell.
 func (s *survey) list() error {
 	c, next := s.m.c, s.firstNew()
-	f := flight{take: s.listing.take}
+	s.listing = newListing(c)
+	f := flight{take: s.listing.take, after: s.after}
 	if next > 1 {
 		old := *flagItems
 		if s.delta {
@@ -84,7 +156,22 @@ func (s *survey) list() error {
 		f.add(c.client.Fetch(imap.UIDSet{{Start: 1, Stop: imap.UID(next - 1)}}, &old))
 	}
 	f.add(c.client.Fetch(from(next), listItems))
-	return f.wait()
+	var search *imapclient.SearchCommand
+	if s.loses() {
+		search = s.m.sendSearch(&imap.SearchCriteria{})
+	}
+	err := f.wait()
+	if search != nil {
+		_, _ = search.Wait() // it is asked for its error when its answer is needed
+	}
+	s.ahead = search
+	return err
+}
+
+// loses reports whether the mark shows that messages are gone, which a delta
+// does not tell.
+func (s *survey) loses() bool {
+	return s.delta && s.mark.Messages != s.old()+uint32(s.mark.UIDNext-s.firstNew())
 }
 
 // firstNew is the UID from which on messages are listed as new.
@@ -117,18 +204,20 @@ func (s *survey) seen() map[mail.UID]bool {
 // as the mailbox had messages, lest an unknown message stand for a known one
 // that is gone.
 func (s *survey) adds() bool {
-	if s.delta {
-		old := uint32(0)
-		for uid := range s.known.Messages {
-			if uid < s.firstNew() {
-				old++
-			}
-		}
-		if old != s.known.Mark.Messages {
-			return false
-		}
+	if s.delta && s.old() != s.known.Mark.Messages {
+		return false
 	}
 	return uint32(len(s.seen())) == s.m.exists()
+}
+
+// old is how many messages were known when the known mark was taken.
+func (s *survey) old() (n uint32) {
+	for uid := range s.known.Messages {
+		if uid < s.firstNew() {
+			n++
+		}
+	}
+	return n
 }
 
 // exists is the number of messages as the server last told it. imapclient has it
@@ -147,7 +236,11 @@ const searches = 3
 // search settles what exists by UID SEARCH ALL, if that agrees with EXISTS.
 func (s *survey) search() error {
 	for try := 1; ; try++ {
-		set, err := s.m.searchUIDs(&imap.SearchCriteria{})
+		cmd := s.ahead
+		if s.ahead = nil; cmd == nil {
+			cmd = s.m.sendSearch(&imap.SearchCriteria{})
+		}
+		set, err := found(cmd)
 		if refused(err) && !temporary(err) {
 			s.present = s.seen()
 			s.doubt = "the counts do not add up, and " + asRefusal(err).Error()
@@ -177,13 +270,17 @@ func (s *survey) search() error {
 // is not even looked at.
 const maxAbsurd = 1 << 20
 
-// searchUIDs sends a UID SEARCH, with ESEARCH (RFC 4731) where offered.
-func (m *Mailbox) searchUIDs(criteria *imap.SearchCriteria) (imap.UIDSet, error) {
+// sendSearch sends a UID SEARCH, with ESEARCH (RFC 4731) where offered.
+func (m *Mailbox) sendSearch(criteria *imap.SearchCriteria) *imapclient.SearchCommand {
 	var options *imap.SearchOptions
 	if m.c.has("ESEARCH") {
 		options = &imap.SearchOptions{ReturnAll: true}
 	}
-	data, err := m.c.client.UIDSearch(criteria, options).Wait()
+	return m.c.client.UIDSearch(criteria, options)
+}
+
+func found(cmd *imapclient.SearchCommand) (imap.UIDSet, error) {
+	data, err := cmd.Wait()
 	if err != nil {
 		return nil, err
 	}
@@ -206,7 +303,7 @@ func (s *survey) fill() error {
 	if len(lacking) == 0 {
 		return nil
 	}
-	err := s.listing.fetch(s.m.c, sorted(lacking), listItems)
+	err := s.listing.fetch(s.m.c, sorted(lacking), listItems, nil)
 	if refused(err) && !temporary(err) {
 		return nil // what is known of those stands
 	}
@@ -216,7 +313,7 @@ func (s *survey) fill() error {
 func (s *survey) result() mail.RemoteSnapshot {
 	m := s.m
 	snap := mail.RemoteSnapshot{
-		Folder: m.folder, Exists: true, Mark: m.Mark(), Space: m.c.box.space, Doubt: s.doubt,
+		Folder: m.folder, Exists: true, Mark: m.Mark(), Space: m.box().space, Doubt: s.doubt,
 		Messages: make(map[mail.UID]mail.Remote, len(s.present)),
 	}
 	sizes := map[mail.UID]int64{}

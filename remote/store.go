@@ -10,44 +10,85 @@ import (
 	"imapsync/mail"
 )
 
-// Store adds and removes flags; those the mailbox cannot store are left out.
-// Messages that are gone are no error.
-func (m *Mailbox) Store(ctx context.Context, uids []mail.UID, add, remove mail.Flags) error {
+// StoreAll adds and removes flags, all changes in one flight; flags the mailbox
+// cannot store are left out. Messages that are gone are no error. refused is
+// called for each change the server does not make; the error returned is for all
+// others, of which it is not known whether they were made.
+func (m *Mailbox) StoreAll(ctx context.Context, changes []mail.FlagChange, refused func(i int, err error)) error {
+	if err := m.selectNow(ctx); err != nil {
+		return err
+	}
 	defer m.use(ctx)()
-	space := m.c.box.space
-	err := m.see(uids)
-	if err == nil {
-		err = m.store(sorted(uids), space.Storable(add), space.Storable(remove))
+	var uids []mail.UID
+	storable := slices.Clone(changes)
+	for i, change := range changes {
+		uids = append(uids, change.UIDs...)
+		storable[i].Add, storable[i].Remove = m.c.box.space.Storable(change.Add), m.c.box.space.Storable(change.Remove)
 	}
-	fault := m.fault("change flags")
-	if refused(err) && !temporary(err) { // other flags and other work on the folder are not concerned
-		fault.Scope = mail.ScopeMessage
+	if err := m.see(uids); err != nil {
+		return m.c.grade(ctx, err, m.fault("change flags"))
 	}
-	return m.c.grade(ctx, err, fault)
+	errs, err := m.store(storable)
+	for i, refusal := range errs {
+		if refusal == nil {
+			continue
+		}
+		if temporary(refusal) {
+			err = worst([]error{err, refusal})
+			continue
+		}
+		fault := m.fault("change flags")
+		fault.Scope = mail.ScopeMessage // other flags and other work on the folder are not concerned
+		refused(i, m.c.grade(ctx, refusal, fault))
+	}
+	return m.c.grade(ctx, err, m.fault("change flags"))
 }
 
-// store sends STORE .SILENT (RFC 3501 section 6.4.6) in sets, pipelined.
-func (m *Mailbox) store(uids []mail.UID, add, remove mail.Flags) error {
-	changes := []imap.StoreFlags{
-		{Op: imap.StoreFlagsAdd, Silent: true, Flags: imapFlags(add)},
-		{Op: imap.StoreFlagsDel, Silent: true, Flags: imapFlags(remove)},
+// store sends STORE .SILENT (RFC 3501 section 6.4.6) in sets, pipelined, and
+// returns the refusal of each change, and why the connection broke.
+func (m *Mailbox) store(changes []mail.FlagChange) (refusals []error, err error) {
+	type command struct {
+		change int
+		set    imap.UIDSet
+		flags  imap.StoreFlags
 	}
-	// With CONDSTORE a silent STORE is answered too, by the new MODSEQ.
-	f := flight{take: func(*imapclient.FetchMessageData) bool { return true }}
-	var errs []error
-	for batch := range slices.Chunk(sets(uids), inFlight) {
-		for _, set := range batch {
-			for _, change := range changes {
-				if len(change.Flags) > 0 {
-					f.add(m.c.client.Store(set, &change, nil))
+	var all []command
+	for i, change := range changes {
+		add := imap.StoreFlags{Op: imap.StoreFlagsAdd, Silent: true, Flags: imapFlags(change.Add)}
+		remove := imap.StoreFlags{Op: imap.StoreFlagsDel, Silent: true, Flags: imapFlags(change.Remove)}
+		for _, set := range sets(sorted(change.UIDs)) {
+			for _, flags := range []imap.StoreFlags{add, remove} {
+				if len(flags.Flags) > 0 {
+					all = append(all, command{i, set, flags})
 				}
 			}
 		}
-		err := f.wait()
-		if err != nil && !refused(err) {
-			return err
-		}
-		errs = append(errs, err)
 	}
-	return worst(errs)
+	refusals = make([]error, len(changes))
+	for batch := range slices.Chunk(all, inFlight) {
+		flights := make([]flight, len(batch))
+		for i, cmd := range batch {
+			// With CONDSTORE a silent STORE is answered too, by the new MODSEQ.
+			flights[i].take = func(*imapclient.FetchMessageData) bool { return true }
+			flights[i].add(m.c.client.Store(cmd.set, &cmd.flags, nil))
+		}
+		for i, cmd := range batch {
+			answer := flights[i].wait()
+			if answer != nil && !refused(answer) {
+				err = answer
+			} else {
+				refusals[cmd.change] = worst([]error{refusals[cmd.change], answer})
+			}
+		}
+		if err != nil {
+			return refusals, err
+		}
+	}
+	return refusals, nil
+}
+
+// mark sets or takes off \Deleted.
+func (m *Mailbox) mark(uids []mail.UID, add, remove mail.Flags) error {
+	refusals, err := m.store([]mail.FlagChange{{UIDs: uids, Add: add, Remove: remove}})
+	return worst(append(refusals, err))
 }

@@ -425,8 +425,13 @@ func TestUIDValidity(t *testing.T) {
 	}})
 	a := f.account()
 	open(t, a, mail.Inbox)
-	_, err := a.Open(t.Context(), mail.Inbox, false)
+	m := open(t, a, mail.Inbox)
+	err := m.Store(t.Context(), []mail.UID{1}, mail.NewFlags(mail.Seen), mail.Flags{})
 	wantScope(t, err, mail.ScopeFolder, mail.ClassFailed, "UIDVALIDITY changed from 9 to 10")
+	if got := f.sent("UID STORE"); len(got) > 0 {
+		t.Errorf("sent %q", got)
+	}
+	m.Close()
 	if _, err := a.Folders(t.Context()); err != nil { // a new run
 		t.Fatal(err)
 	}
@@ -454,7 +459,9 @@ func TestSelectRefused(t *testing.T) {
 	_, err = a.Open(t.Context(), "Busy", false)
 	wantScope(t, err, mail.ScopeFolder, mail.ClassTemporary, "INUSE", "somebody compacts it")
 	// After a refused SELECT nothing is selected, whatever imapclient believes.
-	open(t, a, mail.Inbox)
+	if _, err := open(t, a, mail.Inbox).Flags(t.Context(), []mail.UID{1}); err != nil {
+		t.Fatal(err)
+	}
 	if got := f.sent("SELECT"); len(got) != 4 {
 		t.Errorf("commands %q", got)
 	}

@@ -129,6 +129,10 @@ type lateOpen struct {
 	before func()
 }
 
+func (l *lateOpen) Look(ctx context.Context, f mail.FolderName, readOnly bool, known mail.Known, full bool) (mail.RemoteSnapshot, error) {
+	return look(ctx, l, f, readOnly, known, full)
+}
+
 func (l *lateOpen) Open(ctx context.Context, f mail.FolderName, readOnly bool) (syncer.Mailbox, error) {
 	if f == mail.Inbox && l.before != nil {
 		l.before()
@@ -155,6 +159,10 @@ func TestMessageMovedBehindTheList(t *testing.T) {
 type closedBox struct {
 	syncer.Remote
 	name mail.FolderName
+}
+
+func (c closedBox) Look(ctx context.Context, f mail.FolderName, readOnly bool, known mail.Known, full bool) (mail.RemoteSnapshot, error) {
+	return look(ctx, c, f, readOnly, known, full)
 }
 
 func (c closedBox) Open(ctx context.Context, f mail.FolderName, readOnly bool) (syncer.Mailbox, error) {
@@ -247,6 +255,10 @@ func TestHeldFolderIsNotMadeAgain(t *testing.T) {
 // stores.
 type altering struct{ syncer.Remote }
 
+func (a altering) Look(ctx context.Context, f mail.FolderName, readOnly bool, known mail.Known, full bool) (mail.RemoteSnapshot, error) {
+	return look(ctx, a, f, readOnly, known, full)
+}
+
 func (a altering) Open(ctx context.Context, f mail.FolderName, readOnly bool) (syncer.Mailbox, error) {
 	m, err := a.Remote.Open(ctx, f, readOnly)
 	if err != nil {
@@ -334,11 +346,18 @@ func (p picky) Open(ctx context.Context, f mail.FolderName, readOnly bool) (sync
 
 type pickyBox struct{ syncer.Mailbox }
 
-func (p pickyBox) Store(ctx context.Context, uids []mail.UID, add, remove mail.Flags) error {
-	if add.HasKeyword("bad") {
-		return &mail.Fault{Scope: mail.ScopeMessage, Err: errors.New("NO too many keywords")}
+func (p pickyBox) StoreAll(ctx context.Context, changes []mail.FlagChange, refused func(int, error)) error {
+	for i, change := range changes {
+		if change.Add.HasKeyword("bad") {
+			refused(i, &mail.Fault{Scope: mail.ScopeMessage, Err: errors.New("NO too many keywords")})
+			continue
+		}
+		err := p.Mailbox.StoreAll(ctx, changes[i:i+1], func(_ int, err error) { refused(i, err) })
+		if err != nil {
+			return err
+		}
 	}
-	return p.Mailbox.Store(ctx, uids, add, remove)
+	return nil
 }
 
 // TestRefusedStoreCostsItsMessages: the other flags and the deletions of the

@@ -107,6 +107,10 @@ type unsteady struct {
 	steady int
 }
 
+func (u *unsteady) Look(ctx context.Context, f mail.FolderName, readOnly bool, known mail.Known, full bool) (mail.RemoteSnapshot, error) {
+	return look(ctx, u, f, readOnly, known, full)
+}
+
 func (u *unsteady) Open(ctx context.Context, folder mail.FolderName, readOnly bool) (syncer.Mailbox, error) {
 	if u.steady--; u.steady < 0 {
 		return nil, &mail.Fault{Scope: mail.ScopeFolder, Class: mail.ClassTemporary, Folder: folder, Doing: "select", Err: errors.New("connection reset")}
@@ -200,6 +204,10 @@ type moody struct {
 	syncer.Remote
 	folder mail.FolderName
 	after  time.Duration
+}
+
+func (m *moody) Look(ctx context.Context, f mail.FolderName, readOnly bool, known mail.Known, full bool) (mail.RemoteSnapshot, error) {
+	return look(ctx, m, f, readOnly, known, full)
 }
 
 func (m *moody) Open(ctx context.Context, folder mail.FolderName, readOnly bool) (syncer.Mailbox, error) {

@@ -120,11 +120,13 @@ func (m sloppyMailbox) Append(ctx context.Context, messages []mail.Outgoing, don
 	return m.Mailbox.Append(ctx, messages, done)
 }
 
-func (m sloppyMailbox) Store(ctx context.Context, uids []mail.UID, add, remove mail.Flags) error {
+func (m sloppyMailbox) StoreAll(ctx context.Context, changes []mail.FlagChange, refused func(int, error)) error {
 	if m.wrong == "store" {
-		remove = mail.Flags{}
+		for i := range changes {
+			changes[i].Remove = mail.Flags{}
+		}
 	}
-	return m.Mailbox.Store(ctx, uids, add, remove)
+	return m.Mailbox.StoreAll(ctx, changes, refused)
 }
 
 func (m sloppyMailbox) Expunge(ctx context.Context, uids []mail.UID) error {

@@ -111,19 +111,20 @@ func (r *run) confirmRemote(ctx context.Context) error {
 			}
 		}
 	}
+	var absent []mail.Absent
 	for _, f := range r.sorted() {
 		gone := f.goneRemotely()
 		switch {
 		case f.Remote.Doubt != "" || f.failed || len(gone) == 0 && !f.rematched():
 		case to != "":
 			f.Remote.Doubt = mayLieIn(to)
-		case len(gone) > 0:
-			if err := r.lookAgain(ctx, f, now, gone); err != nil {
-				return err
+		case len(gone) > 0 && f.Remote.Exists: // else it was asked for by name: see lookForMissing
+			if f.Remote.Doubt = f.contradicted(now); f.Remote.Doubt == "" {
+				absent = append(absent, mail.Absent{Folder: f.Name, UIDValidity: f.validity, UIDs: gone})
 			}
 		}
 	}
-	return nil
+	return r.lookAgain(ctx, absent)
 }
 
 // goneRemotely lists the messages that the base knows and the server no longer
@@ -144,41 +145,41 @@ func (f *folder) rematched() bool {
 	return f.record.Mark.UIDValidity != 0 && slices.ContainsFunc(f.Base, func(row *mail.Base) bool { return row.UID == 0 && row.Key != "" })
 }
 
-// lookAgain asks the server for the very messages that its listing lacked, and
-// compares the listing with what it says of the mailbox by STATUS: a server that
-// shows a part of a mailbox seldom hides it from every question.
-func (r *run) lookAgain(ctx context.Context, f *folder, now []mail.RemoteFolder, gone []mail.UID) error {
-	if !f.Remote.Exists {
-		return nil // it was asked for by name: see lookForMissing
-	}
+// contradicted compares the listing of a mailbox with what the server says of it
+// by STATUS: a server that shows a part of a mailbox seldom hides it from every
+// question.
+func (f *folder) contradicted(now []mail.RemoteFolder) (doubt string) {
 	i := slices.IndexFunc(now, func(n mail.RemoteFolder) bool { return n.Name == f.Name })
 	if i < 0 {
-		f.Remote.Doubt = "the server listed the folder and then did not"
-		return nil
+		return "the server listed the folder and then did not"
 	}
 	if mark := now[i].Mark; mark != nil && mark.Messages > f.Remote.Mark.Messages && mark.UIDNext == f.Remote.Mark.UIDNext {
-		f.Remote.Doubt = fmt.Sprintf("the server showed %d messages and says that there are %d", f.Remote.Mark.Messages, mark.Messages)
-		return nil
+		return fmt.Sprintf("the server showed %d messages and says that there are %d", f.Remote.Mark.Messages, mark.Messages)
 	}
-	there, err := r.stillThere(ctx, f, gone)
-	if len(there) > 0 {
-		f.Remote.Doubt = fmt.Sprintf("the server showed them as gone, and %d of %d when asked for by number", len(there), len(gone))
-	}
-	if err == nil || accountScope(err) || ctx.Err() != nil {
-		return err
-	}
-	f.Remote.Doubt = "the server does not answer when asked for them by number"
-	r.fail(f.Name, nil, err)
-	return nil
+	return ""
 }
 
-func (r *run) stillThere(ctx context.Context, f *folder, uids []mail.UID) (map[mail.UID]mail.Flags, error) {
-	mb, err := r.open(ctx, f)
-	if err != nil {
-		return nil, err
+// lookAgain asks the server for the very messages that its listings lacked: the
+// same suspicion, by another question.
+func (r *run) lookAgain(ctx context.Context, absent []mail.Absent) error {
+	var fatal error
+	asked := map[mail.FolderName]int{}
+	for _, gone := range absent {
+		asked[gone.Folder] = len(gone.UIDs)
 	}
-	defer mb.Close()
-	return mb.Flags(ctx, uids)
+	err := r.Remote.StillThere(ctx, absent, r.opt.DryRun, func(name mail.FolderName, there int, err error) {
+		f := r.folders[name]
+		switch {
+		case accountScope(err) || ctx.Err() != nil:
+			fatal = firstOf(fatal, err)
+		case err != nil:
+			f.Remote.Doubt = "the server does not answer when asked for them by number"
+			r.fail(name, nil, err)
+		case there > 0:
+			f.Remote.Doubt = fmt.Sprintf("the server showed them as gone, and %d of %d when asked for by number", there, asked[name])
+		}
+	})
+	return firstOf(fatal, err)
 }
 
 // mayHaveGot names a folder that may have got a message which this run has not

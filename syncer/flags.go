@@ -66,32 +66,25 @@ func (a *applier) storeFlags(ctx context.Context, f *folder, ops []*plan.Op) (re
 	}
 	defer mb.Close()
 	type change struct{ add, remove mail.Flags }
-	var order []change
-	sets := map[change][]*plan.Op{}
-	refused = map[*plan.Op]bool{}
+	var changes []mail.FlagChange
+	var groups [][]*plan.Op
+	index := map[change]int{}
 	for _, o := range ops {
 		c := change{o.Flags.Minus(o.Remote.Flags), o.Remote.Flags.Minus(o.Flags)}
-		if sets[c] == nil {
-			order = append(order, c)
+		i, ok := index[c]
+		if !ok {
+			i = len(changes)
+			index[c] = i
+			changes, groups = append(changes, mail.FlagChange{Add: c.add, Remove: c.remove}), append(groups, nil)
 		}
-		sets[c] = append(sets[c], o)
+		changes[i].UIDs = append(changes[i].UIDs, o.Row.UID)
+		groups[i] = append(groups[i], o)
 	}
-	for _, c := range order {
-		uids := make([]mail.UID, 0, len(sets[c]))
-		for _, o := range sets[c] {
-			uids = append(uids, o.Row.UID)
-		}
-		err := mb.Store(ctx, uids, c.add, c.remove)
-		if err == nil {
-			continue
-		}
-		if mail.ScopeOf(err) != mail.ScopeMessage {
-			return nil, err
-		}
-		for _, o := range sets[c] {
+	refused = map[*plan.Op]bool{}
+	return refused, mb.StoreAll(ctx, changes, func(i int, err error) {
+		for _, o := range groups[i] {
 			refused[o] = true
 			a.fail(f.Name, o, naming(err, o))
 		}
-	}
-	return refused, nil
+	})
 }

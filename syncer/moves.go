@@ -2,6 +2,7 @@ package syncer
 
 import (
 	"context"
+	"slices"
 
 	"imapsync/mail"
 	"imapsync/plan"
@@ -74,39 +75,61 @@ func (a *applier) crowd(o *plan.Op, by *mail.Base) {
 	}
 }
 
-// moveLocal follows on disk a move made on the server.
+// movesRecorded is how many moves of files are recorded in one transaction. One
+// that was made and not recorded is found by its content.
+const movesRecorded = 100
+
+// moveLocal follows on disk moves made on the server.
 func (a *applier) moveLocal(ctx context.Context, f *folder, ops []*plan.Op) error {
-	for _, o := range ops {
-		if err := firstOf(a.interrupted(), ctx.Err()); err != nil {
-			return err
+	for batch := range slices.Chunk(ops, movesRecorded) {
+		var b mail.Batch
+		var done []*plan.Op
+		var err error
+		for _, o := range batch {
+			if err = firstOf(a.interrupted(), ctx.Err()); err != nil {
+				break
+			}
+			var moved bool
+			if moved, err = a.moveFile(ctx, f, o, &b); err != nil {
+				break
+			}
+			if moved {
+				done = append(done, o)
+			}
 		}
-		to := a.target(o.To)
-		if to == nil {
-			a.trouble(f.Name)
-			continue
+		if len(b.Put)+len(b.Drop) > 0 {
+			err = firstOf(err, a.record(b, done...))
 		}
-		key, err := a.Local.Move(ctx, o.Folder, o.Local.Key, o.To)
 		if err != nil {
-			if accountScope(err) {
-				return err
-			}
-			a.failMove(o, err)
-			continue
-		}
-		if a.crowded[o] && key == o.Local.Key {
-			// The file may be the other's as well; the next run pairs or downloads.
-			a.trouble(o.To)
-			if err := a.commit(mail.Batch{Drop: []*mail.Base{o.Row}}); err != nil {
-				return err
-			}
-			continue
-		}
-		place(o.Row, o.To, o.Remote.UID, key)
-		if err := a.record(mail.Batch{Put: []*mail.Base{o.Row}}, o); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// moveFile makes one of the moves and adds what is to be recorded to b.
+func (a *applier) moveFile(ctx context.Context, f *folder, o *plan.Op, b *mail.Batch) (moved bool, err error) {
+	if a.target(o.To) == nil {
+		a.trouble(f.Name)
+		return false, nil
+	}
+	key, err := a.Local.Move(ctx, o.Folder, o.Local.Key, o.To)
+	if err != nil {
+		if accountScope(err) {
+			return false, err
+		}
+		a.failMove(o, err)
+		return false, nil
+	}
+	if a.crowded[o] && key == o.Local.Key {
+		// The file may be the other's as well; the next run pairs or downloads.
+		a.trouble(o.To)
+		b.Drop = append(b.Drop, o.Row)
+		return false, nil
+	}
+	place(o.Row, o.To, o.Remote.UID, key)
+	b.Put = append(b.Put, o.Row)
+	return true, nil
 }
 
 // target returns the folder a message goes to, nil if nothing can be done in

@@ -259,25 +259,22 @@ func (r *run) look(ctx context.Context, f *folder) error {
 	if f.remote == nil || !f.remote.Selectable {
 		return r.lookForMissing(ctx, f)
 	}
-	mb, err := r.Remote.Open(ctx, f.Name, r.opt.DryRun)
+	s, err := r.Remote.Look(ctx, f.Name, r.opt.DryRun, f.known(!r.moved), f.full)
 	if err != nil {
 		return err
 	}
-	defer mb.Close()
 	before := f.record.Mark.UIDValidity
-	renumbered := len(f.Base) > 0 && !r.moved && before != 0 && mb.Mark().UIDValidity != before
-	if renumbered {
+	renumbered := len(f.Base) > 0 && !r.moved && before != 0 && s.Mark.UIDValidity != before
+	switch {
+	case renumbered:
 		f.unnumber()
-	}
-	s, err := mb.Snapshot(ctx, f.known(!renumbered && !r.moved), f.full)
-	if err == nil && !renumbered && !r.moved && f.wentBack(s.Mark) { // only the snapshot's mark is surely of now
+	case !r.moved && f.wentBack(s.Mark):
 		f.restored = true
 		f.unnumber()
 		f.unflag()
-		s, err = mb.Snapshot(ctx, mail.Known{}, true)
-	}
-	if err != nil {
-		return err
+		if s, err = r.Remote.Look(ctx, f.Name, r.opt.DryRun, mail.Known{}, true); err != nil {
+			return err
+		}
 	}
 	switch {
 	case renumbered:

@@ -92,8 +92,18 @@ type Remote interface {
 	// DeleteFolder deletes the mailbox if it is empty at this moment; else
 	// mail.ErrChanged.
 	DeleteFolder(ctx context.Context, folder mail.FolderName) error
-	// Open selects a mailbox on a connection that is the caller's until Close;
-	// it waits for a free one, preferring one that has the mailbox selected.
+	// Look selects a mailbox and lists it. Where known has a mark of the same
+	// UIDVALIDITY and the server allows, only changes are asked for, unless full;
+	// the result is the same.
+	Look(ctx context.Context, folder mail.FolderName, readOnly bool, known mail.Known, full bool) (mail.RemoteSnapshot, error)
+	// StillThere asks for messages that a listing lacked by their numbers, each
+	// mailbox in a new session, and tells of each how many exist. The error is for
+	// the mailboxes without a call to told.
+	StillThere(ctx context.Context, absent []mail.Absent, readOnly bool, told func(folder mail.FolderName, there int, err error)) error
+	// Open gives a mailbox on a connection that is the caller's until Close; it
+	// waits for a free one, preferring one that has the mailbox selected. One that
+	// was selected before in this run is selected anew only for what is asked of
+	// it, which fails when it has another UIDVALIDITY by then.
 	Open(ctx context.Context, folder mail.FolderName, readOnly bool) (Mailbox, error)
 	// Features tells what the server can do; it dials if need be.
 	Features(ctx context.Context) (mail.Features, error)
@@ -101,11 +111,9 @@ type Remote interface {
 
 // Mailbox is a selected mailbox on one connection; not for concurrent use.
 type Mailbox interface {
-	// Mark is what the SELECT said.
+	// Mark is what the last SELECT said.
 	Mark() mail.Mark
-	// Snapshot lists the mailbox. Where known has a mark of the same
-	// UIDVALIDITY and the server allows, only changes are asked for, unless
-	// full; the result is the same.
+	// Snapshot lists the mailbox as Look does.
 	Snapshot(ctx context.Context, known mail.Known, full bool) (mail.RemoteSnapshot, error)
 	// Flags fetches the flags of these messages as they are now; those that no
 	// longer exist are missing from the answer.
@@ -124,8 +132,10 @@ type Mailbox interface {
 	// error that costs this message. The error returned ends the batch: for the
 	// messages without a call to done it is not known whether they were stored.
 	Append(ctx context.Context, messages []mail.Outgoing, done func(i int, uid mail.UID, err error)) error
-	// Store adds and removes flags. Messages that are gone are no error.
-	Store(ctx context.Context, uids []mail.UID, add, remove mail.Flags) error
+	// StoreAll adds and removes flags. Messages that are gone are no error.
+	// refused is called for each change the server does not make; the error
+	// returned is for all others.
+	StoreAll(ctx context.Context, changes []mail.FlagChange, refused func(i int, err error)) error
 	// Copy and Move return the new UIDs where the server tells (COPYUID) and
 	// they are told under the UIDVALIDITY given. Move is only called when
 	// Features.Move.

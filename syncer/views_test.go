@@ -34,6 +34,24 @@ func (p *partial) Open(ctx context.Context, folder mail.FolderName, readOnly boo
 	return &partialBox{mb, p}, nil
 }
 
+func (p *partial) Look(ctx context.Context, folder mail.FolderName, readOnly bool, known mail.Known, full bool) (mail.RemoteSnapshot, error) {
+	return look(ctx, p, folder, readOnly, known, full)
+}
+
+// look makes a Look of what a server's Open gives.
+func look(ctx context.Context, r syncer.Remote, folder mail.FolderName, readOnly bool, known mail.Known, full bool) (mail.RemoteSnapshot, error) {
+	mb, err := r.Open(ctx, folder, readOnly)
+	if err != nil {
+		return mail.RemoteSnapshot{}, err
+	}
+	defer mb.Close()
+	return mb.Snapshot(ctx, known, full)
+}
+
+func (p *partial) StillThere(ctx context.Context, absent []mail.Absent, readOnly bool, told func(mail.FolderName, int, error)) error {
+	return simworld.StillThere(ctx, p, absent, readOnly, told)
+}
+
 func (p *partial) Folders(ctx context.Context) ([]mail.RemoteFolder, error) {
 	list, err := p.Remote.Folders(ctx)
 	if p.listed++; p.lists && p.listed == 2 {

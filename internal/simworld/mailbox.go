@@ -309,7 +309,21 @@ func (m *Mailbox) readOutgoing(out mail.Outgoing) ([]byte, error) {
 	return unwire(b), nil
 }
 
-// Store implements syncer.Mailbox. Each message is a step of its own.
+// StoreAll implements syncer.Mailbox, one change after the other.
+func (m *Mailbox) StoreAll(ctx context.Context, changes []mail.FlagChange, refused func(i int, err error)) error {
+	for i, change := range changes {
+		err := m.Store(ctx, change.UIDs, change.Add, change.Remove)
+		switch {
+		case err != nil && mail.ScopeOf(err) == mail.ScopeMessage:
+			refused(i, err)
+		case err != nil:
+			return err
+		}
+	}
+	return nil
+}
+
+// Store makes one change of flags. Each message is a step of its own.
 func (m *Mailbox) Store(ctx context.Context, uids []mail.UID, add, remove mail.Flags) error {
 	if !add.Intersect(remove).IsEmpty() {
 		m.s.w.mu.Lock()

@@ -199,6 +199,43 @@ func (s *Server) DeleteFolder(ctx context.Context, folder mail.FolderName) error
 	})
 }
 
+// Look implements syncer.Remote.
+func (s *Server) Look(ctx context.Context, folder mail.FolderName, readOnly bool, known mail.Known, full bool) (mail.RemoteSnapshot, error) {
+	m, err := s.Open(ctx, folder, readOnly)
+	if err != nil {
+		return mail.RemoteSnapshot{}, err
+	}
+	defer m.Close()
+	return m.Snapshot(ctx, known, full)
+}
+
+// StillThere implements syncer.Remote.
+func (s *Server) StillThere(ctx context.Context, absent []mail.Absent, readOnly bool, told func(mail.FolderName, int, error)) error {
+	return StillThere(ctx, s, absent, readOnly, told)
+}
+
+// StillThere asks one mailbox after the other, by Flags.
+func StillThere(ctx context.Context, r syncer.Remote, absent []mail.Absent, readOnly bool, told func(mail.FolderName, int, error)) error {
+	for _, gone := range absent {
+		there, err := stillThere(ctx, r, gone, readOnly)
+		told(gone.Folder, there, err)
+	}
+	return nil
+}
+
+func stillThere(ctx context.Context, r syncer.Remote, gone mail.Absent, readOnly bool) (int, error) {
+	m, err := r.Open(ctx, gone.Folder, readOnly)
+	if err != nil {
+		return 0, err
+	}
+	defer m.Close()
+	if m.Mark().UIDValidity != gone.UIDValidity {
+		return 0, refusal(gone.Folder, "select", "the UIDVALIDITY is another")
+	}
+	flags, err := m.Flags(ctx, gone.UIDs)
+	return len(flags), err
+}
+
 // Open implements syncer.Remote.
 func (s *Server) Open(ctx context.Context, folder mail.FolderName, readOnly bool) (syncer.Mailbox, error) {
 	detail := ""

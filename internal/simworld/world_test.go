@@ -120,7 +120,7 @@ func TestLostConnectionBreaksTheMailboxOnly(t *testing.T) {
 	w := worldOf(t, "A= B=")
 	mb := selected(t, w, mail.Inbox)
 	w.TroubleAt(When{N: 1}, LostAfter)
-	if err := mb.Store(ctx, []mail.UID{1, 2}, mail.NewFlags(mail.Seen), mail.Flags{}); err == nil {
+	if err := mb.(*Mailbox).Store(ctx, []mail.UID{1, 2}, mail.NewFlags(mail.Seen), mail.Flags{}); err == nil {
 		t.Error("the loss goes unnoticed")
 	}
 	wantSide(t, w, Remote, "A=S B=")
@@ -148,8 +148,8 @@ func TestFetchEndsUnexpectedlyWithTheConnection(t *testing.T) {
 func TestPermanentFlagsAndReadOnly(t *testing.T) {
 	w := worldOf(t, "A= Work/B=")
 	edits(t, w, Remote, "permanent INBOX/=FS, readonly Work/")
-	must(t, selected(t, w, mail.Inbox).Store(ctx, []mail.UID{1}, mail.NewFlags(mail.Seen|mail.Answered, "todo"), mail.Flags{}))
-	if err := selected(t, w, "Work").Store(ctx, []mail.UID{1}, mail.NewFlags(mail.Seen), mail.Flags{}); err == nil {
+	must(t, selected(t, w, mail.Inbox).(*Mailbox).Store(ctx, []mail.UID{1}, mail.NewFlags(mail.Seen|mail.Answered, "todo"), mail.Flags{}))
+	if err := selected(t, w, "Work").(*Mailbox).Store(ctx, []mail.UID{1}, mail.NewFlags(mail.Seen), mail.Flags{}); err == nil {
 		t.Error("a read-only folder takes flags")
 	}
 	wantSide(t, w, Remote, "A=S Work/B=")
@@ -322,7 +322,7 @@ func TestBreachesAreNoted(t *testing.T) {
 	w.Server.NoMove = true
 	mb, err := w.Server.Open(ctx, mail.Inbox, true)
 	must(t, err)
-	mb.Store(ctx, []mail.UID{1}, mail.NewFlags(mail.Seen), mail.Flags{})
+	mb.(*Mailbox).Store(ctx, []mail.UID{1}, mail.NewFlags(mail.Seen), mail.Flags{})
 	if len(w.Wrong()) != 2 { // the change, and the mailbox still open
 		t.Errorf("%q", w.Wrong())
 	}

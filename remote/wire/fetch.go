@@ -20,6 +20,7 @@ type fetch struct {
 	items  []string // mended, not passed on yet
 	begun  bool     // the beginning was passed on, the end is owed
 	broken string   // why the rest is not understood; only framing goes on
+	left   bool     // it is of a mailbox that is being left: nothing is passed on
 	depth  int      // open lists of a value that spans literals and is skipped
 	skip   string   // the item that value belongs to
 	text   int      // octets of text so far
@@ -30,7 +31,7 @@ type fetch struct {
 // fetchFirst begins a FETCH response with its first line, "n FETCH (...".
 func (c *Conn) fetchFirst(line []byte) error {
 	seq, _ := word(string(line[:min(len(line), 40)]))
-	f := &fetch{room: maxShort}
+	f := &fetch{room: maxShort, left: c.leaving()}
 	open := bytes.IndexByte(line, '(')
 	var ok bool
 	if f.seq, ok = seqNumber(seq); !ok || f.seq == "0" || open < 0 {
@@ -59,7 +60,7 @@ func (c *Conn) fetchLine(f *fetch, line []byte, from int) error {
 		f.text += len(line)
 		text, n, literal := literalAtEnd(line)
 		item := ""
-		if from = min(from, len(text)); f.broken == "" {
+		if from = min(from, len(text)); f.broken == "" && !f.left {
 			item = c.fetchItems(f, text[from:], literal)
 		}
 		if !literal {
@@ -89,6 +90,23 @@ func (c *Conn) fetchLine(f *fetch, line []byte, from int) error {
 		}
 		from = 0
 	}
+}
+
+// leaving reports whether a SELECT or EXAMINE is unanswered, and no question to
+// the mailbox selected before: what comes now is unasked and of that mailbox,
+// and imapclient would take it for the answer to a FETCH sent after the SELECT.
+func (c *Conn) leaving() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, cmd := range c.cmds {
+		switch cmd.name {
+		case "SELECT", "EXAMINE":
+			return true
+		case "FETCH", "UID FETCH", "STORE", "UID STORE":
+			return false
+		}
+	}
+	return false
 }
 
 func isFarewell(line []byte) bool {
@@ -134,6 +152,10 @@ func (c *Conn) fetchFlush(f *fetch, last string) {
 // fetchEnd closes the response, or drops it where nothing was passed on yet and
 // it is broken or empty.
 func (c *Conn) fetchEnd(f *fetch) {
+	if f.left {
+		c.notice(Notice{Kind: NoticeData, Name: "FETCH", Text: "message " + f.seq + " of the mailbox selected before"})
+		return
+	}
 	for _, alien := range f.alien {
 		name, text, _ := strings.Cut(alien, " ")
 		c.notice(Notice{Kind: NoticeData, Name: name, Text: fmt.Sprintf("UID %d %s", f.uid, text)})

@@ -1,0 +1,160 @@
+package remote
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/emersion/go-imap/v2"
+	"github.com/emersion/go-imap/v2/imapclient"
+
+	"imapsync/mail"
+)
+
+// selection is the mailbox selected on a connection; the zero value is none.
+// imapclient's own idea of it is wrong after a SELECT that failed.
+type selection struct {
+	folder   mail.FolderName
+	readOnly bool
+	mark     mail.Mark
+	space    mail.FlagSpace
+	seen     mail.UID // the session knows of all messages below
+	next     mail.UID // all messages below were there before the next upload; 0: not known
+	fresh    bool     // nothing was done since the SELECT
+}
+
+// selected reports whether the connection has the mailbox selected.
+func (m *Mailbox) selected() bool {
+	return m.c.box.folder == m.folder && (m.readOnly || !m.c.box.readOnly)
+}
+
+// box is what is known of the mailbox.
+func (m *Mailbox) box() *selection {
+	if m.selected() {
+		return &m.c.box
+	}
+	return &m.was
+}
+
+// selecting is a SELECT or EXAMINE on its way. Questions may follow it before
+// its answer is in: a server carries out what depends on it in order (RFC 3501
+// section 5.5), and package wire drops what still belongs to the mailbox that is
+// left. Their answers count for nothing until wait was asked; commands that
+// change anything are sent only then, for under another UIDVALIDITY, or in
+// the mailbox a failed SELECT may leave selected, they would hit other messages.
+type selecting struct {
+	m    *Mailbox
+	ctx  context.Context
+	cmd  *imapclient.SelectCommand
+	once sync.Once
+	err  error
+
+	// passing, unless 0, is the UIDVALIDITY expected where the mailbox does not
+	// stay selected.
+	passing uint32
+}
+
+// begin sends the SELECT or EXAMINE. The caller guards the connection.
+func (m *Mailbox) begin(ctx context.Context) (*selecting, error) {
+	name, err := m.a.serverName(ctx, m.c, m.folder)
+	if err != nil {
+		return nil, err
+	}
+	m.a.hear(m.c)
+	m.was, m.c.box = *m.box(), selection{}
+	cmd := m.c.client.Select(name, &imap.SelectOptions{ReadOnly: m.readOnly, CondStore: m.c.condstore()})
+	return &selecting{m: m, ctx: ctx, cmd: cmd}, nil
+}
+
+// ready is begin where the mailbox is not selected, else nil.
+func (m *Mailbox) ready(ctx context.Context) (*selecting, error) {
+	if m.selected() {
+		return nil, nil
+	}
+	return m.begin(ctx)
+}
+
+// selectNow makes sure that the mailbox is selected.
+func (m *Mailbox) selectNow(ctx context.Context) error {
+	defer m.c.guard(ctx)()
+	s, err := m.ready(ctx)
+	if err != nil {
+		return err
+	}
+	return s.wait()
+}
+
+// wait waits for the answer and judges it. It may be called from several
+// goroutines; without a SELECT there is nothing to wait for.
+func (s *selecting) wait() error {
+	if s == nil {
+		return nil
+	}
+	s.once.Do(func() { s.err = s.judge() })
+	return s.err
+}
+
+func (s *selecting) judge() error {
+	m := s.m
+	c, a := m.c, m.a
+	data, err := s.cmd.Wait()
+	if err != nil {
+		return c.grade(s.ctx, err, m.fault("select"))
+	}
+	f := m.fault("select")
+	if s.passing != 0 {
+		if f.Err = sameValidity(s.passing, data.UIDValidity); f.Err != nil {
+			return &f
+		}
+		return nil
+	}
+	box := selection{
+		folder:   m.folder,
+		readOnly: m.readOnly,
+		mark: mail.Mark{
+			UIDValidity:   data.UIDValidity,
+			UIDNext:       mail.UID(data.UIDNext),
+			Messages:      data.NumMessages,
+			HighestModSeq: data.HighestModSeq,
+		},
+	}
+	box.space = spaceOf(data, a.hear(c), m.readOnly)
+	box.seen, box.next = box.mark.UIDNext, box.mark.UIDNext
+	if f.Err = a.remember(box); f.Err != nil {
+		return &f
+	}
+	c.box = box
+	return nil
+}
+
+// remember keeps what a SELECT told, and refuses a UIDVALIDITY that is not what
+// it was earlier in the run: what was planned with the old UIDs would hit other
+// messages.
+func (a *Account) remember(box selection) error {
+	validity := box.mark.UIDValidity
+	if validity == 0 {
+		return errors.New("the server gives no UIDVALIDITY, so its messages cannot be told apart for certain")
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if err := sameValidity(a.boxes[box.folder].mark.UIDValidity, validity); err != nil {
+		return err
+	}
+	a.boxes[box.folder] = box
+	return nil
+}
+
+func sameValidity(before, now uint32) error {
+	if before != 0 && before != now {
+		return fmt.Errorf("UIDVALIDITY changed from %d to %d during the run; the next run matches the messages anew", before, now)
+	}
+	return nil
+}
+
+// told returns what the last SELECT of this run told of a mailbox.
+func (a *Account) told(folder mail.FolderName) selection {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.boxes[folder]
+}
