@@ -75,7 +75,8 @@ func parse() (options, error) {
 	flag.Parse()
 	o.manyFolders, o.manyEach = 200, 500
 	if short {
-		o.runs, o.messages, o.manyFolders, o.manyEach, o.huge = 1, 2000, 100, 50, 50_000
+		o.runs, o.messages, o.manyFolders, o.manyEach, o.huge = 1, 1000, 50, 50, 50_000
+		flag.Parse() // what is given is meant all the same
 	}
 	if o.messages%(10*o.folders) != 0 {
 		return o, fmt.Errorf("-messages must be a multiple of %d, ten for each folder", 10*o.folders)

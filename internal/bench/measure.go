@@ -21,6 +21,7 @@ type measure struct {
 	CPU      float64 `json:"cpu_seconds"`
 	Resident float64 `json:"resident_mb"` // the maximum
 	proxy.Counts
+	Verbs map[string]int `json:"verbs,omitempty"` // the commands by name
 }
 
 // time lets a client do its work over the link.
@@ -52,7 +53,10 @@ func (w *world) do(c *client, args []string, roundTrip time.Duration) (m measure
 		return m, err
 	}
 	w.link.Wait()
-	m.Counts = w.link.Counts()
+	m.Counts, m.Verbs = w.link.Counts(), map[string]int{}
+	for _, command := range w.link.Commands() {
+		m.Verbs[proxy.Verb(command)]++
+	}
 	return m, nil
 }
 

@@ -51,6 +51,9 @@ func (b *bench) synchronised(tools []tool, master string) ([]*client, error) {
 	}
 	for run := range 2 {
 		for _, c := range clients {
+			if err := b.configure(c, run > 0); err != nil {
+				return nil, err
+			}
 			args := c.args
 			if c.name == "bare" {
 				if run > 0 {

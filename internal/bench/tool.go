@@ -13,8 +13,9 @@ import (
 type tool struct {
 	name   string
 	binary string
-	config string   // a template for fmt: port, password, directory, user
-	args   []string // DIR stands for the run's directory, ADDR, USER and PASSWORD for the account
+	config string    // a template for fmt: port, password, directory, user, on or off
+	fsync  [2]string // off and on
+	args   []string  // DIR stands for the run's directory, ADDR, USER and PASSWORD for the account
 }
 
 func imapsync(binary string) tool {
@@ -27,13 +28,16 @@ tls = "none"
 user = "%[4]s"
 password = "%[2]s"
 maildir = "%[3]s/Mail"
-fsync = true
-`, []string{"-c", "DIR/config", "-q", "sync"}}
+fsync = %[5]s
+`, [2]string{"false", "true"}, []string{"-c", "DIR/config", "-q", "sync"}}
 }
 
-// mbsync is told nothing but what it needs: FSync yes is its default.
+// mbsync is told nothing but what it needs; FSync yes, for what is timed, is its
+// default.
 func mbsync(binary string) tool {
-	return tool{"mbsync", binary, `IMAPAccount bench
+	return tool{"mbsync", binary, `FSync %[5]s
+
+IMAPAccount bench
 Host 127.0.0.1
 Port %[1]d
 SSLType None
@@ -57,13 +61,13 @@ Patterns *
 Create Near
 Expunge Both
 SyncState *
-`, []string{"-q", "-c", "DIR/config", "-a"}}
+`, [2]string{"no", "yes"}, []string{"-q", "-c", "DIR/config", "-a"}}
 }
 
 // bareClient is this program, started as a bare client for one kind of work.
 func bareClient(work string) (tool, error) {
 	self, err := os.Executable()
-	return tool{"bare", self, "", []string{"bare", work, "ADDR", "USER", "PASSWORD", "DIR/Mail"}}, err
+	return tool{"bare", self, "", [2]string{}, []string{"bare", work, "ADDR", "USER", "PASSWORD", "DIR/Mail"}}, err
 }
 
 // bareMain is what bareClient starts.
@@ -106,8 +110,21 @@ func (w *world) client(t tool, master string) (*client, error) {
 	if err := os.Mkdir(c.mail(), 0o700); err != nil {
 		return nil, err
 	}
-	text := fmt.Appendf(nil, t.config, w.link.Port(), w.server.Password, dir, c.user)
-	return c, os.WriteFile(filepath.Join(dir, "config"), text, 0o600)
+	return c, w.configure(c, true)
+}
+
+// configure writes the client's configuration. What is timed has messages
+// written to the disk for good; what only prepares it need not wait for that.
+func (w *world) configure(c *client, fsync bool) error {
+	if c.config == "" {
+		return nil
+	}
+	choice := c.fsync[0]
+	if fsync {
+		choice = c.fsync[1]
+	}
+	text := fmt.Appendf(nil, c.config, w.link.Port(), w.server.Password, c.dir, c.user, choice)
+	return os.WriteFile(filepath.Join(c.dir, "config"), text, 0o600)
 }
 
 // command is the tool's command line.

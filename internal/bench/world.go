@@ -4,7 +4,10 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
+
+	"golang.org/x/sys/unix"
 
 	"imapsync/internal/bench/bare"
 	"imapsync/internal/corpus"
@@ -41,7 +44,20 @@ func newWorld(o options) (*world, error) {
 		_ = os.RemoveAll(w.base)
 		return nil, err
 	}
+	w.closeWhenInterrupted()
 	return w, nil
+}
+
+// closeWhenInterrupted keeps ^C from leaving gigabytes in memory and on the
+// disk.
+func (w *world) closeWhenInterrupted() {
+	interrupted := make(chan os.Signal, 1)
+	signal.Notify(interrupted, os.Interrupt, unix.SIGTERM)
+	go func() {
+		<-interrupted
+		w.close()
+		os.Exit(1)
+	}()
 }
 
 // close deletes everything.
