@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"sync"
 
 	"golang.org/x/sys/unix"
 
@@ -23,6 +24,7 @@ type world struct {
 	base    string          // holds the directories of all runs
 	masters map[string]bool // accounts that were filled
 	users   int
+	closing sync.Once
 }
 
 func newWorld(o options) (*world, error) {
@@ -60,12 +62,14 @@ func (w *world) closeWhenInterrupted() {
 	}()
 }
 
-// close deletes everything.
+// close deletes everything, once.
 func (w *world) close() {
-	w.link.Close()
-	w.server.Stop()
-	_ = os.RemoveAll(w.server.Dir)
-	_ = os.RemoveAll(w.base)
+	w.closing.Do(func() {
+		w.link.Close()
+		w.server.Stop()
+		_ = os.RemoveAll(w.server.Dir)
+		_ = os.RemoveAll(w.base)
+	})
 }
 
 // The accounts that are filled once, and copied for each client.

@@ -24,13 +24,20 @@ func (a Account) dial() (*Conn, error) { return Dial(a.Addr, a.User, a.Password)
 const connections = 4
 
 // Download fetches every message into the Maildir, which must be empty, each
-// connection its folders in one flight.
+// connection its folders in one flight. All connections are made at once.
 func (a Account) Download() error {
-	c, err := a.dial()
-	if err != nil {
+	conns := make([]*Conn, connections)
+	var dialled errgroup.Group
+	for i := range conns {
+		dialled.Go(func() (err error) {
+			conns[i], err = a.dial()
+			return err
+		})
+	}
+	if err := dialled.Wait(); err != nil {
 		return err
 	}
-	folders, err := c.Folders()
+	folders, err := conns[0].Folders()
 	if err != nil {
 		return err
 	}
@@ -42,16 +49,10 @@ func (a Account) Download() error {
 		shares[i%connections] = append(shares[i%connections], f)
 	}
 	var all errgroup.Group
-	for i, share := range shares {
-		all.Go(func() (err error) {
-			c := c
-			if i > 0 {
-				if c, err = a.dial(); err != nil {
-					return err
-				}
-			}
+	for i, c := range conns {
+		all.Go(func() error {
 			defer c.Close()
-			return a.fetch(c, share)
+			return a.fetch(c, shares[i])
 		})
 	}
 	return all.Wait()
