@@ -41,8 +41,8 @@ golden:
 fuzz:
 	scripts/fuzz $(FUZZTIME)
 
-# imapsync and mbsync in turn on the same server, as ratios. BENCH="-messages
-# 20000" passes options.
+# imapsync, mbsync and a bare client in turn on the same server, against the
+# targets of docs/performance.md. BENCH="-short -json bench.json" passes options.
 bench: build
 	scripts/test-packages dovecot-imapd isync
 	go run ./internal/bench -imapsync ./imapsync $(BENCH)

@@ -2,23 +2,20 @@ package main
 
 import (
 	"fmt"
-	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"time"
+
+	"imapsync/internal/bench/bare"
 )
 
-// user is the account's name on the server.
-const user = "bench"
-
-// tool is a program that keeps an account and a Maildir the same.
+// tool is a program that makes an account and a Maildir the same.
 type tool struct {
 	name   string
 	binary string
-	config string   // a template for fmt: port, password, directory
-	args   []string // DIR stands for the run's directory
+	config string    // a template for fmt: port, password, directory, user, on or off
+	fsync  [2]string // off and on
+	args   []string  // DIR stands for the run's directory, ADDR, USER and PASSWORD for the account
 }
 
 func imapsync(binary string) tool {
@@ -28,21 +25,24 @@ func imapsync(binary string) tool {
 host = "127.0.0.1"
 port = %[1]d
 tls = "none"
-user = "bench"
+user = "%[4]s"
 password = "%[2]s"
 maildir = "%[3]s/Mail"
-fsync = true
-`, []string{"-c", "DIR/config", "-q", "sync"}}
+fsync = %[5]s
+`, [2]string{"false", "true"}, []string{"-c", "DIR/config", "-q", "sync"}}
 }
 
-// mbsync is told nothing but what it needs: FSync yes is its default.
+// mbsync is told nothing but what it needs; FSync yes, for what is timed, is its
+// default.
 func mbsync(binary string) tool {
-	return tool{"mbsync", binary, `IMAPAccount bench
+	return tool{"mbsync", binary, `FSync %[5]s
+
+IMAPAccount bench
 Host 127.0.0.1
 Port %[1]d
 SSLType None
 AuthMechs LOGIN
-User bench
+User %[4]s
 Pass %[2]s
 Timeout 300
 
@@ -59,62 +59,80 @@ Far :server:
 Near :disk:
 Patterns *
 Create Near
+Expunge Both
 SyncState *
-`, []string{"-q", "-c", "DIR/config", "-a"}}
+`, [2]string{"no", "yes"}, []string{"-q", "-c", "DIR/config", "-a"}}
 }
 
-func (t tool) configure(dir string, port int, password string) error {
-	if err := os.Mkdir(filepath.Join(dir, "Mail"), 0o700); err != nil {
-		return err
-	}
-	return os.WriteFile(filepath.Join(dir, "config"), fmt.Appendf(nil, t.config, port, password, dir), 0o600)
+// bareClient is this program, started as a bare client for one kind of work.
+func bareClient(work string) (tool, error) {
+	self, err := os.Executable()
+	return tool{"bare", self, "", [2]string{}, []string{"bare", work, "ADDR", "USER", "PASSWORD", "DIR/Mail"}}, err
 }
 
-// times is what a run took.
-type times struct{ wall, cpu time.Duration }
-
-// time runs the tool once.
-func (t tool) time(dir string) (times, error) {
-	args := make([]string, len(t.args))
-	for i, a := range t.args {
-		args[i] = strings.ReplaceAll(a, "DIR", dir)
+// bareMain is what bareClient starts.
+func bareMain(args []string) error {
+	account := bare.Account{Addr: args[1], User: args[2], Password: args[3], Maildir: args[4]}
+	switch args[0] {
+	case "download":
+		return account.Download()
+	case "unchanged":
+		return account.Unchanged()
+	case "upload":
+		return account.Upload(uploadFolder)
 	}
-	cmd := exec.Command(t.binary, args...)
-	cmd.Env = append(os.Environ(), "HOME="+dir)
-	start := time.Now()
-	out, err := cmd.CombinedOutput()
-	wall := time.Since(start)
+	return fmt.Errorf("unknown work %q", args[0])
+}
+
+// client is a tool with an account and a directory of its own.
+type client struct {
+	tool
+	user  string
+	dir   string
+	edits int      // how often the user has worked on one side
+	want  contents // what both sides must hold after the next run
+}
+
+func (c *client) mail(folder ...string) string {
+	return filepath.Join(append([]string{c.dir, "Mail"}, folder...)...)
+}
+
+// client makes a tool's account, a copy of the master account, and directory.
+func (w *world) client(t tool, master string) (*client, error) {
+	dir, err := os.MkdirTemp(w.base, t.name)
 	if err != nil {
-		return times{}, fmt.Errorf("%s: %w\n%s", t.name, err, out)
+		return nil, err
 	}
-	return times{wall.Round(time.Millisecond), (cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()).Round(time.Millisecond)}, nil
+	c := &client{tool: t, dir: dir}
+	if c.user, err = w.copyAccount(master); err != nil {
+		return nil, err
+	}
+	if err := os.Mkdir(c.mail(), 0o700); err != nil {
+		return nil, err
+	}
+	return c, w.configure(c, true)
 }
 
-// check counts the messages in a run's Maildir.
-func check(dir string, want int) error {
-	got := 0
-	err := filepath.WalkDir(filepath.Join(dir, "Mail"), func(path string, entry fs.DirEntry, err error) error {
-		if sub := filepath.Base(filepath.Dir(path)); err == nil && entry.Type().IsRegular() &&
-			(sub == "cur" || sub == "new") && !strings.HasPrefix(entry.Name(), ".") {
-			got++
-		}
-		return err
-	})
-	if err == nil && got != want {
-		err = fmt.Errorf("%d messages in the Maildir, want %d", got, want)
+// configure writes the client's configuration. What is timed has messages
+// written to the disk for good; what only prepares it need not wait for that.
+func (w *world) configure(c *client, fsync bool) error {
+	if c.config == "" {
+		return nil
 	}
-	return err
+	choice := c.fsync[0]
+	if fsync {
+		choice = c.fsync[1]
+	}
+	text := fmt.Appendf(nil, c.config, w.link.Port(), w.server.Password, c.dir, c.user, choice)
+	return os.WriteFile(filepath.Join(c.dir, "config"), text, 0o600)
 }
 
-// versions are what the tools say of themselves.
-func versions(o options) string {
-	var all []string
-	for _, command := range [][]string{{o.imapsync, "version"}, {o.mbsync, "--version"}} {
-		out, err := exec.Command(command[0], command[1:]...).Output()
-		if err != nil {
-			out = []byte(err.Error())
-		}
-		all = append(all, strings.TrimSpace(string(out)))
+// command is the tool's command line.
+func (w *world) command(c *client, args []string) []string {
+	words := strings.NewReplacer("DIR", c.dir, "ADDR", w.link.Addr(), "USER", c.user, "PASSWORD", w.server.Password)
+	command := []string{c.binary}
+	for _, a := range args {
+		command = append(command, words.Replace(a))
 	}
-	return strings.Join(all, ", ")
+	return command
 }

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	netmail "net/mail"
 	"slices"
+	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"imapsync/internal/corpus"
 )
@@ -23,40 +25,53 @@ func TestEqualSeedsGiveEqualMail(t *testing.T) {
 }
 
 func TestSizesAndShape(t *testing.T) {
-	const n = 2000
+	const n = 5000
 	g := corpus.New(7)
 	var sizes []int
-	total, threaded, flagged := 0, 0, 0
+	total := 0
+	counts := map[string]int{}
+	count := func(what string, is bool) {
+		if is {
+			counts[what]++
+		}
+	}
 	for range n {
 		m := g.Message()
 		parsed, err := netmail.ReadMessage(bytes.NewReader(m.Body))
 		if err != nil {
 			t.Fatalf("%v\n%.500s", err, m.Body)
 		}
-		if parsed.Header.Get("References") != "" {
-			threaded++
-		}
-		if !m.Flags.IsEmpty() {
-			flagged++
-		}
 		if bytes.Contains(m.Body, []byte("\r")) {
 			t.Fatal("a CR in the Maildir form")
 		}
+		count("threaded", parsed.Header.Get("References") != "")
+		count("flagged", !m.Flags.IsEmpty())
+		count("with an attachment", bytes.Contains(m.Body, []byte("Content-Disposition: attachment")))
+		count("with a subject beyond ASCII", strings.HasPrefix(parsed.Header.Get("Subject"), "=?utf-8?"))
+		count("in 8 bits", bytes.ContainsFunc(m.Body, func(r rune) bool { return r >= utf8.RuneSelf }))
+		count("in HTML", bytes.Contains(m.Body, []byte("Content-Type: text/html")))
 		sizes = append(sizes, len(m.Body))
 		total += len(m.Body)
 	}
 	slices.Sort(sizes)
-	if median := sizes[n/2]; median < 7000 || median > 10_000 {
-		t.Errorf("median size %d", median)
-	}
-	if mean := total / n; mean < 20_000 || mean > 36_000 {
-		t.Errorf("mean size %d", mean)
-	}
-	if largest := sizes[n-1]; largest < 1<<20 {
-		t.Errorf("largest message has %d bytes", largest)
-	}
-	if threaded < n/5 || flagged < n/2 {
-		t.Errorf("%d of %d threaded, %d flagged", threaded, n, flagged)
+	for _, c := range []struct {
+		what           string
+		got, low, high int
+	}{
+		{"median size", sizes[n/2], 7400, 8600},
+		{"mean size", total / n, 23_000, 31_000},
+		{"size that one in a thousand is above", sizes[n-n/1000-1], 700 << 10, 2 << 20},
+		{"largest size", sizes[n-1], 1 << 20, 9 << 20},
+		{"threaded", counts["threaded"], n / 3, n / 2},
+		{"flagged", counts["flagged"], n / 2, n},
+		{"with an attachment", counts["with an attachment"], n / 5, n / 2},
+		{"with a subject beyond ASCII", counts["with a subject beyond ASCII"], n / 5, n * 3 / 4},
+		{"in 8 bits", counts["in 8 bits"], n / 20, n / 5},
+		{"in HTML", counts["in HTML"], n / 5, n / 2},
+	} {
+		if c.got < c.low || c.got > c.high {
+			t.Errorf("%s: %d, want %d to %d", c.what, c.got, c.low, c.high)
+		}
 	}
 }
 

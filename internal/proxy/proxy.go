@@ -1,7 +1,11 @@
 // Package proxy stands between a mail client and a server on this machine, for
-// tests and benchmarks: it keeps the client's commands, counts bytes, delays
-// both directions like a long link, and cuts connections on demand. It reads
-// plain IMAP only: no TLS, no compression.
+// tests and benchmarks: it keeps the client's commands, counts what goes over the
+// wire, delays both directions like a long link, and cuts connections on demand.
+// It reads plain IMAP only: no TLS, no compression.
+//
+// A round-trip time delays everything by half of it each way, and a greeting
+// comes two round trips after the client began to connect, as TCP's handshake
+// would have it. Bandwidth, loss and a slow start are not modelled.
 package proxy
 
 import (
@@ -14,11 +18,13 @@ import (
 type Proxy struct {
 	listener net.Listener
 	target   string
-	delay    time.Duration // one way
 
 	mu       sync.Mutex
+	delay    time.Duration // one way
 	commands []string
 	in, out  counter // bytes from and to the server
+	turns    int
+	accepted int // connections
 	fate     func(command string) Fate
 	conns    map[net.Conn]bool
 	idle     *sync.Cond // of mu: a connection has ended
@@ -141,11 +147,36 @@ func (p *Proxy) Bytes() (in, out int64) {
 	return p.in.bytes, p.out.bytes
 }
 
-// Reset forgets the commands, the bytes counted and what was to be called.
+// Counts is what went over the wire.
+type Counts struct {
+	In          int64 `json:"bytes_in"` // from the server
+	Out         int64 `json:"bytes_out"`
+	Commands    int   `json:"commands"`
+	Turnarounds int   `json:"turnarounds"` // times that a client spoke after it had heard the server, on each connection
+	Connections int   `json:"connections"`
+}
+
+// Counts tells what went over the wire since the last Reset.
+func (p *Proxy) Counts() Counts {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return Counts{In: p.in.bytes, Out: p.out.bytes, Commands: len(p.commands), Turnarounds: p.turns, Connections: p.accepted}
+}
+
+// SetRoundTrip changes the round-trip time, for connections that are made from
+// now on.
+func (p *Proxy) SetRoundTrip(roundTrip time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.delay = roundTrip / 2
+}
+
+// Reset forgets the commands, what was counted and what was to be called.
 func (p *Proxy) Reset() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.commands, p.in, p.out, p.fate = nil, counter{}, counter{}, nil
+	p.turns, p.accepted = 0, 0
 }
 
 func (p *Proxy) accept() {
@@ -160,6 +191,10 @@ func (p *Proxy) accept() {
 
 func (p *Proxy) serve(client net.Conn) {
 	defer client.Close()
+	delay := p.connected()
+	// The client's kernel had its handshake with this process, not with the
+	// server: that took no time, and a greeting comes one way after this.
+	time.Sleep(3 * delay)
 	server, err := net.Dial("tcp", p.target)
 	if err != nil {
 		return
@@ -174,11 +209,11 @@ func (p *Proxy) serve(client net.Conn) {
 	replies := replyReader{reply: w.reply}
 	var both sync.WaitGroup
 	both.Go(func() {
-		p.pump(server, client, func(b []byte) bool { lines.feed(b); p.count(&p.out, len(b)); return w.passes() })
+		p.pump(server, client, delay, func(b []byte) bool { lines.feed(b); w.count(&p.out, len(b)); return w.passes() })
 		_ = w.server.CloseWrite() // and let it finish what it has
 	})
 	both.Go(func() {
-		p.pump(client, server, func(b []byte) bool { replies.feed(b); p.count(&p.in, len(b)); return w.passes() })
+		p.pump(client, server, delay, func(b []byte) bool { replies.feed(b); w.count(&p.in, len(b)); return w.passes() })
 		_ = client.Close()
 	})
 	both.Wait()
@@ -189,6 +224,7 @@ type wire struct {
 	p      *Proxy
 	client net.Conn
 	server *net.TCPConn
+	heard  bool // the last bytes came from the server; under p.mu
 
 	mu      sync.Mutex
 	swallow map[string]bool // tags
@@ -256,9 +292,23 @@ func (p *Proxy) record(command string) {
 	p.commands = append(p.commands, command)
 }
 
-func (p *Proxy) count(c *counter, n int) {
+// connected counts a connection and returns its delay.
+func (p *Proxy) connected() time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.accepted++
+	return p.delay
+}
+
+// count counts bytes in one direction.
+func (w *wire) count(c *counter, n int) {
+	p := w.p
 	p.mu.Lock()
 	reached := c.add(n)
+	if c == &p.out && w.heard {
+		p.turns++
+	}
+	w.heard = c == &p.in
 	p.mu.Unlock()
 	if reached != nil {
 		reached()
@@ -274,7 +324,7 @@ type chunk struct {
 // pump passes bytes on, each after the delay, if seen, which is told of them
 // first, allows it. What cannot be passed on is read all the same, for the
 // server closes when it is done.
-func (p *Proxy) pump(to, from net.Conn, seen func([]byte) bool) {
+func (p *Proxy) pump(to, from net.Conn, delay time.Duration, seen func([]byte) bool) {
 	link := make(chan chunk, 4096)
 	var sender sync.WaitGroup
 	sender.Go(func() {
@@ -296,7 +346,7 @@ func (p *Proxy) pump(to, from net.Conn, seen func([]byte) bool) {
 		if n > 0 {
 			b := append([]byte(nil), buffer[:n]...)
 			if seen(b) {
-				link <- chunk{time.Now().Add(p.delay), b}
+				link <- chunk{time.Now().Add(delay), b}
 			}
 		}
 		if err != nil {
