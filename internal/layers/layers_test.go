@@ -50,6 +50,8 @@ var table = []rule{
 	{"config", []string{"mail", "conflict"}, [][]string{sql, goIMAP}},
 	{"cmd/imapsync", []string{"*"}, nil},
 	{"internal/simworld", []string{"mail", "conflict", "plan", "syncer"}, [][]string{sql, goIMAP}},
+	{"internal/bench", []string{"mail", "internal/*", "internal/bench/bare"}, [][]string{sql, goIMAP}},
+	{"internal/bench/bare", []string{"internal/corpus"}, [][]string{sql, goIMAP}},
 	{"internal/*", []string{"mail", "internal/*"}, [][]string{sql}},
 }
 
@@ -61,7 +63,7 @@ var testOnly = []string{
 }
 
 // benchmarks may use what tests use.
-var benchmarks = []string{"internal/bench"}
+var benchmarks = []string{"internal/bench", "internal/bench/bare"}
 
 const module = "imapsync/"
 
