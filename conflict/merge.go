@@ -63,6 +63,7 @@ const (
 	RuleRematch        Rule = "rematch"
 	RuleFolderNew      Rule = "folder-new"
 	RuleFolderGone     Rule = "folder-gone"
+	RuleFolderRenamed  Rule = "folder-renamed"
 )
 
 // Merge decides on one message. Nil means that the side does not have it, or

@@ -45,6 +45,11 @@ func (n FolderName) Parent() FolderName {
 	return n[:i]
 }
 
+// Within reports whether the folder lies somewhere below the other.
+func (n FolderName) Within(above FolderName) bool {
+	return strings.HasPrefix(string(n), string(above)+"/")
+}
+
 // Check reports what makes the name unfit for either side. Names that merely
 // need escaping on disk are fit.
 func (n FolderName) Check() error {

@@ -20,8 +20,9 @@ type Batch struct {
 	SettleIntents []*Intent // deleted
 	Put           []*Base   // inserted where ID is 0, else updated
 	Drop          []*Base
-	Removing      []*Base // their files are about to be removed
-	Staying       []*Base // they are not, after all
+	Removing      []*Base        // their files are about to be removed
+	Staying       []*Base        // they are not, after all
+	Renames       []FolderRename // before all that follows
 	Folders       []FolderRecord
 	DropFolders   []FolderName // with all their rows
 	Log           []Entry
@@ -30,6 +31,10 @@ type Batch struct {
 	Quarantine    *[]Quarantined // when not nil, replaces all of it
 	Pause         *Pause         // when not nil, replaces it
 }
+
+// FolderRename gives a folder, with its rows and all else that is recorded of it,
+// a name that no other folder has.
+type FolderRename struct{ From, To FolderName }
 
 // Quarantined is one message that the server would not give or take. It is left
 // alone until Retry; everything else in its folder goes on.

@@ -19,6 +19,9 @@ type Kind string
 
 // The kinds of operations.
 const (
+	RenameLocal  Kind = "rename local folder"  // Folder, with all below it, becomes To
+	RenameRemote Kind = "rename remote folder" // likewise
+	RenameFolder Kind = "rename folder"        // both sides have renamed it: the record alone
 	CreateLocal  Kind = "create local folder"
 	CreateRemote Kind = "create remote folder"
 	Pair         Kind = "pair"          // record where a message lies on both sides
@@ -41,7 +44,7 @@ const (
 type Op struct {
 	Kind   Kind
 	Folder mail.FolderName // where it happens; of moves and copies the source
-	To     mail.FolderName // of moves and copies: the target
+	To     mail.FolderName // of moves and copies the target, of renames the new name
 
 	Row     *mail.Base   // the base row the message has when the operation is done
 	Old     *mail.Base   // Upload, CopyRemote: the row that gives its file to Row and keeps its UID alone

@@ -18,8 +18,9 @@ type Plan struct {
 // Folder is one folder with all that was observed of it.
 type Folder struct {
 	Name    mail.FolderName
-	Known   bool // the base has a record of it
-	Settled bool // and all that was seen in it was carried out
+	Known   bool      // the base has a record of it
+	Settled bool      // and all that was seen in it was carried out
+	Mark    mail.Mark // of the record: of a folder that is not settled the UIDVALIDITY alone
 	Base    []*mail.Base
 	Local   mail.LocalSnapshot
 	Remote  mail.RemoteSnapshot

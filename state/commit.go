@@ -14,8 +14,8 @@ import (
 // error means that nothing of it was recorded. Once begun it is finished,
 // whatever becomes of ctx.
 //
-// Within the batch everything is dropped before anything is put, and rows may
-// exchange UIDs, keys and folders. At its end no two rows of a folder may have
+// Within the batch folders are renamed first, everything is dropped before
+// anything is put, and rows may exchange UIDs, keys and folders. At its end no two rows of a folder may have
 // the same UID or key: then the Fault names the row and costs its folder. A
 // row's folder is made known, unsettled, if it is not. Dropping a row or a
 // folder that is not there is no error; changing one is.
@@ -52,7 +52,7 @@ func (d *DB) Commit(ctx context.Context, batch mail.Batch) error {
 func isEmpty(b mail.Batch) bool {
 	return b.Identity == nil && b.Holds == nil && b.Run == nil && b.Quarantine == nil && b.Pause == nil &&
 		len(b.AddIntents)+len(b.SettleIntents)+len(b.Put)+len(b.Drop)+len(b.Removing)+len(b.Staying)+
-			len(b.Folders)+len(b.DropFolders)+len(b.Log) == 0
+			len(b.Renames)+len(b.Folders)+len(b.DropFolders)+len(b.Log) == 0
 }
 
 // tx is one Commit.
@@ -70,6 +70,11 @@ func (t *tx) apply(b mail.Batch) error {
 		if err := t.exec(`INSERT OR REPLACE INTO account (one, marker, server, user) VALUES (1, ?, ?, ?)`,
 			b.Identity.Marker, b.Identity.Server, b.Identity.User); err != nil {
 			return err
+		}
+	}
+	for _, n := range b.Renames {
+		if err := t.renameFolder(n); err != nil {
+			return inFolder(n.From, err)
 		}
 	}
 	if err := t.base(b); err != nil {
@@ -101,6 +106,21 @@ func (t *tx) apply(b mail.Batch) error {
 	}
 	if b.Run != nil {
 		return t.run(b.Run)
+	}
+	return nil
+}
+
+// renameFolder gives a folder another name, under which its rows are found then,
+// and what is held or set aside in it.
+func (t *tx) renameFolder(n mail.FolderRename) error {
+	clear(t.folders)
+	if err := t.updateOne(`UPDATE folders SET name = ? WHERE name = ?`, string(n.To), string(n.From)); err != nil {
+		return err
+	}
+	for _, table := range []string{"holds", "quarantine"} {
+		if err := t.exec(`UPDATE `+table+` SET folder = ? WHERE folder = ?`, string(n.To), string(n.From)); err != nil {
+			return err
+		}
 	}
 	return nil
 }

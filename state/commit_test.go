@@ -226,7 +226,46 @@ func TestFolders(t *testing.T) {
 	}
 }
 
-// A renamed folder takes its rows along; a folder begun anew loses them.
+// A renamed folder keeps its rows and its record, and what is held or set aside
+// in it is found under its new name; a name that is known is not given twice.
+func TestRenameFolder(t *testing.T) {
+	d := newState(t)
+	a, b, other := row("Old", 1, "a"), row("Old", 2, "b"), row("Other", 1, "c")
+	settled := mail.FolderRecord{Folder: "Old", Settled: true, Mark: mail.Mark{UIDValidity: 7, UIDNext: 3}}
+	hold := mail.Hold{Side: "local", Folder: "Old", Count: 30, Reason: "all", Since: time.UnixMilli(1).UTC()}
+	aside := mail.Quarantined{Folder: "Old", UID: 9, UIDValidity: 7, Tries: 1, Since: time.UnixMilli(1), Retry: time.UnixMilli(2), Error: "no"}
+	commit(t, d, mail.Batch{Put: []*mail.Base{a, b, other}, Folders: []mail.FolderRecord{settled},
+		Holds: &[]mail.Hold{hold}, Quarantine: &[]mail.Quarantined{aside}, Removing: []*mail.Base{b}})
+
+	a.Folder, b.Folder, b.Key = "New", "New", "b2"
+	fresh := row("New", 3, "d")
+	commit(t, d, mail.Batch{Renames: []mail.FolderRename{{From: "Old", To: "New"}}, Put: []*mail.Base{b, fresh}})
+	wantRows(t, d, "New", a, b, fresh)
+	wantRows(t, d, "Other", other)
+	settled.Folder, settled.Rows = "New", 3
+	if f, _ := folderNamed(t, d, "New"); f != settled {
+		t.Errorf("record %+v, want %+v", f, settled)
+	}
+	if _, known := folderNamed(t, d, "Old"); known {
+		t.Error("the old name is still known")
+	}
+	ctx := context.Background()
+	holds, _ := d.Holds(ctx)
+	set, _ := d.Quarantine(ctx)
+	removing, err := d.Removing(ctx)
+	if err != nil || len(holds) != 1 || holds[0].Folder != "New" || len(set) != 1 || set[0].Folder != "New" || len(removing) != 1 || removing[0].Folder != "New" {
+		t.Errorf("held %+v, set aside %+v, about to be removed %+v, %v", holds, set, removing, err)
+	}
+
+	for _, wrong := range []mail.FolderRename{{From: "New", To: "Other"}, {From: "Old", To: "Newer"}} {
+		if err := d.Commit(ctx, mail.Batch{Renames: []mail.FolderRename{wrong}}); err == nil {
+			t.Errorf("%v is done", wrong)
+		}
+	}
+	wantRows(t, d, "New", a, b, fresh)
+}
+
+// Rows may go from one folder to another in the batch that drops it; a folder begun anew loses them.
 func TestDropFolderInOneBatchWithItsRows(t *testing.T) {
 	d := newState(t)
 	a, b := row("Old", 1, "a"), row("Old", 2, "b")

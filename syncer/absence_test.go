@@ -53,7 +53,7 @@ func (b *bench) run(o syncer.Options) *syncer.Report {
 	b.Begin(time.Hour)
 	o.Lanes = max(o.Lanes, 1)
 	report, err := syncer.Run(context.Background(), syncer.Account{Name: "sim", Identity: mail.Identity{Server: b.server, User: "me"},
-		Maildir: "/Mail", Local: b.local, Remote: b.remote, State: b.Record, FullCheck: 7 * 24 * time.Hour, Now: b.Now}, o, nil)
+		Maildir: "/Mail", Local: b.local, Remote: b.remote, State: b.Record, FullCheck: 7 * 24 * time.Hour, Now: b.Now, Wait: b.Wait}, o, nil)
 	if err != nil {
 		b.Fatal(err)
 	}

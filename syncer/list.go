@@ -23,6 +23,7 @@ func (r *run) list(ctx context.Context) ([]mail.FolderName, error) {
 		return nil, err
 	}
 	r.reached = true
+	r.listed = listed{make(map[mail.FolderName]bool, len(locals)), make(map[mail.FolderName]bool, len(remotes))}
 	records, err := r.State.Folders(ctx)
 	if err != nil {
 		return nil, err
@@ -31,6 +32,7 @@ func (r *run) list(ctx context.Context) ([]mail.FolderName, error) {
 		records = nil
 	}
 	for _, l := range locals {
+		r.listed.local[l.Name] = true
 		if otherInbox(l.Name) {
 			r.refuseInbox(l.Name)
 			continue
@@ -40,13 +42,14 @@ func (r *run) list(ctx context.Context) ([]mail.FolderName, error) {
 		}
 	}
 	for i := range remotes {
+		r.listed.remote[remotes[i].Name] = true
 		if f := r.folder(remotes[i].Name); f != nil {
 			f.remote = &remotes[i]
 		}
 	}
 	for _, rec := range records {
 		if f := r.folder(rec.Folder); f != nil {
-			f.record, f.Known, f.Settled, f.validity = rec, true, rec.Settled, rec.Mark.UIDValidity
+			f.record, f.Known, f.Settled, f.Mark, f.validity = rec, true, rec.Settled, rec.Mark, rec.Mark.UIDValidity
 		}
 	}
 	for _, name := range r.opt.AcceptFolders {

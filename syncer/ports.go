@@ -21,6 +21,9 @@ type Local interface {
 	// Folders lists the folders on disk with their stamps, in no order.
 	Folders(ctx context.Context) ([]mail.LocalFolder, error)
 	CreateFolder(ctx context.Context, folder mail.FolderName) error
+	// RenameFolder gives a folder and all below it another name, under which there
+	// must be nothing. Durable when it returns.
+	RenameFolder(ctx context.Context, folder, to mail.FolderName) error
 	// RemoveFolder removes an empty folder; files that are not the Maildir's own
 	// stay, and with them the directory. A folder with messages is an error.
 	RemoveFolder(ctx context.Context, folder mail.FolderName) error
@@ -89,6 +92,8 @@ type Remote interface {
 	// that it does not exist. Any other answer is false or an error.
 	Missing(ctx context.Context, folder mail.FolderName) (bool, error)
 	CreateFolder(ctx context.Context, folder mail.FolderName) error
+	// RenameFolder renames the mailbox and all below it (RFC 3501 section 6.3.5).
+	RenameFolder(ctx context.Context, folder, to mail.FolderName) error
 	// DeleteFolder deletes the mailbox if it is empty at this moment; else
 	// mail.ErrChanged.
 	DeleteFolder(ctx context.Context, folder mail.FolderName) error

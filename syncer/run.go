@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -50,6 +51,8 @@ type run struct {
 	recorded    mail.Identity // as it says now
 	hadMarker   bool          // the Maildir says so already
 	folders     map[mail.FolderName]*folder
+	listed      listed                                 // also folders that are not synchronised
+	renamed     []*plan.Op                             // renames that were followed, before all else was decided
 	skipped     map[mail.FolderName]*mail.FolderRecord // unchanged, not looked into
 	unsettled   map[mail.FolderName]bool               // with copies of an earlier run that may or may not exist
 	awaited     map[int64]bool                         // times of deliveries of an earlier run that may lie anywhere
@@ -66,10 +69,11 @@ type run struct {
 	quarantine quarantine
 	holds      *[]mail.Hold // to be recorded at the end; nil: as they were
 
-	told    map[string]bool // failures told, for attempts repeat them
-	reached bool            // the server was logged in to
-	passed  []Event         // failures that another attempt may cure; not told yet
-	pause   mail.Pause      // what the server asked for
+	putOff  map[mail.FolderName]bool // folders whose renaming an attempt left to the next
+	told    map[string]bool          // failures told, for attempts repeat them
+	reached bool                     // the server was logged in to
+	passed  []Event                  // failures that another attempt may cure; not told yet
+	pause   mail.Pause               // what the server asked for
 
 	mu sync.Mutex // guards report, events, completed, passed, unread and what lanes share of folders
 }
@@ -111,7 +115,7 @@ func Run(ctx context.Context, acc Account, opt Options, events func(Event)) (*Re
 	}
 	r := &run{Account: acc, opt: opt, events: events,
 		report:  &Report{Account: acc.Name, Counts: map[plan.Kind]int{}, Started: acc.Now()},
-		finding: make(chan struct{}, 1), completed: map[*plan.Op]bool{}, concerns: map[*plan.Op][]mail.FolderName{}, told: map[string]bool{}}
+		finding: make(chan struct{}, 1), completed: map[*plan.Op]bool{}, concerns: map[*plan.Op][]mail.FolderName{}, putOff: map[mail.FolderName]bool{}, told: map[string]bool{}}
 	r.emit(Event{Kind: EventStarted})
 	err := r.attempts(ctx)
 	if ctx.Err() != nil {
@@ -148,6 +152,9 @@ func (r *run) sync(ctx context.Context) error {
 		return err
 	}
 	if err := r.confirm(ctx); err != nil {
+		return err
+	}
+	if err := r.followRenames(ctx); err != nil {
 		return err
 	}
 	p, err := r.decide(ctx)
@@ -188,7 +195,9 @@ func (r *run) decide(ctx context.Context) (*plan.Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	return plan.Make(in), nil
+	p := plan.Make(in)
+	p.Ops = append(slices.Clone(r.renamed), p.Ops...)
+	return p, nil
 }
 
 // announce reports the plan before anything of it is done.
@@ -197,7 +206,7 @@ func (r *run) announce(p *plan.Plan) {
 	total, aside := 0, 0
 	for _, o := range p.Ops {
 		r.concerns[o] = concerned(o)
-		if o.Held {
+		if o.Held || r.completed[o] {
 			continue
 		}
 		if r.opAside(o) {

@@ -226,6 +226,8 @@ var kindTexts = []struct {
 	noun      string // "" for messages
 	did, will string
 }{
+	{plan.RenameLocal, "folder", "renamed in the Maildir", "to rename in the Maildir"},
+	{plan.RenameRemote, "folder", "renamed on the server", "to rename on the server"},
 	{plan.CreateLocal, "folder", "made in the Maildir", "to make in the Maildir"},
 	{plan.CreateRemote, "folder", "made on the server", "to make on the server"},
 	{plan.Pair, "", "matched", "to match"},

@@ -170,8 +170,7 @@ func (r *reader) edit(e simworld.Edit) {
 	case simworld.Remove:
 		r.remove(r.dir(e.Folder))
 	case simworld.Rename:
-		r.check(os.MkdirAll(filepath.Dir(r.dir(e.To)), 0o700))
-		r.check(os.Rename(r.dir(e.Folder), r.dir(e.To)))
+		r.renameFolder(e.Folder, e.To)
 	case simworld.Fill:
 		t := r.table(r.dir(e.Folder))
 		for i := range t {
@@ -200,6 +199,18 @@ func (r *reader) lose(what string) {
 func (r *reader) create(folder mail.FolderName) {
 	for _, sub := range []string{"tmp", "new", "cur"} {
 		r.check(os.MkdirAll(filepath.Join(r.dir(folder), sub), 0o700))
+	}
+}
+
+// renameFolder renames a folder and those below it, which may lie beside it.
+func (r *reader) renameFolder(folder, to mail.FolderName) {
+	folders := r.folders()
+	r.check(os.MkdirAll(filepath.Dir(r.dir(to)), 0o700))
+	r.check(os.Rename(r.dir(folder), r.dir(to)))
+	for name, dir := range folders {
+		if name.Within(folder) && r.layout != maildir.Verbatim && r.layout != "" {
+			r.check(os.Rename(dir, r.dir(to+name[len(folder):])))
+		}
 	}
 }
 

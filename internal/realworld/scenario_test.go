@@ -132,7 +132,7 @@ func variants() []variant {
 		list = append(list, v)
 	}
 	some := []string{"first-run", "folder-created", "folder-deleted-kept", "folder-deleted-local", "folder-deleted-remote",
-		"folder-renamed-local", "folder-renamed-remote", "keywords", "many-changes", "marker-missing", "moved-to-new-folder", "uidvalidity"}
+		"folder-renamed-local", "folder-renamed-remote", "folder-renamed-children", "folder-renamed-with-changes", "keywords", "many-changes", "marker-missing", "moved-to-new-folder", "uidvalidity"}
 	for _, l := range []maildir.Layout{maildir.MaildirPP, maildir.Flat} {
 		list = append(list, variant{name: string(l), layout: l,
 			plays: func(name string, _ *simworld.Scenario) bool { return slices.Contains(some, name) }})

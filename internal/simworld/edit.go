@@ -18,7 +18,7 @@ const (
 	Copy   Verb = "copy"
 	Create Verb = "create" // a folder
 	Remove Verb = "remove" // a folder with all its messages
-	Rename Verb = "rename" // a folder
+	Rename Verb = "rename" // a folder with all below it
 
 	Rewrite   Verb = "edit"      // local: other content under the same file name
 	Show      Verb = "show"      // local: a reader moves the file from new/ to cur/
@@ -130,12 +130,7 @@ func (d *Disk) edit(e Edit) error {
 		delete(d.folders, e.Folder)
 		return nil
 	case Rename:
-		if d.folders[e.To] != nil {
-			return fmt.Errorf("the target exists")
-		}
-		delete(d.folders, e.Folder)
-		d.folders[e.To] = f
-		return nil
+		return rename(d.folders, e.Folder, e.To)
 	case Fill:
 		for i := len(f.keywords.Keywords()); i < maxKeywords; i++ {
 			d.fit(f, mail.NewFlags(0, fmt.Sprintf("other%02d", i)))
@@ -202,11 +197,7 @@ func (s *Server) edit(e Edit) error {
 	case Remove:
 		delete(s.boxes, e.Folder)
 	case Rename:
-		if s.boxes[e.To] != nil {
-			return fmt.Errorf("the target exists")
-		}
-		delete(s.boxes, e.Folder)
-		s.boxes[e.To] = b
+		return rename(s.boxes, e.Folder, e.To)
 	case Renumber:
 		s.renumber(b)
 	case ReadOnly:

@@ -3,6 +3,7 @@ package simworld
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sort"
 
 	"imapsync/mail"
@@ -22,6 +23,7 @@ type ledger struct {
 	deleted    map[string]int           // instances ever deleted
 	noKeywords bool                     // the server stores none
 	remade     map[mail.FolderName]bool // mailboxes deleted and made anew: no absence in them is a deletion
+	renames    []Edit                   // folders renamed since all was quiet
 	unlisted   bool                     // the server did not list a folder, maybe one that messages were moved to
 }
 
@@ -71,7 +73,8 @@ func (w *World) holders(e Edit) map[Side][]Entry {
 	for _, side := range []Side{Local, Remote} {
 		messages, _ := w.holdings(side)
 		for _, m := range messages {
-			if m.Folder == e.Folder && (e.Name == "" || m.Name == e.Name) {
+			in := m.Folder == e.Folder || e.Verb == Rename && m.Folder.Within(e.Folder)
+			if in && (e.Name == "" || m.Name == e.Name) {
 				out[side] = append(out[side], m)
 			}
 		}
@@ -103,6 +106,9 @@ func (l *ledger) note(side Side, e Edit, loose bool, before, after map[Side][]En
 		l.unsure = true
 		return
 	case Remove, Rename:
+		if e.Verb == Rename {
+			l.renames = append(l.renames, e)
+		}
 		for _, m := range before[side] {
 			l.account(m.Name).note(event{side: side, edit: e}, loose)
 		}
@@ -249,7 +255,7 @@ func (l *ledger) check(w *World) error {
 	for name := range now {
 		errs = append(errs, broken("nothing comes from nowhere", "message %s: nobody made it", name))
 	}
-	l.missed, l.unsure, l.stale, l.unlisted, l.cut = false, false, false, false, 0
+	l.missed, l.unsure, l.stale, l.unlisted, l.cut, l.renames = false, false, false, false, 0, nil
 	clear(l.remade)
 	return errors.Join(errs...)
 }
@@ -356,10 +362,24 @@ func (a *account) checkOne(now []Entry, l *ledger) error {
 	if len(verbs) > 0 {
 		return nil
 	}
-	if to := a.place(l); to != "" && now[0].Folder != to {
+	if to := a.place(l); to != "" && !l.mayBeIn(now[0].Folder, to) {
 		return broken("moves are followed", "it belongs into %s, yet it is at %s", to, EntriesText(now))
 	}
 	return a.checkFlags(now[0].Flags, l)
+}
+
+// mayBeIn tells whether a message that belongs into a folder may be in another:
+// under the name that the folder got, on whichever side that was.
+func (l *ledger) mayBeIn(folder, place mail.FolderName) bool {
+	places := []mail.FolderName{place}
+	for _, e := range l.renames {
+		for _, p := range places {
+			if p == e.Folder || p.Within(e.Folder) {
+				places = append(places, e.To+p[len(e.Folder):])
+			}
+		}
+	}
+	return slices.Contains(places, folder)
 }
 
 // place is where moves by one side alone lead, or by both to one folder; "" if

@@ -72,6 +72,19 @@ func (d *Disk) CreateFolder(ctx context.Context, folder mail.FolderName) error {
 	})
 }
 
+// RenameFolder implements syncer.Local.
+func (d *Disk) RenameFolder(ctx context.Context, folder, to mail.FolderName) error {
+	return d.change(ctx, "rename folder", folder, "to "+string(to), func(*dir) error {
+		if folder == mail.Inbox {
+			d.w.wrongf("rename of INBOX")
+		}
+		if err := rename(d.folders, folder, to); err != nil {
+			return &mail.Fault{Scope: mail.ScopeFolder, Folder: folder, Doing: "rename folder", Err: err}
+		}
+		return nil
+	})
+}
+
 // RemoveFolder implements syncer.Local.
 func (d *Disk) RemoveFolder(ctx context.Context, folder mail.FolderName) error {
 	return d.change(ctx, "remove folder", folder, "", func(f *dir) error {

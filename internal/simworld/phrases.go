@@ -88,6 +88,12 @@ func opPhrases(op *plan.Op, name string) map[Side]phrase {
 		return map[Side]phrase{side: {"new ", in, "=" + flagWord(op.Flags)}}
 	}
 	switch op.Kind {
+	case plan.RenameLocal:
+		return map[Side]phrase{Local: {before: "rename " + folder + to}}
+	case plan.RenameRemote:
+		return map[Side]phrase{Remote: {before: "rename " + folder + to}}
+	case plan.RenameFolder:
+		return map[Side]phrase{State: {before: "rename " + folder + to}}
 	case plan.CreateLocal:
 		return map[Side]phrase{Local: {before: "create " + folder}}
 	case plan.CreateRemote:

@@ -190,6 +190,11 @@ func (r *Record) apply(batch mail.Batch) error {
 	if batch.Identity != nil {
 		r.account = *batch.Identity
 	}
+	for _, n := range batch.Renames {
+		if err := r.rename(n); err != nil {
+			return err
+		}
+	}
 	for _, i := range batch.SettleIntents {
 		if _, ok := r.intents[i.ID]; !ok {
 			return fmt.Errorf("settles intent %d, which is not there", i.ID)
@@ -230,6 +235,24 @@ func (r *Record) apply(batch mail.Batch) error {
 	}
 	if batch.Pause != nil {
 		r.pause = *batch.Pause
+	}
+	return nil
+}
+
+// rename gives a folder and its rows another name.
+func (r *Record) rename(n mail.FolderRename) error {
+	f, ok := r.folders[n.From]
+	if !ok || r.knows(n.To) {
+		return fmt.Errorf("renames folder %s to %s, which are known: %v and %v", n.From, n.To, ok, r.knows(n.To))
+	}
+	delete(r.folders, n.From)
+	f.Folder = n.To
+	r.folders[n.To] = f
+	for id, b := range r.rows {
+		if b.Folder == n.From {
+			b.Folder = n.To
+			r.rows[id] = b
+		}
 	}
 	return nil
 }
@@ -326,7 +349,7 @@ func batchWords(b mail.Batch) string {
 	for _, part := range []struct {
 		word string
 		n    int
-	}{{"intents", len(b.AddIntents)}, {"settle", len(b.SettleIntents)}, {"put", len(b.Put)}, {"drop", len(b.Drop)},
+	}{{"rename", len(b.Renames)}, {"intents", len(b.AddIntents)}, {"settle", len(b.SettleIntents)}, {"put", len(b.Put)}, {"drop", len(b.Drop)},
 		{"removing", len(b.Removing)}, {"staying", len(b.Staying)},
 		{"folders", len(b.Folders)}, {"drop folders", len(b.DropFolders)}, {"log", len(b.Log)}} {
 		if part.n > 0 {

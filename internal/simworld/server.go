@@ -181,6 +181,45 @@ func (s *Server) CreateFolder(ctx context.Context, folder mail.FolderName) error
 	})
 }
 
+// RenameFolder implements syncer.Remote.
+func (s *Server) RenameFolder(ctx context.Context, folder, to mail.FolderName) error {
+	return s.w.do(ctx, Call{Side: Remote, Name: "rename folder", Folder: folder, Detail: "to " + string(to), Effect: true}, func() error {
+		switch {
+		case folder == mail.Inbox:
+			s.w.wrongf("rename of INBOX")
+			return refusal(folder, "rename folder", "NO INBOX is not renamed")
+		case s.boxes[folder] == nil:
+			return refusal(folder, "rename folder", "NO [NONEXISTENT] no such mailbox")
+		}
+		if err := rename(s.boxes, folder, to); err != nil {
+			return refusal(folder, "rename folder", "NO [ALREADYEXISTS] "+err.Error())
+		}
+		return nil
+	})
+}
+
+// rename gives a folder and those below it another name, as servers (RFC 3501
+// section 6.3.5) and file systems do; not below itself or where there is any.
+func rename[F any](folders map[mail.FolderName]F, from, to mail.FolderName) error {
+	if to.Within(from) || from.Within(to) {
+		return errors.New("a folder cannot become a part of itself")
+	}
+	var names []mail.FolderName
+	for n := range folders {
+		switch {
+		case n == to || n.Within(to):
+			return errors.New("the target exists")
+		case n == from || n.Within(from):
+			names = append(names, n)
+		}
+	}
+	for _, n := range names {
+		folders[to+n[len(from):]] = folders[n]
+		delete(folders, n)
+	}
+	return nil
+}
+
 // DeleteFolder implements syncer.Remote.
 func (s *Server) DeleteFolder(ctx context.Context, folder mail.FolderName) error {
 	return s.w.do(ctx, Call{Side: Remote, Name: "delete folder", Folder: folder, Effect: true}, func() error {

@@ -39,6 +39,7 @@ type change struct {
 	path   string
 	before string // a name in the scratch directory for the file that was there
 	dir    bool   // a directory was there
+	from   string // the name of the directory before it was renamed
 }
 
 // file is what a file held when it was last synced.
@@ -74,7 +75,8 @@ func (d *disk) before(c *Call) (err error) {
 		return d.remember(c.Path)
 	case Rename:
 		if info, err := os.Lstat(c.Path); err == nil && info.IsDir() {
-			return fmt.Errorf("the model does not know what becomes of a directory that is renamed: %v", c)
+			d.replay = []change{{path: c.To, from: c.Path}}
+			return nil
 		}
 		return errors.Join(d.remember(c.Path), d.remember(c.To))
 	}
@@ -202,6 +204,9 @@ func (d *disk) cut() error {
 
 // undo puts back what was at the path.
 func (c change) undo() error {
+	if c.from != "" {
+		return os.Rename(c.path, c.from)
+	}
 	if c.dir {
 		err := os.Mkdir(c.path, 0o700)
 		if errors.Is(err, fs.ErrExist) {

@@ -21,8 +21,8 @@
 //     syncfs; a new file that never had one is empty.
 //   - A name made, replaced or removed is durable once its directory was
 //     fsynced, or all of the file system by syncfs. An fsync of the file does
-//     not do that. A rename across directories is carried out whole or not at
-//     all, and is durable once the directory of the new name was synced.
+//     not do that. A rename across directories, or of one, is carried out whole or
+//     not at all, and is durable once the directory of the new name was synced.
 //   - A directory that was not durable is gone with all that is in it.
 //   - Times and modes are durable at once.
 //   - SQLite's -shm files are memory, and are removed.

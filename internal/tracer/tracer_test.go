@@ -205,6 +205,37 @@ func TestPowerCutUndoesWhatWasNotSynced(t *testing.T) {
 	}
 }
 
+// A directory that is renamed is carried out whole or not at all, with what was
+// done in it under either name.
+func TestPowerCutUndoesTheRenamingOfADirectory(t *testing.T) {
+	dir := t.TempDir()
+	at := func(name string) string { return filepath.Join(dir, name) }
+	step := func(d *disk, c Call, do func() error) {
+		t.Helper()
+		if err := errors.Join(d.before(&c), do()); err != nil {
+			t.Fatal(err)
+		}
+		d.after(c)
+	}
+	for _, durable := range []bool{false, true} {
+		d := newDisk(Plan{Scratch: t.TempDir(), Loss: Names})
+		if err := errors.Join(os.RemoveAll(at("new")), os.MkdirAll(at("tmp"), 0o700), os.WriteFile(at("tmp/old"), nil, 0o600)); err != nil {
+			t.Fatal(err)
+		}
+		step(d, Call{Kind: Rename, Path: at("tmp"), To: at("new")}, func() error { return os.Rename(at("tmp"), at("new")) })
+		if durable {
+			step(d, Call{Kind: Sync, Path: dir}, func() error { return nil })
+		}
+		step(d, Call{Kind: Unlink, Path: at("new/old")}, func() error { return os.Remove(at("new/old")) })
+		if err := d.cut(); err != nil {
+			t.Fatal(err)
+		}
+		if got, want := tree(t, dir), map[bool]string{false: "tmp tmp/old:", true: "new new/old:"}[durable]; got != want {
+			t.Errorf("durable %v: left %s, want %s", durable, got, want)
+		}
+	}
+}
+
 func TestRunsSideBySide(t *testing.T) {
 	var all sync.WaitGroup
 	for range 4 {
