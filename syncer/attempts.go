@@ -78,7 +78,7 @@ func (r *run) fresh() {
 	r.withheldHeaders = map[mail.Digest]mail.FolderName{}
 	clear(r.completed)
 	clear(r.concerns)
-	r.report.Failures, r.passed, r.pause = nil, nil, mail.Pause{}
+	r.report.Failures, r.passed, r.pause, r.opened = nil, nil, mail.Pause{}, false
 }
 
 func (r *run) carriedOut() (n int) {

@@ -55,9 +55,10 @@ func (r *run) begin() error {
 	return r.openLog()
 }
 
-// openLog opens the run in the log, before anything is done in it.
+// openLog opens the run in the log, before anything is done in it, and has the
+// state forget what it must not say of this account; once in an attempt.
 func (r *run) openLog() error {
-	if r.opt.DryRun || r.record.ID != 0 && !r.foreign && !r.moved {
+	if r.opt.DryRun || r.opened || r.record.ID != 0 && !r.foreign && !r.moved {
 		return nil
 	}
 	if !r.hadMarker {
@@ -82,7 +83,11 @@ func (r *run) openLog() error {
 			b.Folders = append(b.Folders, unsettledRecord(rec.Folder, 0))
 		}
 	}
-	return r.commit(b)
+	if err := r.commit(b); err != nil {
+		return err
+	}
+	r.opened = true
+	return nil
 }
 
 // discard has a batch drop all that the state says of folders and messages.

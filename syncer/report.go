@@ -61,7 +61,7 @@ type Event struct {
 // Report is the outcome of one run on one account.
 type Report struct {
 	Account  string
-	Run      int64      // its number in the run log; 0 of a dry run, or where it could not begin
+	Run      int64      // its number in the run log; 0 of a dry run, or where it could not be recorded
 	Plan     *plan.Plan // what was decided, whether or not it was done
 	Counts   map[plan.Kind]int
 	Bytes    int64 // message bytes transferred, both ways

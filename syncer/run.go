@@ -50,6 +50,7 @@ type run struct {
 	foreign     bool          // the state is another account's: nothing of it is believed
 	recorded    mail.Identity // as it says now
 	hadMarker   bool          // the Maildir says so already
+	opened      bool          // this attempt has opened the run in the log
 	folders     map[mail.FolderName]*folder
 	listed      listed                                 // also folders that are not synchronised
 	renamed     []*plan.Op                             // renames that were followed, before all else was decided

@@ -47,7 +47,7 @@ type (
 	}
 	summaryObject struct {
 		head
-		Run      int64             `json:"run"` // 0 of a dry run, or where it could not begin
+		Run      int64             `json:"run"` // 0 of a dry run, or where it could not be recorded
 		Outcome  string            `json:"outcome"`
 		Exit     int               `json:"exit"`
 		DryRun   bool              `json:"dry_run"`
