@@ -77,7 +77,7 @@ func (r *run) fresh() {
 	r.withheldHeaders = map[mail.Digest]mail.FolderName{}
 	clear(r.completed)
 	clear(r.concerns)
-	r.report.Failures, r.passed, r.pause = nil, nil, mail.Pause{}
+	r.report.Failures, r.passed, r.pause, r.records = nil, nil, mail.Pause{}, nil
 }
 
 func (r *run) carriedOut() (n int) {

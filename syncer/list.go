@@ -23,7 +23,7 @@ func (r *run) list(ctx context.Context) ([]mail.FolderName, error) {
 		return nil, err
 	}
 	r.reached = true
-	records, err := r.State.Folders(ctx)
+	records, err := r.folderRecords(ctx)
 	if err != nil {
 		return nil, err
 	}
