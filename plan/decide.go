@@ -353,6 +353,17 @@ func (j *joined) sources(unchanged []*mail.Base) map[mail.Digest]*source {
 	if len(j.localNew) == 0 {
 		return m
 	}
+	wanted := map[mail.Digest]bool{}
+	for _, n := range j.localNew {
+		if n.local.Content != nil {
+			wanted[n.local.Content.Digest] = true
+		}
+	}
+	for _, row := range j.agreed {
+		if wanted[row.Content.Digest] {
+			m[row.Content.Digest] = &source{row.Folder, new(j.byFolder[row.Folder].Remote.Messages[row.UID])}
+		}
+	}
 	for _, t := range j.triples {
 		if t.base == nil || t.local == nil || t.remote == nil || t.local.Edited {
 			continue

@@ -2,6 +2,8 @@ package plan
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 
@@ -119,7 +121,7 @@ func TestGuardSeesThroughArrivals(t *testing.T) {
 	m := deletedLocally(90, 89, 1000)
 	m.putRemote("INBOX", "new", "")
 	m.putLocal("INBOX", "newer", "")
-	for _, k := range sortedKeys(m.local["INBOX"]) {
+	for _, k := range slices.Sorted(maps.Keys(m.local["INBOX"])) {
 		if f := m.local["INBOX"][k]; f.text == "m89" {
 			delete(m.local["INBOX"], k)
 			m.local["Other"][k] = f

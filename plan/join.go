@@ -2,7 +2,6 @@ package plan
 
 import (
 	"slices"
-	"sort"
 
 	"imapsync/mail"
 )
@@ -23,6 +22,7 @@ type triple struct {
 // joined is the outcome of joining all folders: messages with a base row or
 // with both sides, and what is left over on one side.
 type joined struct {
+	agreed    []*mail.Base // both sides are as the row says; none of these is in triples
 	triples   []*triple
 	localNew  []*triple         // only local
 	remoteNew []*triple         // only remote
@@ -43,51 +43,75 @@ func join(in Input) *joined {
 // joinSides does what can be done without knowing new remote messages.
 func joinSides(in Input) *joined {
 	j := &joined{byFolder: map[mail.FolderName]*Folder{}, withheld: in.Withheld}
+	moving := slices.ContainsFunc(in.Folders, func(f *Folder) bool {
+		return slices.ContainsFunc(f.Base, func(row *mail.Base) bool { return row.Key == "" })
+	})
 	for _, f := range in.Folders {
 		j.byFolder[f.Name] = f
-		j.joinRows(f)
+		j.joinRows(f, !moving)
 	}
 	j.findMovedFiles()
 	return j
 }
 
-// joinRows matches base rows by key and UID; what no row claims is new.
-func (j *joined) joinRows(f *Folder) {
-	keys := make(map[mail.Key]bool, len(f.Base))
-	uids := make(map[mail.UID]bool, len(f.Base))
+// joinRows matches base rows by key and UID; what no row claims is new. A folder
+// has up to a million messages, of which a run finds few changed: where all
+// three agree it is only noted, if apart allows that. It does not where a row
+// gave its file to a copy: see carryFlags.
+func (j *joined) joinRows(f *Folder, apart bool) {
+	files, messages := 0, 0
+	if apart {
+		j.agreed = slices.Grow(j.agreed, len(f.Base))
+	}
 	for _, row := range f.Base {
-		t := &triple{base: row, rematch: row.UID == 0}
-		if l, ok := f.Local.Messages[row.Key]; ok && row.Key != "" {
-			t.local, t.localIn = &l, f
-			keys[row.Key] = true
+		l, hasFile := f.Local.Messages[row.Key]
+		r, hasMessage := f.Remote.Messages[row.UID]
+		hasFile, hasMessage = hasFile && row.Key != "", hasMessage && row.UID != 0
+		if hasFile {
+			files++
 		}
-		if r, ok := f.Remote.Messages[row.UID]; ok && row.UID != 0 {
-			t.remote, t.remoteIn = &r, f
-			uids[row.UID] = true
+		if hasMessage {
+			messages++
+		}
+		if apart && hasFile && hasMessage && !l.Edited && l.Flags.Equal(row.Flags) && r.Flags.Equal(row.Flags) {
+			j.agreed = append(j.agreed, row)
+			continue
+		}
+		t := &triple{base: row, rematch: row.UID == 0}
+		if hasFile {
+			t.local, t.localIn = new(l), f
+		}
+		if hasMessage {
+			t.remote, t.remoteIn = new(r), f
 		}
 		j.triples = append(j.triples, t)
 	}
-	for _, k := range sortedKeys(f.Local.Messages) {
-		if !keys[k] {
-			l := f.Local.Messages[k]
-			j.localNew = append(j.localNew, &triple{local: &l, localIn: f})
+	if files < len(f.Local.Messages) {
+		for _, k := range unclaimed(f.Local.Messages, f.Base, func(row *mail.Base) mail.Key { return row.Key }) {
+			j.localNew = append(j.localNew, &triple{local: new(f.Local.Messages[k]), localIn: f})
 		}
 	}
-	for _, u := range sortedKeys(f.Remote.Messages) {
-		if !uids[u] {
-			r := f.Remote.Messages[u]
-			j.remoteNew = append(j.remoteNew, &triple{remote: &r, remoteIn: f})
+	if messages < len(f.Remote.Messages) {
+		for _, u := range unclaimed(f.Remote.Messages, f.Base, func(row *mail.Base) mail.UID { return row.UID }) {
+			j.remoteNew = append(j.remoteNew, &triple{remote: new(f.Remote.Messages[u]), remoteIn: f})
 		}
 	}
 }
 
-func sortedKeys[K mail.Key | mail.UID, V any](m map[K]V) []K {
-	keys := make([]K, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
+// unclaimed are the messages that no row names, sorted.
+func unclaimed[K mail.Key | mail.UID, V any](messages map[K]V, rows []*mail.Base, name func(*mail.Base) K) []K {
+	claimed := make(map[K]bool, len(rows))
+	for _, row := range rows {
+		claimed[name(row)] = true
 	}
-	sort.Slice(keys, func(a, b int) bool { return keys[a] < keys[b] })
-	return keys
+	var left []K
+	for k := range messages {
+		if !claimed[k] {
+			left = append(left, k)
+		}
+	}
+	slices.Sort(left)
+	return left
 }
 
 // findMovedFiles gives rows whose file is gone a new file of equal content:

@@ -2,7 +2,9 @@ package plan
 
 import (
 	"fmt"
+	"maps"
 	"math/rand"
+	"slices"
 	"strings"
 	"testing"
 
@@ -198,7 +200,7 @@ func (m *model) disturbLocal(rnd *rand.Rand, pick func() mail.FolderName, flags 
 		m.putLocal(pick(), texts[rnd.Intn(len(texts))], flags())
 	}
 	from := pick()
-	for _, k := range sortedKeys(m.local[from]) {
+	for _, k := range slices.Sorted(maps.Keys(m.local[from])) {
 		f := m.local[from][k]
 		switch rnd.Intn(6) {
 		case 0:
@@ -219,7 +221,7 @@ func (m *model) disturbRemote(rnd *rand.Rand, pick func() mail.FolderName, flags
 		m.putRemote(pick(), texts[rnd.Intn(len(texts))], flags())
 	}
 	from := pick()
-	for _, u := range sortedKeys(m.remote[from]) {
+	for _, u := range slices.Sorted(maps.Keys(m.remote[from])) {
 		f := m.remote[from][u]
 		switch rnd.Intn(6) {
 		case 0:

@@ -42,6 +42,10 @@ type Input struct {
 func Make(in Input) *Plan {
 	j := join(in)
 	d := &decider{in: in, plan: &Plan{Unproven: map[mail.FolderName]string{}}, kept: map[mail.FolderName]bool{}, moves: map[move]mail.Digest{}, staying: map[mail.FolderName]int{}}
+	for _, row := range j.agreed {
+		d.kept[row.Folder] = true
+		d.staying[row.Folder]++
+	}
 	for _, t := range j.triples {
 		d.decide(t)
 	}

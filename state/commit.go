@@ -162,8 +162,11 @@ func (t *tx) intents(b mail.Batch) error {
 	return nil
 }
 
+// holds replaces the holds. A DELETE without WHERE would write the page of an
+// empty table, too (https://www.sqlite.org/lang_delete.html#the_truncate_optimization),
+// and most often they are none.
 func (t *tx) holds(holds []mail.Hold) error {
-	if err := t.exec(`DELETE FROM holds`); err != nil {
+	if err := t.exec(`DELETE FROM holds WHERE true`); err != nil {
 		return err
 	}
 	for _, h := range holds {

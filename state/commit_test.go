@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"reflect"
 	"strings"
@@ -436,5 +437,24 @@ func TestDiskFull(t *testing.T) {
 	}
 	if len(rowsOf(t, d, "INBOX")) != 1 {
 		t.Error("rows of the batch that failed are there")
+	}
+}
+
+// TestNothingToReplaceWritesNothing: that there are still no holds, nothing set
+// aside and no pause, which every run says, costs no write.
+func TestNothingToReplaceWritesNothing(t *testing.T) {
+	d := newState(t)
+	commit(t, d, mail.Batch{Put: []*mail.Base{row("INBOX", 1, "a")}})
+	logged := func() int64 {
+		info, err := os.Stat(d.path + "-wal")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return info.Size()
+	}
+	before := logged()
+	commit(t, d, mail.Batch{Holds: &[]mail.Hold{}, Quarantine: &[]mail.Quarantined{}, Pause: &mail.Pause{}})
+	if after := logged(); after != before {
+		t.Errorf("%d bytes written", after-before)
 	}
 }

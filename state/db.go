@@ -3,8 +3,10 @@ package state
 import (
 	"context"
 	"database/sql"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net/url"
 	"os"
@@ -42,8 +44,10 @@ func Open(ctx context.Context, path string) (*DB, error) {
 			return nil, fault("create state", path, err)
 		}
 	default:
-		if version, err = probe(ctx, path); err != nil {
-			return nil, err
+		if !ofToday(path) {
+			if version, err = probe(ctx, path); err != nil {
+				return nil, err
+			}
 		}
 		dropSecondName(path)
 	}
@@ -170,6 +174,31 @@ func probe(ctx context.Context, path string) (int, error) {
 		return 0, refuse(mail.ClassFailed, doing, path, fmt.Errorf("version %d with %d tables", version, tables), hintDamaged)
 	}
 	return version, nil
+}
+
+// ofToday reports whether the header of the file says that it is a state of the
+// version written today (https://www.sqlite.org/fileformat2.html#the_database_header).
+// Where no write-ahead log lies beside it the header is the truth, and a run is
+// spared a connection that is made for these numbers only. Whether the rest is
+// sound is seen when the state is connected for writing, which reads the schema
+// before it writes.
+func ofToday(path string) bool {
+	if lookStill(path) == nil {
+		return false
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	header := make([]byte, 100)
+	if _, err := io.ReadFull(f, header); err != nil {
+		return false
+	}
+	number := func(at int) int { return int(binary.BigEndian.Uint32(header[at:])) }
+	const pages, version, application = 28, 60, 68
+	return string(header[:16]) == "SQLite format 3\x00" && number(application) == applicationID &&
+		number(version) == latest && number(pages) > 1 // without a table it has one page
 }
 
 // The ways to connect, as parameters of an SQLite URI

@@ -137,6 +137,28 @@ func TestWhatIsNoUsableStateIsLeftAlone(t *testing.T) {
 	}
 }
 
+// TestHeaderIsBelievedAlone: the version is read from the file itself only while
+// no log lies beside it that could say otherwise.
+func TestHeaderIsBelievedAlone(t *testing.T) {
+	path := closedState(t)
+	if !ofToday(path) {
+		t.Error("a state of today is not known by its header")
+	}
+	if err := os.WriteFile(path+"-wal", nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if ofToday(path) {
+		t.Error("the header is believed beside a log")
+	}
+	if err := os.Remove(path + "-wal"); err != nil {
+		t.Fatal(err)
+	}
+	runSQL(t, path, "PRAGMA user_version = 1")
+	if ofToday(path) {
+		t.Error("an old version is taken for that of today")
+	}
+}
+
 func copyFile(t testing.TB, from, to string) {
 	t.Helper()
 	data, err := os.ReadFile(from)

@@ -35,7 +35,7 @@ func (d *DB) Pause(ctx context.Context) (mail.Pause, error) {
 // setAside records what is left alone for a time.
 func (t *tx) setAside(b mail.Batch) error {
 	if b.Quarantine != nil {
-		if err := t.exec(`DELETE FROM quarantine`); err != nil {
+		if err := t.exec(`DELETE FROM quarantine WHERE true`); err != nil {
 			return err
 		}
 		for _, q := range *b.Quarantine {
@@ -49,7 +49,7 @@ func (t *tx) setAside(b mail.Batch) error {
 	case b.Pause == nil:
 		return nil
 	case b.Pause.Until.IsZero():
-		return t.exec(`DELETE FROM pause`)
+		return t.exec(`DELETE FROM pause WHERE true`)
 	}
 	return t.exec(`INSERT OR REPLACE INTO pause (one, until, said) VALUES (1, ?, ?)`, b.Pause.Until.UnixMilli(), b.Pause.Said)
 }

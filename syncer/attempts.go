@@ -78,7 +78,7 @@ func (r *run) fresh() {
 	r.withheldHeaders = map[mail.Digest]mail.FolderName{}
 	clear(r.completed)
 	clear(r.concerns)
-	r.report.Failures, r.passed, r.pause, r.opened = nil, nil, mail.Pause{}, false
+	r.report.Failures, r.passed, r.pause, r.opened, r.records = nil, nil, mail.Pause{}, false, nil
 }
 
 func (r *run) carriedOut() (n int) {

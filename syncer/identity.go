@@ -31,7 +31,7 @@ func (r *run) checkIdentity(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	records, err := r.State.Folders(ctx)
+	records, err := r.folderRecords(ctx)
 	if err != nil {
 		return err
 	}

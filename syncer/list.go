@@ -24,7 +24,7 @@ func (r *run) list(ctx context.Context) ([]mail.FolderName, error) {
 	}
 	r.reached = true
 	r.listed = listed{make(map[mail.FolderName]bool, len(locals)), make(map[mail.FolderName]bool, len(remotes))}
-	records, err := r.State.Folders(ctx)
+	records, err := r.folderRecords(ctx)
 	if err != nil {
 		return nil, err
 	}

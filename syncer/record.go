@@ -17,7 +17,33 @@ func (r *run) commit(b mail.Batch) error {
 		b.Log[i].Run = r.record.ID
 		b.Log[i].Time = r.Now()
 	}
-	return r.State.Commit(context.Background(), b)
+	err := r.State.Commit(context.Background(), b)
+	if len(b.Put)+len(b.Drop)+len(b.Renames)+len(b.Folders)+len(b.DropFolders) > 0 {
+		r.mu.Lock()
+		r.records = nil
+		r.mu.Unlock()
+	}
+	return err
+}
+
+// folderRecords are the folders as the state has them. Several steps of a run
+// ask, and they are read once unless a commit may have changed them: there may
+// be thousands, and nobody else writes to the state meanwhile.
+func (r *run) folderRecords(ctx context.Context) ([]mail.FolderRecord, error) {
+	r.mu.Lock()
+	records := r.records
+	r.mu.Unlock()
+	if records != nil {
+		return records, nil
+	}
+	records, err := r.State.Folders(ctx)
+	if err != nil {
+		return nil, err
+	}
+	r.mu.Lock()
+	r.records = records
+	r.mu.Unlock()
+	return records, nil
 }
 
 // entry is the history line of an operation.
@@ -75,7 +101,7 @@ func (r *run) openLog() error {
 		}
 	}
 	if r.moved { // from now on no UID of any folder means anything: see observeFolder
-		records, err := r.State.Folders(context.Background())
+		records, err := r.folderRecords(context.Background())
 		if err != nil {
 			return err
 		}
@@ -92,7 +118,7 @@ func (r *run) openLog() error {
 
 // discard has a batch drop all that the state says of folders and messages.
 func (r *run) discard(b *mail.Batch) (err error) {
-	records, err := r.State.Folders(context.Background())
+	records, err := r.folderRecords(context.Background())
 	if err != nil {
 		return err
 	}
@@ -199,7 +225,7 @@ func (r *run) closeRun(err error) error {
 		return cerr
 	}
 	r.report.Run = r.record.ID
-	records, rerr := r.State.Folders(context.Background())
+	records, rerr := r.folderRecords(context.Background())
 	for _, rec := range records {
 		if r.folders[rec.Folder] != nil || r.skipped[rec.Folder] != nil {
 			r.report.Messages += rec.Rows

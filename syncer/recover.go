@@ -25,7 +25,7 @@ func (r *run) recover(ctx context.Context) error {
 	if err := r.openLog(); err != nil {
 		return err
 	}
-	records, err := r.State.Folders(ctx)
+	records, err := r.folderRecords(ctx)
 	if err != nil {
 		return err
 	}
@@ -62,7 +62,7 @@ func (r *run) recoverRemovals(ctx context.Context) error {
 	if err != nil || len(rows) == 0 || r.opt.DryRun || r.foreign {
 		return err
 	}
-	records, err := r.State.Folders(ctx)
+	records, err := r.folderRecords(ctx)
 	if err != nil {
 		return err
 	}

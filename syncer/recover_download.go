@@ -186,7 +186,7 @@ func (r *run) findStrays(ctx context.Context, byFolder map[mail.FolderName][]*ma
 			times[in.Date.Unix()], claimed[in.Key] = true, true
 		}
 	}
-	records, err := r.State.Folders(ctx)
+	records, err := r.folderRecords(ctx)
 	if err != nil {
 		return nil, err
 	}

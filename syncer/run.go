@@ -74,9 +74,10 @@ type run struct {
 	told    map[string]bool          // failures told, for attempts repeat them
 	reached bool                     // the server was logged in to
 	passed  []Event                  // failures that another attempt may cure; not told yet
+	records []mail.FolderRecord      // of the state; nil when they are to be read (again): see folderRecords
 	pause   mail.Pause               // what the server asked for
 
-	mu sync.Mutex // guards report, events, completed, passed, unread and what lanes share of folders
+	mu sync.Mutex // guards report, events, completed, passed, records, unread and what lanes share of folders
 }
 
 // folder is what the run knows of one folder it looks into.

@@ -33,7 +33,7 @@ func (c *Conn) MultiAppend(mailbox string) *MultiAppend {
 	if strings.EqualFold(mailbox, "INBOX") {
 		mailbox = "INBOX"
 	}
-	quoted := strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(encodeUTF7(mailbox))
+	quoted := escapes.Replace(encodeUTF7(mailbox))
 	m := &MultiAppend{c: c, reply: make(chan Answer, 1), head: []byte(`APPEND "` + quoted + `"`)}
 	m.cmd = &command{name: "APPEND", own: func(st status) {
 		m.reply <- Answer{Status: st.typ, Code: st.code, Args: st.args, Text: c.shortText(st.text)}

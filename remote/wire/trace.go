@@ -33,7 +33,7 @@ func (c *Conn) keepSecret(secret string) {
 	if secret == "" {
 		return
 	}
-	quoted := strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(secret)
+	quoted := escapes.Replace(secret)
 	forms := []string{quoted, secret, printable(quoted), printable(secret), strings.ToUpper(secret)}
 	for _, line := range strings.FieldsFunc(secret, func(r rune) bool { return r == '\r' || r == '\n' }) {
 		if len(line) > 3 { // a server may have taken it for all there is

@@ -173,6 +173,10 @@ func literalAtEnd(line []byte) (text []byte, n int64, ok bool) {
 	return bytes.TrimSuffix(line[:open], []byte("~")), size, true
 }
 
+// escapes writes what stands between the quotes of a quoted string. It is made
+// once: a list of mailboxes has a string for each.
+var escapes = strings.NewReplacer(`\`, `\\`, `"`, `\"`)
+
 // quote writes a quoted string, if one can carry s.
 func quote(s string) (string, bool) {
 	for i := range len(s) {
@@ -180,7 +184,7 @@ func quote(s string) (string, bool) {
 			return "", false
 		}
 	}
-	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) + `"`, true
+	return `"` + escapes.Replace(s) + `"`, true
 }
 
 // validAtom tells whether imapclient reads s as one atom; 8-bit characters,
