@@ -56,6 +56,7 @@ func (a *applier) download(ctx context.Context, f *folder, ops []*plan.Op) error
 		settled = a.settling(ctx, f, b)
 		ops = ops[n:]
 	}
+	mb.Close() // another folder may have the connection while the last batch is made durable
 	return firstOf(settled(), err)
 }
 

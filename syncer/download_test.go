@@ -2,6 +2,8 @@ package syncer_test
 
 import (
 	"context"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 
@@ -14,12 +16,12 @@ import (
 // slowDisk makes a batch durable only once the next one has begun.
 type slowDisk struct {
 	syncer.Local
-	batches int
+	batches atomic.Int32
 	next    chan struct{}
 }
 
 func (d *slowDisk) Deliver(ctx context.Context, folder mail.FolderName) (syncer.Delivery, error) {
-	if d.batches++; d.batches == 2 {
+	if d.batches.Add(1) == 2 {
 		close(d.next)
 	}
 	inner, err := d.Local.Deliver(ctx, folder)
@@ -34,6 +36,50 @@ type slowDelivery struct {
 func (d slowDelivery) Commit(ctx context.Context) (map[mail.Key]error, error) {
 	<-d.next
 	return d.Delivery.Commit(ctx)
+}
+
+// oneConnection has one mailbox open at a time.
+type oneConnection struct {
+	syncer.Remote
+	free chan struct{}
+}
+
+func (r oneConnection) Open(ctx context.Context, folder mail.FolderName, readOnly bool) (syncer.Mailbox, error) {
+	<-r.free
+	back := sync.OnceFunc(func() { r.free <- struct{}{} })
+	mb, err := r.Remote.Open(ctx, folder, readOnly)
+	if err != nil {
+		back()
+	}
+	return lent{mb, back}, err
+}
+
+type lent struct {
+	syncer.Mailbox
+	back func()
+}
+
+func (m lent) Close() {
+	m.Mailbox.Close()
+	m.back()
+}
+
+// TestDiskBesideLinkOfAnotherFolder: the last batch of a folder leaves the
+// connection to another one.
+func TestDiskBesideLinkOfAnotherFolder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		b.edit(simworld.Remote, simworld.Add, "A", "M1")
+		b.edit(simworld.Remote, simworld.Add, "G", "M2")
+		free := make(chan struct{}, 1)
+		free <- struct{}{}
+		b.remote = oneConnection{b.remote, free}
+		b.local = &slowDisk{Local: b.Disk, next: make(chan struct{})}
+		if report := b.run(syncer.Options{Lanes: 1}); report.Counts[plan.Download] != 2 {
+			t.Errorf("%+v", report)
+		}
+		b.settled()
+	})
 }
 
 // TestDiskBesideLink: a batch is made durable while the next is fetched. The
