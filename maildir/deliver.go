@@ -145,7 +145,7 @@ func (d *Delivery) finish(file *os.File, n mail.NewFile) error {
 		d.sync(w)
 	}
 	d.files = append(d.files, w)
-	if d.disk != nil && len(d.files) > fewFiles {
+	if d.disk != nil && !d.unsync && len(d.files) > fewFiles {
 		d.unsync = true
 		d.close()
 	}
