@@ -8,31 +8,36 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"imapsync/mail"
 )
 
 // Delivery is a batch of new message files in one folder, for one goroutine at a
-// time; another batch of the folder may be written meanwhile. It implements the contract of a delivery: nothing of it is visible to mail
-// readers before Commit.
+// time; another batch of the folder may be written meanwhile. It implements the
+// contract of a delivery: nothing of it is visible to mail readers before
+// Commit.
 type Delivery struct {
 	f       *folder
 	files   []*newFile
 	disk    *os.File // the folder's tmp directory, for syncAll; nil where that is not to be had
-	unsync  bool     // files were written that wait for syncAll
+	unsync  bool     // the files are too many to be fsynced one by one: they wait for syncAll
 	workers chan struct{}
 	syncing sync.WaitGroup
 }
 
 type newFile struct {
 	mail.NewFile
-	err error // of making its data durable; to be read after syncing.Wait
+	open *os.File // to be fsynced in Commit, where the batch stays small; else nil
+	err  error    // of making its data durable; to be read after syncing.Wait
 }
 
 const (
 	// syncWorkers is how many fsyncs are in flight at once.
 	syncWorkers = 16
-	// fewFiles of a batch are fsynced as they come, for most batches are no
-	// larger; the others share one syncfs.
+	// fewFiles is how many files of a batch stay open until Commit, which fsyncs
+	// them if there are no more. A larger batch shares one syncfs; any fsync of its
+	// own would be one too many.
 	fewFiles = 16
 )
 
@@ -78,7 +83,7 @@ func (d *Delivery) Write(n mail.NewFile, body io.Reader) (mail.Content, mail.Fil
 		return fail(d.f.message(n.Key, doing, err))
 	}
 	tmp := d.f.tmp(n.Key)
-	file, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	file, err := createFile(tmp)
 	if err != nil {
 		return fail(d.f.writing(n.Key, doing, err))
 	}
@@ -112,26 +117,76 @@ func hasFileTime(date time.Time) bool {
 	return y > 1900 && y < 2262
 }
 
-// finish closes a written file and sees to it that its data becomes durable.
+// createFile makes a new file as os.OpenFile does, without its six system calls
+// to find out that a file needs no poller.
+func createFile(path string) (*os.File, error) {
+	var fd int
+	err := retry(func() (err error) {
+		fd, err = unix.Open(path, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_CLOEXEC, 0o600)
+		return err
+	})
+	if err != nil {
+		return nil, &os.PathError{Op: "open", Path: path, Err: err}
+	}
+	return os.NewFile(uintptr(fd), path), nil
+}
+
+// finish takes a written file into the batch and closes it, or sees to it that
+// it will be.
 func (d *Delivery) finish(file *os.File, n mail.NewFile) error {
-	w := &newFile{NewFile: n}
+	w := &newFile{NewFile: n, open: file}
 	switch {
-	case !d.f.m.fsync, d.disk != nil && len(d.files) >= fewFiles:
-		d.unsync = d.f.m.fsync
+	case !d.f.m.fsync, d.unsync:
+		w.open = nil
 		if err := file.Close(); err != nil {
 			return err
 		}
-	default:
-		d.workers <- struct{}{}
-		d.syncing.Go(func() {
-			w.err = file.Sync()
-			if err := file.Close(); w.err == nil {
-				w.err = err
-			}
-			<-d.workers
-		})
+	case d.disk == nil:
+		d.sync(w)
 	}
 	d.files = append(d.files, w)
+	if d.disk != nil && !d.unsync && len(d.files) > fewFiles {
+		d.unsync = true
+		d.close()
+	}
+	return nil
+}
+
+// sync makes a file durable beside whatever else is done.
+func (d *Delivery) sync(w *newFile) {
+	file := w.open
+	w.open = nil
+	d.workers <- struct{}{}
+	d.syncing.Go(func() {
+		w.err = file.Sync()
+		if err := file.Close(); w.err == nil {
+			w.err = err
+		}
+		<-d.workers
+	})
+}
+
+// close closes the files that were left open.
+func (d *Delivery) close() {
+	for _, w := range d.files {
+		if w.open != nil {
+			w.err = w.open.Close()
+			w.open = nil
+		}
+	}
+}
+
+// durable waits until the data of all files is.
+func (d *Delivery) durable() error {
+	for _, w := range d.files {
+		if w.open != nil {
+			d.sync(w)
+		}
+	}
+	d.syncing.Wait()
+	if d.unsync {
+		return syncAll(d.disk)
+	}
 	return nil
 }
 
@@ -142,11 +197,8 @@ func (d *Delivery) finish(file *os.File, n mail.NewFile) error {
 func (d *Delivery) Commit(ctx context.Context) (map[mail.Key]error, error) {
 	defer d.Discard()
 	const doing = "deliver"
-	d.syncing.Wait()
-	if d.unsync {
-		if err := syncAll(d.disk); err != nil {
-			return nil, d.f.writing("", doing, err)
-		}
+	if err := d.durable(); err != nil {
+		return nil, d.f.writing("", doing, err)
 	}
 	t, err := d.keywords(context.WithoutCancel(ctx))
 	if err != nil {
@@ -199,6 +251,7 @@ func (d *Delivery) place(w *newFile, t table) place {
 // Discard removes what was written. After Commit it does nothing.
 func (d *Delivery) Discard() {
 	d.syncing.Wait()
+	d.close()
 	for _, w := range d.files {
 		os.Remove(d.f.tmp(w.Key))
 	}

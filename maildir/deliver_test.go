@@ -385,6 +385,70 @@ type stepwise struct {
 
 func (s *stepwise) Read(p []byte) (int, error) { return s.r.Read(p[:min(s.step, len(p))]) }
 
+// A batch that may stay small holds its files open; none stays so.
+func TestDeliveryClosesItsFiles(t *testing.T) {
+	const own = "/proc/self/fd"
+	if _, err := os.Stat(own); err != nil {
+		t.Skip(err)
+	}
+	m := open(t, Config{Fsync: true}, "A")
+	opened := func() (files int) {
+		fds, err := os.ReadDir(own)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, fd := range fds {
+			if to, err := os.Readlink(filepath.Join(own, fd.Name())); err == nil && strings.HasPrefix(to, m.root) {
+				files++
+			}
+		}
+		return files
+	}
+	for n := range fewFiles + 2 {
+		for _, commit := range []bool{true, false} {
+			d, err := m.Deliver(t.Context(), "A")
+			if err != nil {
+				t.Fatal(err)
+			}
+			for range n {
+				if _, _, err := d.Write(mail.NewFile{Key: m.NewKey()}, strings.NewReader("Subject: a\r\n\r\nb\r\n")); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if most := fewFiles + 1; opened() > most { // and the directory
+				t.Errorf("%d messages: %d files are open, more than %d", n, opened(), most)
+			}
+			if commit {
+				if failed, err := d.Commit(t.Context()); err != nil || len(failed) > 0 {
+					t.Fatal(failed, err)
+				}
+			}
+			d.Discard()
+			if left := opened(); left > 0 {
+				t.Errorf("%d messages, commit %v: %d files are still open", n, commit, left)
+			}
+		}
+	}
+}
+
+// A message that comes in pieces is written in one.
+func TestOneWriteForASmallMessage(t *testing.T) {
+	var w countWrites
+	if _, readErr, err := copyLF(&w, iotest.OneByteReader(strings.NewReader(strings.Repeat("line\r\n", 2000)))); readErr != nil || err != nil {
+		t.Fatal(readErr, err)
+	}
+	if w != 1 {
+		t.Errorf("%d writes", w)
+	}
+}
+
+type countWrites int
+
+func (c *countWrites) Write(p []byte) (int, error) {
+	*c++
+	return len(p), nil
+}
+
 func BenchmarkDeliver(b *testing.B) {
 	for _, fsync := range []bool{false, true} {
 		b.Run(fmt.Sprint("fsync=", fsync), func(b *testing.B) {

@@ -26,7 +26,7 @@ func copyLF(w io.Writer, body io.Reader) (c mail.Content, readErr, writeErr erro
 	defer chunkPool.Put(buf)
 	hasher, cr := mail.NewHasher(), false
 	for {
-		n, err := body.Read(buf.in[:])
+		n, err := fill(buf.in[:], body)
 		var out []byte
 		out, cr = appendLF(buf.out[:0], buf.in[:n], cr)
 		if err != nil && cr {
@@ -43,6 +43,17 @@ func copyLF(w io.Writer, body io.Reader) (c mail.Content, readErr, writeErr erro
 			return c, err, nil
 		}
 	}
+}
+
+// fill reads until buf is full, so that most messages are written at once
+// however they arrive. The error is that of the last Read.
+func fill(buf []byte, from io.Reader) (n int, err error) {
+	for n < len(buf) && err == nil {
+		var more int
+		more, err = from.Read(buf[n:])
+		n += more
+	}
+	return n, err
 }
 
 // appendLF appends in to out without the CR before each LF. cr says that a CR

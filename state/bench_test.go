@@ -54,7 +54,36 @@ func BenchmarkRowsOf1000(b *testing.B) {
 	}
 }
 
-// A download's results: intents settled, rows put, the history told.
+// A batch of downloads: its intents in one transaction; in another these
+// settled, the rows put and the history told.
+func BenchmarkCommitDownloads(b *testing.B) {
+	for _, size := range []int{1, 250, 2000} {
+		b.Run(fmt.Sprint(size), func(b *testing.B) {
+			d := newState(b)
+			uid := mail.UID(0)
+			b.ReportAllocs()
+			for b.Loop() {
+				var begun, done mail.Batch
+				for range size {
+					uid++
+					key := mail.Key(fmt.Sprintf("1700000000.M%dP1.host", uid))
+					in := &mail.Intent{Kind: mail.IntentDownload, Folder: "INBOX", Key: key, UID: uid}
+					begun.AddIntents = append(begun.AddIntents, in)
+					done.SettleIntents = append(done.SettleIntents, in)
+					done.Put = append(done.Put, row("INBOX", uid, key))
+					done.Log = append(done.Log, mail.Entry{
+						Run: 1, Folder: "INBOX", UID: uid, Key: key,
+						Action: "download", Rule: "new-remote", Reason: "it is new on the server",
+					})
+				}
+				commit(b, d, begun)
+				commit(b, d, done)
+			}
+			b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(uid), "µs/message")
+		})
+	}
+}
+
 func BenchmarkCommitNewRows(b *testing.B) {
 	for _, size := range []int{1, 100, 1000} {
 		b.Run(fmt.Sprint(size), func(b *testing.B) {

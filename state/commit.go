@@ -100,7 +100,7 @@ func (t *tx) apply(b mail.Batch) error {
 		return err
 	}
 	for _, e := range b.Log {
-		if err := t.exec(insert("history", entryColumns), entryValues(e)...); err != nil {
+		if err := t.exec(insertEntry, entryValues(e)...); err != nil {
 			return err
 		}
 	}
@@ -146,18 +146,38 @@ func (t *tx) removals(b mail.Batch) error {
 }
 
 func (t *tx) intents(b mail.Batch) error {
-	for _, i := range b.SettleIntents {
-		if err := t.exec(`DELETE FROM intents WHERE id = ?`, i.ID); err != nil {
-			return err
-		}
+	if err := t.settle(b.SettleIntents); err != nil {
+		return err
 	}
 	for _, i := range b.AddIntents {
 		if i.ID != 0 {
 			return inFolder(i.Folder, fmt.Errorf("intent %d is there already", i.ID))
 		}
-		if err := t.insertNew(&i.ID, insert("intents", intentColumns), intentValues(i)...); err != nil {
+		if err := t.insertNew(&i.ID, insertIntent, intentValues(i)...); err != nil {
 			return inFolder(i.Folder, err)
 		}
+	}
+	return nil
+}
+
+var (
+	insertIntent = insert("intents", intentColumns)
+	insertEntry  = insert("history", entryColumns)
+)
+
+// settle drops intents. Those of a batch were given their IDs one after the
+// other, so that few statements do.
+func (t *tx) settle(intents []*mail.Intent) error {
+	for len(intents) > 0 {
+		n := 1
+		for n < len(intents) && intents[n].ID == intents[n-1].ID+1 {
+			n++
+		}
+		err := t.exec(`DELETE FROM intents WHERE id BETWEEN ? AND ?`, intents[0].ID, intents[n-1].ID)
+		if err != nil {
+			return err
+		}
+		intents = intents[n:]
 	}
 	return nil
 }

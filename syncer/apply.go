@@ -73,7 +73,7 @@ func (a *applier) step(work context.Context, s step, p *plan.Plan) error {
 		return names[x] < names[y]
 	})
 	g, gctx := errgroup.WithContext(work)
-	g.SetLimit(a.opt.Lanes)
+	g.SetLimit(a.width(s))
 	for _, name := range names {
 		g.Go(func() error {
 			err := a.lane(gctx, s, a.source(name), lanes[name])
@@ -87,6 +87,16 @@ func (a *applier) step(work context.Context, s step, p *plan.Plan) error {
 		return err
 	}
 	return a.interrupted()
+}
+
+// width is how many folders are worked on at once. Of those that are downloaded
+// as many more as there are connections have their last batch made durable, or
+// wait for a connection.
+func (a *applier) width(s step) int {
+	if s.kinds[0] == plan.Download {
+		return 2 * a.opt.Lanes
+	}
+	return a.opt.Lanes
 }
 
 func (a *applier) interrupted() error {

@@ -43,19 +43,23 @@ func (a *applier) download(ctx context.Context, f *folder, ops []*plan.Op) error
 	}
 	defer mb.Close()
 	settled := func() error { return nil }
-	for len(ops) > 0 && err == nil {
-		n := a.batch(ops, downloadMessages, downloadBytes)
-		var b *inbound
-		if b, err = a.fetchBatch(ctx, mb, f, ops[:n]); b == nil {
-			break
-		}
+	b, err := a.expecting(f, ops)()
+	for err == nil && b != nil {
+		ops = ops[len(b.ops):]
+		expected := a.expecting(f, ops)
+		b.err = a.fetchBatch(ctx, mb, f, b)
+		next, nextErr := expected()
 		if err := settled(); err != nil {
-			b.files.Discard() // its intents are settled by the next run
+			b.discard() // its intents and those of the next one are settled by the next run
 			return err
 		}
 		settled = a.settling(ctx, f, b)
-		ops = ops[n:]
+		if err = firstOf(b.err, firstOf(nextErr, a.interrupted())); err != nil {
+			err = firstOf(err, a.forgo(next))
+		}
+		b = next
 	}
+	mb.Close() // another folder may have the connection while the last batch is made durable
 	return firstOf(settled(), err)
 }
 
@@ -84,30 +88,73 @@ type arrival struct {
 	err     error
 }
 
-// inbound is a batch that has come: files not yet durable nor visible.
+// inbound is a batch that was journalled, and what has come of it: files not yet
+// durable nor visible.
 type inbound struct {
 	ops      []*plan.Op
 	arrivals map[mail.UID]*arrival
-	files    Delivery
-	err      error // that ended the fetch early
+	files    Delivery // nil where the fetch has not begun
+	err      error    // that ended the fetch early
 }
 
-// fetchBatch journals what it is about to fetch and fetches it. With an error it
-// gives what came until then, nil where that is nothing.
-func (a *applier) fetchBatch(ctx context.Context, mb Mailbox, f *folder, ops []*plan.Op) (*inbound, error) {
-	if err := a.interrupted(); err != nil {
-		return nil, err
+func (b *inbound) discard() {
+	if b.files != nil {
+		b.files.Discard()
 	}
-	arrivals, uids, err := a.intendDownloads(f, ops)
-	if err != nil {
-		return nil, err
+}
+
+// expecting journals the first batch of ops while the one before is fetched, so
+// that the link does not wait for the journal either; the returned function
+// waits for it, and gives nil where nothing is left.
+func (a *applier) expecting(f *folder, ops []*plan.Op) (wait func() (*inbound, error)) {
+	if err := a.interrupted(); err != nil || len(ops) == 0 {
+		return func() (*inbound, error) { return nil, err }
 	}
+	ops = ops[:a.batch(ops, downloadMessages, downloadBytes)]
+	in := &inbound{ops: ops, arrivals: make(map[mail.UID]*arrival, len(ops))}
+	var b mail.Batch
+	for _, o := range ops {
+		intent := &mail.Intent{Kind: mail.IntentDownload, Folder: f.Name, Key: a.Local.NewKey(), UID: o.Remote.UID,
+			Flags: o.Flags, UIDValidity: f.validity, RemoteSize: o.Remote.Size, Date: o.Remote.Date}
+		in.arrivals[o.Remote.UID] = &arrival{op: o, intent: intent}
+		b.AddIntents = append(b.AddIntents, intent)
+	}
+	done := make(chan error, 1)
+	go func() { done <- a.commit(b) }()
+	return func() (*inbound, error) {
+		if err := <-done; err != nil {
+			return nil, err
+		}
+		return in, nil
+	}
+}
+
+// forgo settles the intents of a batch that will not be fetched in this run.
+func (a *applier) forgo(b *inbound) error {
+	if b == nil {
+		return nil
+	}
+	var settle mail.Batch
+	for _, o := range b.ops {
+		settle.SettleIntents = append(settle.SettleIntents, b.arrivals[o.Remote.UID].intent)
+	}
+	return a.commit(settle)
+}
+
+// fetchBatch fetches what was journalled. With an error some of it may have
+// come.
+func (a *applier) fetchBatch(ctx context.Context, mb Mailbox, f *folder, b *inbound) error {
 	d, err := a.Local.Deliver(ctx, f.Name)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	err = mb.Fetch(ctx, uids, func(uid mail.UID, body io.Reader, err error) error {
-		ar := arrivals[uid]
+	b.files = d
+	uids := make([]mail.UID, len(b.ops))
+	for i, o := range b.ops {
+		uids[i] = o.Remote.UID
+	}
+	return mb.Fetch(ctx, uids, func(uid mail.UID, body io.Reader, err error) error {
+		ar := b.arrivals[uid]
 		if ar == nil {
 			return nil
 		}
@@ -117,7 +164,6 @@ func (a *applier) fetchBatch(ctx context.Context, mb Mailbox, f *folder, ops []*
 		a.emit(Event{Kind: EventMoved, Folder: f.Name, Op: ar.op, Bytes: ar.content.Wire})
 		return a.interrupted()
 	})
-	return &inbound{ops, arrivals, d, err}, err
 }
 
 // settling settles a batch while the next one is fetched, so that the link does
@@ -130,26 +176,15 @@ func (a *applier) settling(ctx context.Context, f *folder, b *inbound) (wait fun
 
 // settle makes a batch durable and visible, and records it.
 func (a *applier) settle(ctx context.Context, f *folder, b *inbound) error {
-	defer b.files.Discard()
-	failed, err := b.files.Commit(ctx)
-	if err != nil {
-		return err // what of it lies on disk is found by its key in the next run
+	defer b.discard()
+	var failed map[mail.Key]error
+	if b.files != nil {
+		var err error
+		if failed, err = b.files.Commit(ctx); err != nil {
+			return err // what of it lies on disk is found by its key in the next run
+		}
 	}
 	return a.recordDownloads(f, b, failed)
-}
-
-func (a *applier) intendDownloads(f *folder, ops []*plan.Op) (map[mail.UID]*arrival, []mail.UID, error) {
-	arrivals := make(map[mail.UID]*arrival, len(ops))
-	uids := make([]mail.UID, 0, len(ops))
-	var b mail.Batch
-	for _, o := range ops {
-		in := &mail.Intent{Kind: mail.IntentDownload, Folder: f.Name, Key: a.Local.NewKey(), UID: o.Remote.UID,
-			Flags: o.Flags, UIDValidity: f.validity, RemoteSize: o.Remote.Size, Date: o.Remote.Date}
-		arrivals[o.Remote.UID] = &arrival{op: o, intent: in}
-		uids = append(uids, o.Remote.UID)
-		b.AddIntents = append(b.AddIntents, in)
-	}
-	return arrivals, uids, a.commit(b)
 }
 
 // take stores a body. Only what ends the whole batch is returned.

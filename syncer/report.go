@@ -11,7 +11,7 @@ import (
 type Options struct {
 	DryRun bool // observe and decide only
 	Full   bool // compare everything, whatever stamps and counters say
-	Lanes  int  // folders worked on at once; at least 1
+	Lanes  int  // folders that are talked about with the server at once; at least 1
 	Batch  int  // messages per journal transaction; 0 chooses
 
 	// Attempts is how often in a row the work is tried without getting anything

@@ -15,7 +15,12 @@ import (
 // Record is the simulated state; it is a syncer.State. A Commit is there whole
 // or not at all after a crash; what it gives out are copies.
 type Record struct {
-	w       *World
+	w *World // read without its lock
+	recorded
+}
+
+// recorded is what a Commit replaces.
+type recorded struct {
 	account mail.Identity
 	folders map[mail.FolderName]mail.FolderRecord
 	rows    map[int64]mail.Base
@@ -34,8 +39,8 @@ type Record struct {
 var _ syncer.State = (*Record)(nil)
 
 func newRecord(w *World) *Record {
-	return &Record{w: w, folders: map[mail.FolderName]mail.FolderRecord{}, rows: map[int64]mail.Base{},
-		intents: map[int64]mail.Intent{}, runs: map[int64]mail.RunRecord{}, removing: map[int64]bool{}}
+	return &Record{w, recorded{folders: map[mail.FolderName]mail.FolderRecord{}, rows: map[int64]mail.Base{},
+		intents: map[int64]mail.Intent{}, runs: map[int64]mail.RunRecord{}, removing: map[int64]bool{}}}
 }
 
 func (r *Record) query(ctx context.Context, name string, folder mail.FolderName, read func()) error {
@@ -158,7 +163,7 @@ func (r *Record) Commit(ctx context.Context, batch mail.Batch) error {
 			r.w.wrongf("commit: %v", err)
 			return &mail.Fault{Scope: mail.ScopeAccount, Doing: "commit", Err: err}
 		}
-		*r = *next
+		r.recorded = next.recorded
 		return nil
 	})
 }

@@ -117,7 +117,7 @@ func (r *Record) restore() error {
 		return fmt.Errorf("no backup of the state")
 	}
 	saved := r.saved
-	*r = *saved.clone()
+	r.recorded = saved.clone().recorded
 	r.saved = saved
 	return nil
 }
