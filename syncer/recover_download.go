@@ -16,6 +16,7 @@ type found struct {
 	key     mail.Key
 	content mail.Content
 	stamp   mail.FileStamp
+	taken   bool // it was found to be somebody's
 }
 
 // recoverDownloads looks for files by the keys the intents chose, wherever they
@@ -26,7 +27,7 @@ func (r *run) recoverDownloads(ctx context.Context, byFolder map[mail.FolderName
 		return nil
 	}
 	scans, err := r.scanAll(ctx)
-	var strays map[*found]bool
+	var strays []*found
 	if err == nil {
 		strays, err = r.findStrays(ctx, byFolder, scans)
 	}
@@ -122,13 +123,13 @@ func (r *run) readFound(ctx context.Context, folder mail.FolderName, key mail.Ke
 	if err != nil {
 		return nil, err
 	}
-	return &found{key, content, stamp}, nil
+	return &found{key: key, content: content, stamp: stamp}, nil
 }
 
 // findRenamed finds those that a mail reader has given another key: files of no
 // row that have the time of the message and its content. The time keeps all
-// other files from being read. What it finds it takes from strays.
-func (r *run) findRenamed(ctx context.Context, name mail.FolderName, intents []*mail.Intent, files map[*mail.Intent]*found, strays map[*found]bool) error {
+// other files from being read. What it finds among strays is taken.
+func (r *run) findRenamed(ctx context.Context, name mail.FolderName, intents []*mail.Intent, files map[*mail.Intent]*found, strays []*found) error {
 	lost := map[int64][]*mail.Intent{}
 	headers := map[mail.Digest]bool{}
 	for _, in := range intents {
@@ -137,9 +138,11 @@ func (r *run) findRenamed(ctx context.Context, name mail.FolderName, intents []*
 		}
 	}
 	var asked []*mail.Intent
-	for f := range strays {
-		headers[f.content.Header] = true
-		asked = append(asked, lost[mtime(f.stamp)]...)
+	for _, f := range strays {
+		if !f.taken {
+			headers[f.content.Header] = true
+			asked = append(asked, lost[mtime(f.stamp)]...)
+		}
 	}
 	if len(asked) == 0 {
 		return nil
@@ -164,11 +167,10 @@ func (r *run) findRenamed(ctx context.Context, name mail.FolderName, intents []*
 		return err
 	}
 	for _, in := range intents {
-		for f := range strays {
+		for _, f := range strays {
 			c, ok := contents[in.UID]
-			if ok && files[in] == nil && mtime(f.stamp) == in.Date.Unix() && c.SameMessage(f.content) {
-				files[in] = f
-				delete(strays, f)
+			if ok && files[in] == nil && !f.taken && mtime(f.stamp) == in.Date.Unix() && c.SameMessage(f.content) {
+				files[in], f.taken = f, true
 			}
 		}
 	}
@@ -179,7 +181,7 @@ func mtime(s mail.FileStamp) int64 { return time.Unix(0, s.MTime).Unix() }
 
 // findStrays reads the files of no row and no intent that could be deliveries
 // by their time.
-func (r *run) findStrays(ctx context.Context, byFolder map[mail.FolderName][]*mail.Intent, scans []mail.LocalSnapshot) (map[*found]bool, error) {
+func (r *run) findStrays(ctx context.Context, byFolder map[mail.FolderName][]*mail.Intent, scans []mail.LocalSnapshot) ([]*found, error) {
 	times, claimed := map[int64]bool{}, map[mail.Key]bool{}
 	for _, intents := range byFolder {
 		for _, in := range intents {
@@ -199,7 +201,7 @@ func (r *run) findStrays(ctx context.Context, byFolder map[mail.FolderName][]*ma
 			claimed[row.Key] = true
 		}
 	}
-	strays := map[*found]bool{}
+	var strays []*found
 	for _, s := range scans {
 		for _, key := range slices.Sorted(maps.Keys(s.Messages)) {
 			l := s.Messages[key]
@@ -211,29 +213,39 @@ func (r *run) findStrays(ctx context.Context, byFolder map[mail.FolderName][]*ma
 				return nil, err
 			}
 			if f != nil {
-				strays[f] = true
+				strays = append(strays, f)
 			}
 		}
 	}
-	return strays, r.dropKnown(ctx, strays, scans)
+	return strays, r.leaveToRows(ctx, strays, scans)
 }
 
-// dropKnown leaves out contents of which a row lacks its file: such a file may
-// be that row's, moved.
-func (r *run) dropKnown(ctx context.Context, strays map[*found]bool, scans []mail.LocalSnapshot) error {
+// leaveToRows takes as many files of a content as there are rows of it without
+// their file: one of them may be that row's, moved.
+func (r *run) leaveToRows(ctx context.Context, strays []*found, scans []mail.LocalSnapshot) error {
 	there := map[mail.FolderName]map[mail.Key]mail.Local{}
 	for _, s := range scans {
 		there[s.Folder] = s.Messages
 	}
-	for f := range strays {
-		rows, err := r.State.RowsOf(ctx, []mail.Digest{f.content.Digest})
-		if err != nil {
-			return err
-		}
-		for _, row := range rows {
-			if _, ok := there[row.Folder][row.Key]; !ok && row.Key != "" {
-				delete(strays, f)
+	wanting := map[mail.Digest]int{}
+	asked := map[mail.Digest]bool{}
+	for _, f := range strays {
+		digest := f.content.Digest
+		if !asked[digest] {
+			asked[digest] = true
+			rows, err := r.State.RowsOf(ctx, []mail.Digest{digest})
+			if err != nil {
+				return err
 			}
+			for _, row := range rows {
+				if _, ok := there[row.Folder][row.Key]; !ok && row.Key != "" {
+					wanting[digest]++
+				}
+			}
+		}
+		if wanting[digest] > 0 {
+			wanting[digest]--
+			f.taken = true
 		}
 	}
 	return nil
