@@ -110,6 +110,7 @@ type FolderRecord struct {
 	Stamp     DirStamp  // valid when Settled
 	Settled   bool      // everything seen at Mark and Stamp was carried out
 	Rows      int       // base rows of the folder; kept by the state
+	LastUID   UID       // the highest of those rows; likewise
 	FullCheck time.Time // when it was last compared in full
 }
 

@@ -26,7 +26,8 @@ const folderColumns = `name, settled, uidvalidity, uidnext, messages, modseq,
 
 // Folders returns the folders in the order of their names.
 func (d *DB) Folders(ctx context.Context) ([]mail.FolderRecord, error) {
-	return list(ctx, d, "read folders from state", `SELECT `+folderColumns+`, base_rows FROM folders ORDER BY name`, nil,
+	return list(ctx, d, "read folders from state", `SELECT `+folderColumns+`, base_rows,
+		ifnull((SELECT uid FROM base WHERE folder = folders.id ORDER BY uid DESC LIMIT 1), 0) FROM folders ORDER BY name`, nil,
 		func(c *columns) mail.FolderRecord {
 			return mail.FolderRecord{
 				Folder:  mail.FolderName(c.text()),
@@ -42,6 +43,7 @@ func (d *DB) Folders(ctx context.Context) ([]mail.FolderRecord, error) {
 				},
 				FullCheck: c.millis(),
 				Rows:      int(c.int()),
+				LastUID:   mail.UID(c.int()),
 			}
 		})
 }

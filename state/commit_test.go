@@ -209,8 +209,8 @@ func TestFolders(t *testing.T) {
 	}
 	commit(t, d, mail.Batch{Folders: []mail.FolderRecord{full, {Folder: "Archive"}}})
 	commit(t, d, mail.Batch{Put: []*mail.Base{row("INBOX", 1, "a"), row("INBOX", 2, "b"), row("New", 1, "a")}})
-	full.Rows = 2
-	want := []mail.FolderRecord{{Folder: "Archive"}, full, {Folder: "New", Rows: 1}}
+	full.Rows, full.LastUID = 2, 2
+	want := []mail.FolderRecord{{Folder: "Archive"}, full, {Folder: "New", Rows: 1, LastUID: 1}}
 	got, err := d.Folders(context.Background())
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("folders\n got %+v\nwant %+v (%v)", got, want, err)
@@ -243,7 +243,7 @@ func TestRenameFolder(t *testing.T) {
 	commit(t, d, mail.Batch{Renames: []mail.FolderRename{{From: "Old", To: "New"}}, Put: []*mail.Base{b, fresh}})
 	wantRows(t, d, "New", a, b, fresh)
 	wantRows(t, d, "Other", other)
-	settled.Folder, settled.Rows = "New", 3
+	settled.Folder, settled.Rows, settled.LastUID = "New", 3, 3
 	if f, _ := folderNamed(t, d, "New"); f != settled {
 		t.Errorf("record %+v, want %+v", f, settled)
 	}

@@ -55,7 +55,7 @@ func (r *run) observeFolder(ctx context.Context, f *folder) error {
 	trusted := f.record.Settled && !f.full && !r.dueIn(f.Name)
 	sameLocal := trusted && f.Local.Exists && f.stamp.Unchanged(f.record.Stamp) && !f.rewritten
 	sameRemote := trusted && f.remote != nil && f.remote.Selectable && f.remote.Mark != nil &&
-		*f.remote.Mark == f.record.Mark && f.record.Mark.HighestModSeq != 0 && !r.moved
+		*f.remote.Mark == f.record.Mark && f.record.Mark.HighestModSeq != 0 && atMark(f.record) && !r.moved
 	if sameLocal && sameRemote {
 		f.unchanged = true
 		return nil
@@ -83,6 +83,12 @@ func (r *run) observeFolder(ctx context.Context, f *folder) error {
 		g.Go(func() error { return r.look(gctx, f) })
 	}
 	return g.Wait()
+}
+
+// atMark reports whether the rows can be those of the mark, which was taken before
+// our own changes: a server that still shows it after those went back to it.
+func atMark(rec mail.FolderRecord) bool {
+	return rec.Rows == int(rec.Mark.Messages) && rec.LastUID < rec.Mark.UIDNext
 }
 
 // unnumber takes the rows' UIDs for meaningless; they are recorded so before

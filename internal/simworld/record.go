@@ -57,7 +57,11 @@ func (r *Record) Account(ctx context.Context) (id mail.Identity, err error) {
 func (r *Record) Folders(ctx context.Context) (list []mail.FolderRecord, err error) {
 	err = r.query(ctx, "folders", "", func() {
 		for _, f := range r.folders {
-			f.Rows = len(r.rowsWhere(func(b mail.Base) bool { return b.Folder == f.Folder }))
+			rows := r.rowsWhere(func(b mail.Base) bool { return b.Folder == f.Folder })
+			f.Rows, f.LastUID = len(rows), 0
+			for _, b := range rows {
+				f.LastUID = max(f.LastUID, b.UID)
+			}
 			list = append(list, f)
 		}
 		sort.Slice(list, func(i, j int) bool { return list[i].Folder < list[j].Folder })
