@@ -156,7 +156,9 @@ func (j *joined) findMovedFiles() {
 // findMovedMessages gives rows whose message is gone on the server a new
 // message of the same identity: where the file was moved to, before the folder
 // both were in, before the rest, and of equal messages those with the flags of
-// the file, or of the row where there is none. Rows without a file come last.
+// the file, or of the row where there is none. Rows without a file come last, and
+// those whose number means nothing after those known to have left their folder:
+// the others are sent again, which is what a folder that lost them needs.
 func (j *joined) findMovedMessages() {
 	byHeader := remotesByHeader(j.remoteNew)
 	if len(byHeader) == 0 {
@@ -166,6 +168,7 @@ func (j *joined) findMovedMessages() {
 		func(t, n *triple) bool { return t.localIn == n.remoteIn && t.base.Folder != n.remoteIn.Name },
 		func(t, n *triple) bool { return t.localIn == n.remoteIn },
 		func(t, n *triple) bool { return t.local != nil && t.base.Folder == n.remoteIn.Name },
+		func(t, _ *triple) bool { return t.local != nil && !t.rematch },
 		func(t, _ *triple) bool { return t.local != nil },
 		func(t, n *triple) bool { return t.base.Folder == n.remoteIn.Name },
 		func(*triple, *triple) bool { return true },
