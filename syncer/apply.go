@@ -220,7 +220,10 @@ func (a *applier) prepare(p *plan.Plan) error {
 		b.Put = append(b.Put, f.restamped...)
 	}
 	b.Put = append(b.Put, a.vacate(p)...)
-	if len(b.Put) > 0 {
+	if len(p.Ops) > 0 {
+		b.Folders = a.unsettleReplaced()
+	}
+	if len(b.Put)+len(b.Folders) > 0 {
 		if err := a.commit(b); err != nil {
 			return err
 		}
@@ -233,6 +236,27 @@ func (a *applier) prepare(p *plan.Plan) error {
 		}
 	}
 	return nil
+}
+
+// unsettleReplaced takes the watermarks from folders of which a side no longer
+// has the one they are of. Both sides can come back, renamed once more, and show
+// them still, when rows of a run that was cut short say something else.
+func (a *applier) unsettleReplaced() (records []mail.FolderRecord) {
+	for _, f := range a.sorted() {
+		if f.Known && f.record.Settled && f.replaced() {
+			f.record.Settled, f.record.Stamp, f.record.Mark = false, mail.DirStamp{}, mail.Mark{UIDValidity: f.record.Mark.UIDValidity}
+			records = append(records, f.record)
+		}
+	}
+	return records
+}
+
+// replaced reports whether a side has another folder of the name than the record
+// is of, or none.
+func (f *folder) replaced() bool {
+	was := f.record.Stamp
+	return f.Remote.Doubt == "" && (!f.Remote.Exists || f.validity != f.record.Mark.UIDValidity) || !f.Local.Exists ||
+		was != (mail.DirStamp{}) && (f.stamp.Cur.Ino != was.Cur.Ino || f.stamp.New.Ino != was.New.Ino)
 }
 
 // known commits the folder's record where it is missing or the server has
