@@ -167,16 +167,16 @@ func (d *decider) settle(t *triple, out conflict.Outcome, local, remote *conflic
 	before := len(d.plan.Ops)
 	row = d.bringTogether(t, row, out)
 	out.Conflict = out.Conflict && len(d.plan.Ops) == before
-	toLocal := changes(t.localIn.Local.Space, t.local.Flags, out.Flags)
-	toRemote := changes(t.remoteIn.Remote.Space, t.remote.Flags, out.Flags)
+	toLocal := Changes(t.localIn.Local.Space, t.local.Flags, out.Flags)
+	toRemote := Changes(t.remoteIn.Remote.Space, t.remote.Flags, out.Flags)
 	if toLocal || toRemote || !row.Flags.Equal(out.Flags) {
 		d.add(&Op{Kind: SetFlags, Folder: out.Folder, Row: row, Local: t.local, Remote: t.remote,
 			Flags: out.Flags, OnLocal: toLocal, OnRemote: toRemote}, out)
 	}
 }
 
-// changes reports whether a side that shows have must be told to reach want.
-func changes(space mail.FlagSpace, have, want mail.Flags) bool {
+// Changes reports whether a side that shows have must be told to reach want.
+func Changes(space mail.FlagSpace, have, want mail.Flags) bool {
 	return !space.Storable(want.Minus(have)).IsEmpty() || !space.Storable(have.Minus(want)).IsEmpty()
 }
 
@@ -223,7 +223,7 @@ func (d *decider) rematchHalf(t *triple) {
 	why := conflict.Outcome{Rule: conflict.RuleRematch}
 	switch {
 	case t.remote != nil:
-		why.Reason, why.Flags, why.Folder = "found again on the server only: copied, for the folder was renumbered", t.remote.Flags, t.remoteIn.Name
+		why.Reason, why.Flags, why.Folder = "found again on the server only: copied, for the folder was renumbered", t.remote.Flags.Union(t.added).Minus(t.removed), t.remoteIn.Name
 		d.download(t, why)
 	case t.local != nil:
 		why.Reason, why.Flags, why.Folder = "not found again on the server: copied, for the folder was renumbered", t.local.Flags, t.localIn.Name
@@ -240,7 +240,13 @@ func (d *decider) download(t *triple, out conflict.Outcome) {
 		row = &mail.Base{Folder: out.Folder, UID: t.remote.UID, RemoteSize: t.remote.Size, Date: t.remote.Date}
 	}
 	d.kept[out.Folder] = true
-	d.add(&Op{Kind: Download, Folder: out.Folder, Row: row, Remote: t.dated(), Flags: out.Flags}, out)
+	flags := out.Flags.Minus(t.added).Union(t.removed)
+	d.add(&Op{Kind: Download, Folder: out.Folder, Row: row, Remote: t.dated(), Flags: flags}, out)
+	if !flags.Equal(out.Flags) { // what the copy is to get of its original
+		out.Conflict = false
+		d.add(&Op{Kind: SetFlags, Folder: out.Folder, Row: row, Local: &mail.Local{Flags: flags}, Remote: t.remote, Flags: out.Flags,
+			OnLocal: true, OnRemote: Changes(t.remoteIn.Remote.Space, t.remote.Flags, out.Flags)}, out)
+	}
 }
 
 // dated is the remote message with the date and size that the base knows: of
