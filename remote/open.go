@@ -59,6 +59,9 @@ func (a *Account) Open(ctx context.Context, folder mail.FolderName, readOnly boo
 // Mark is what the last SELECT said of the mailbox.
 func (m *Mailbox) Mark() mail.Mark { return m.box().mark }
 
+// Space is what the last SELECT said of the flags that can be stored.
+func (m *Mailbox) Space() mail.FlagSpace { return m.box().space }
+
 // Close gives the connection back, still selected. A second call does nothing.
 func (m *Mailbox) Close() {
 	if !m.returned {

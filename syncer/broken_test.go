@@ -23,7 +23,7 @@ var brokenEngines = []struct {
 		func(a *syncer.Account) { a.State = forgetful{State: a.State, intents: true} }},
 	{"sends twice", "nothing is doubled", 1,
 		func(a *syncer.Account) { a.Remote = sloppyServer{a.Remote, "append"} }},
-	{"drops a deletion on the server", "what is deleted stays so", 4,
+	{"drops a deletion on the server", "what is deleted stays so", 6,
 		func(a *syncer.Account) { a.Remote = sloppyServer{a.Remote, "expunge"} }},
 	{"forgets to take flags away", "flags are merged", 4,
 		func(a *syncer.Account) { a.Remote = sloppyServer{a.Remote, "store"} }},
@@ -120,7 +120,7 @@ func (m sloppyMailbox) Append(ctx context.Context, messages []mail.Outgoing, don
 	return m.Mailbox.Append(ctx, messages, done)
 }
 
-func (m sloppyMailbox) StoreAll(ctx context.Context, changes []mail.FlagChange, refused func(int, error)) error {
+func (m sloppyMailbox) StoreAll(ctx context.Context, changes []mail.FlagChange, refused func(int, error)) ([]mail.UID, error) {
 	if m.wrong == "store" {
 		for i := range changes {
 			changes[i].Remove = mail.Flags{}

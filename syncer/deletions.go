@@ -70,7 +70,8 @@ func (a *applier) remove(ctx context.Context, f *folder, o *plan.Op) error {
 }
 
 // deleteRemote expunges messages whose flags are still those the decision was
-// made on; a message changed in the meantime is left to the next run.
+// made on; a message changed in the meantime is left to the next run. A copy that
+// takes a message's place is to get every change of its flags.
 func (a *applier) deleteRemote(ctx context.Context, f *folder, ops []*plan.Op) error {
 	mb, err := a.open(ctx, f)
 	if err != nil {
@@ -90,7 +91,7 @@ func (a *applier) deleteRemote(ctx context.Context, f *folder, ops []*plan.Op) e
 	expunge := uids[:0]
 	for _, o := range ops {
 		flags, there := now[o.Remote.UID]
-		if there && touched(o.Remote.Flags, flags) {
+		if there && (touched(o.Remote.Flags, flags) || o.Moved && plan.Changes(mb.Space(), flags, o.Remote.Flags)) {
 			a.fail(f.Name, o, mail.ErrChanged)
 			continue
 		}

@@ -40,11 +40,11 @@ func (a *applier) setFlags(ctx context.Context, f *folder, ops []*plan.Op) error
 		}
 	}
 	if len(remote) > 0 {
-		refused, err := a.storeFlags(ctx, f, remote)
+		failed, err := a.storeFlags(ctx, f, remote)
 		if err != nil {
 			return err
 		}
-		settled = slices.DeleteFunc(settled, func(o *plan.Op) bool { return refused[o] })
+		settled = slices.DeleteFunc(settled, func(o *plan.Op) bool { return failed[o] })
 	}
 	var b mail.Batch
 	for _, o := range settled {
@@ -58,8 +58,9 @@ func (a *applier) setFlags(ctx context.Context, f *folder, ops []*plan.Op) error
 }
 
 // storeFlags sends as few STOREs as there are different changes, and tells
-// which operations the server refused.
-func (a *applier) storeFlags(ctx context.Context, f *folder, ops []*plan.Op) (refused map[*plan.Op]bool, err error) {
+// which operations the server refused, or did not get to before the message was
+// taken away: that may have been to another mailbox, without the change.
+func (a *applier) storeFlags(ctx context.Context, f *folder, ops []*plan.Op) (failed map[*plan.Op]bool, err error) {
 	mb, err := a.open(ctx, f)
 	if err != nil {
 		return nil, err
@@ -80,11 +81,22 @@ func (a *applier) storeFlags(ctx context.Context, f *folder, ops []*plan.Op) (re
 		changes[i].UIDs = append(changes[i].UIDs, o.Row.UID)
 		groups[i] = append(groups[i], o)
 	}
-	refused = map[*plan.Op]bool{}
-	return refused, mb.StoreAll(ctx, changes, func(i int, err error) {
+	failed = map[*plan.Op]bool{}
+	gone, err := mb.StoreAll(ctx, changes, func(i int, err error) {
 		for _, o := range groups[i] {
-			refused[o] = true
+			failed[o] = true
 			a.fail(f.Name, o, naming(err, o))
 		}
 	})
+	away := make(map[mail.UID]bool, len(gone))
+	for _, uid := range gone {
+		away[uid] = true
+	}
+	for _, o := range ops {
+		if away[o.Row.UID] && !failed[o] {
+			failed[o] = true
+			a.fail(f.Name, o, mail.ErrChanged)
+		}
+	}
+	return failed, err
 }

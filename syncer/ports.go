@@ -118,6 +118,8 @@ type Remote interface {
 type Mailbox interface {
 	// Mark is what the last SELECT said.
 	Mark() mail.Mark
+	// Space is what that said can be stored.
+	Space() mail.FlagSpace
 	// Snapshot lists the mailbox as Look does.
 	Snapshot(ctx context.Context, known mail.Known, full bool) (mail.RemoteSnapshot, error)
 	// Flags fetches the flags of these messages as they are now; those that no
@@ -137,10 +139,11 @@ type Mailbox interface {
 	// error that costs this message. The error returned ends the batch: for the
 	// messages without a call to done it is not known whether they were stored.
 	Append(ctx context.Context, messages []mail.Outgoing, done func(i int, uid mail.UID, err error)) error
-	// StoreAll adds and removes flags. Messages that are gone are no error.
-	// refused is called for each change the server does not make; the error
-	// returned is for all others.
-	StoreAll(ctx context.Context, changes []mail.FlagChange, refused func(i int, err error)) error
+	// StoreAll adds and removes flags. Messages that are gone are no error, and
+	// returned: whether they were changed before is not known. refused is called
+	// for each change the server does not make; the error returned is for all
+	// others.
+	StoreAll(ctx context.Context, changes []mail.FlagChange, refused func(i int, err error)) (gone []mail.UID, err error)
 	// Copy and Move return the new UIDs where the server tells (COPYUID) and
 	// they are told under the UIDVALIDITY given. Move is only called when
 	// Features.Move.

@@ -63,6 +63,16 @@ func (m *Mailbox) usable(changes bool, c Call) error {
 // Mark implements syncer.Mailbox.
 func (m *Mailbox) Mark() mail.Mark { return m.mark }
 
+// Space implements syncer.Mailbox.
+func (m *Mailbox) Space() mail.FlagSpace {
+	m.s.w.mu.Lock()
+	defer m.s.w.mu.Unlock()
+	if b := m.s.boxes[m.name]; b != nil {
+		return b.space
+	}
+	return mail.FullSpace()
+}
+
 // Close implements syncer.Mailbox.
 func (m *Mailbox) Close() {
 	m.s.w.mu.Lock()
@@ -85,7 +95,7 @@ func (m *Mailbox) Snapshot(ctx context.Context, known mail.Known, full bool) (sn
 		snap = mail.RemoteSnapshot{Folder: m.name, Exists: true, Mark: m.mark, Messages: map[mail.UID]mail.Remote{}, Space: b.space}
 		same := known.Mark.UIDValidity == b.validity
 		delta := same && !full && known.Mark.HighestModSeq != 0 && !m.s.NoModSeq
-		if delta && known.Mark.HighestModSeq > b.modseq && !b.restored {
+		if delta && known.Mark.HighestModSeq > b.modseq && !b.rewound {
 			m.s.w.wrongf("%s: delta from the future", m.name)
 		}
 		for _, msg := range b.messages {
@@ -310,21 +320,23 @@ func (m *Mailbox) readOutgoing(out mail.Outgoing) ([]byte, error) {
 }
 
 // StoreAll implements syncer.Mailbox, one change after the other.
-func (m *Mailbox) StoreAll(ctx context.Context, changes []mail.FlagChange, refused func(i int, err error)) error {
+func (m *Mailbox) StoreAll(ctx context.Context, changes []mail.FlagChange, refused func(i int, err error)) (gone []mail.UID, err error) {
 	for i, change := range changes {
-		err := m.Store(ctx, change.UIDs, change.Add, change.Remove)
+		away, err := m.Store(ctx, change.UIDs, change.Add, change.Remove)
 		switch {
 		case err != nil && mail.ScopeOf(err) == mail.ScopeMessage:
 			refused(i, err)
 		case err != nil:
-			return err
+			return nil, err
 		}
+		gone = append(gone, away...)
 	}
-	return nil
+	return gone, nil
 }
 
-// Store makes one change of flags. Each message is a step of its own.
-func (m *Mailbox) Store(ctx context.Context, uids []mail.UID, add, remove mail.Flags) error {
+// Store makes one change of flags, and tells which messages are gone. Each
+// message is a step of its own.
+func (m *Mailbox) Store(ctx context.Context, uids []mail.UID, add, remove mail.Flags) (gone []mail.UID, err error) {
 	if !add.Intersect(remove).IsEmpty() {
 		m.s.w.mu.Lock()
 		m.s.w.wrongf("store in %s adds and removes %s", m.name, add.Intersect(remove))
@@ -336,16 +348,20 @@ func (m *Mailbox) Store(ctx context.Context, uids []mail.UID, add, remove mail.F
 			if b.space.ReadOnly {
 				return refusal(m.name, "store", "NO [READ-ONLY]")
 			}
-			for _, msg := range m.found(b, []mail.UID{uid}) {
+			there := m.found(b, []mail.UID{uid})
+			for _, msg := range there {
 				b.store(msg, add, remove)
+			}
+			if len(there) == 0 {
+				gone = append(gone, uid)
 			}
 			return nil
 		})
 		if err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return nil
+	return gone, nil
 }
 
 // Copy implements syncer.Mailbox; it is all or nothing (RFC 3501 section

@@ -37,6 +37,7 @@ type box struct {
 	view     Verb              // how listings are wrong; "" when they are right
 	hidden   map[mail.UID]bool // what they leave out
 	restored bool              // put back to a backup, and nobody has settled it since
+	rewound  bool              // likewise, ever: a state may be put back to before that
 }
 
 type message struct {

@@ -104,7 +104,7 @@ func (s *Server) restore(name mail.FolderName) error {
 		return fmt.Errorf("no backup of this folder")
 	}
 	was = was.clone()
-	b.messages, b.next, b.modseq, b.restored = was.messages, was.next, was.modseq, true
+	b.messages, b.next, b.modseq, b.restored, b.rewound = was.messages, was.next, was.modseq, true, true
 	b.setView(Complete)
 	return nil
 }
