@@ -12,8 +12,9 @@ import (
 // are always the same one.
 type decoder struct {
 	*History
-	in    []byte
-	names int
+	in      []byte
+	names   int
+	folders []mail.FolderName // that there can be
 }
 
 // maxEpochs bounds a history however many bytes it has.
@@ -34,6 +35,10 @@ func PlayBytes(engine Engine, data []byte) *History {
 		s.Options.Attempts = 3
 	}
 	s.Options.DeletionWins = f&0xe0 == 0xe0
+	d.folders = folderPool[:4]
+	if f&4 != 0 { // fewer messages in each, and names for folders to be renamed to
+		d.folders = folderPool
+	}
 	d.History = newHistory(engine, s)
 	defer d.w.Schedule()()
 	for epoch := 0; epoch < maxEpochs && (epoch == 0 || len(d.in) > 0) && d.err == nil; epoch++ {
@@ -131,7 +136,7 @@ func (d *decoder) when() When {
 	return When{N: n}
 }
 
-var folderPool = []mail.FolderName{mail.Inbox, "F", "G", "F/H"}
+var folderPool = []mail.FolderName{mail.Inbox, "F", "G", "F/H", "K", "K/M", "L"}
 
 var flagPool = []mail.Flags{
 	mail.NewFlags(mail.Seen), mail.NewFlags(mail.Flagged), mail.NewFlags(mail.Answered), mail.NewFlags(mail.Deleted),
@@ -141,7 +146,7 @@ var flagPool = []mail.Flags{
 // verbPool has the common edits more often.
 var verbPool = []Verb{
 	Change, Change, Change, Change, Change, Add, Add, Add, Add, Delete, Delete, Delete, Move, Move, Move,
-	Copy, Create, Remove, Rename, Renumber, Lose, Rewrite, Show,
+	Copy, Create, Remove, Rename, Rename, Rename, Renumber, Lose, Rewrite, Show,
 }
 
 // someEdit decodes one edit and does it.
@@ -155,10 +160,10 @@ func (d *decoder) someEdit() {
 		d.add(side, a, b)
 		return
 	case Create:
-		e.Folder = folderPool[1+a%3]
+		e.Folder = d.folders[1+a%(len(d.folders)-1)]
 	case Remove, Rename, Renumber:
 		e.Folder = folders[a%len(folders)]
-		e.To = folderPool[1+b%3]
+		e.To = d.folders[1+b%(len(d.folders)-1)]
 		if e.Verb == Renumber {
 			side = Remote
 		} else if e.Folder == mail.Inbox || e.Verb == Rename && e.To == e.Folder {
@@ -179,7 +184,7 @@ func (d *decoder) someEdit() {
 		e.Folder, e.Name = m.Folder, m.Name
 		switch e.Verb {
 		case Move, Copy:
-			e.To = folderPool[b%len(folderPool)]
+			e.To = d.folders[b%len(d.folders)]
 		case Change:
 			if e.Flags = flagPool[b%len(flagPool)]; b&0x80 != 0 {
 				e.Flags, e.Minus = mail.Flags{}, e.Flags
@@ -192,7 +197,7 @@ func (d *decoder) someEdit() {
 // add makes a new message, or another of a content there is already, on one
 // side or on both.
 func (d *decoder) add(side Side, a, b int) {
-	e := Edit{Verb: Add, Folder: folderPool[a%len(folderPool)], New: b&1 != 0}
+	e := Edit{Verb: Add, Folder: d.folders[a%len(d.folders)], New: b&1 != 0}
 	if b&2 != 0 {
 		e.Flags, e.New = flagPool[b>>4%len(flagPool)], false
 	}

@@ -22,6 +22,7 @@ type History struct {
 	coming   []Act    // for the next run
 	happened []Act    // in the run going on, as it happened
 	hook     *When    // the call right before which an edit happens; nil between runs
+	unseen   []Edit   // on the server in the run going on
 	cut      bool     // the last run did not end well
 	pristine bool     // nothing has happened since all was quiet
 	quieted  bool     // likewise, and no run has been either
@@ -54,7 +55,7 @@ func PromiseOf(err error) string {
 func newHistory(engine Engine, s Story) *History {
 	s.Acts = nil
 	h := &History{engine: engine, w: s.world(), story: s, ledger: newLedger(), pristine: true, quieted: true}
-	h.ledger.noKeywords = s.Lacks.Keywords
+	h.ledger.noKeywords, h.ledger.noMarks = s.Lacks.Keywords, s.Lacks.Marks
 	h.logf("%s\n", strings.TrimSpace(s.String()))
 	return h
 }
@@ -127,8 +128,11 @@ func (h *History) edit(side Side, e Edit) {
 	// What an interrupted run sent is looked for where it was sent to: moved on
 	// by another client, it is out of sight, too. So is what was to be deleted.
 	h.ledger.note(side, e, h.hook != nil || h.cut && side == Remote || left, before, h.w.holders(e))
-	if side == Remote && h.w.awaited(e) {
+	switch {
+	case side == Remote && h.w.awaited(e):
 		h.ledger.met(e)
+	case side == Remote && h.hook != nil:
+		h.unseen = append(h.unseen, e)
 	}
 	if deleting {
 		h.ledger.tooLate(e)
@@ -184,6 +188,12 @@ func (h *History) goOn(wait time.Duration) {
 	}
 	h.story.Acts = append(h.story.Acts, Act{Kind: Go, Wait: wait})
 	h.coming = nil
+	for _, e := range h.unseen { // the run then may have begun a copy where it was made
+		if h.w.awaited(e) {
+			h.ledger.met(e)
+		}
+	}
+	h.unseen = nil
 	h.ledger.ended(h.cut)
 	h.w.endViews()
 }

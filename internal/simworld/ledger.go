@@ -22,6 +22,7 @@ type ledger struct {
 	rewrote    map[string]bool          // names of the contents that files ever had in place of each other
 	deleted    map[string]int           // instances ever deleted
 	noKeywords bool                     // the server stores none
+	noMarks    bool                     // nothing tells of mail that comes while others are looked at
 	remade     map[mail.FolderName]bool // mailboxes deleted and made anew: no absence in them is a deletion
 	renames    []Edit                   // folders renamed since all was quiet
 	unlisted   bool                     // the server did not list a folder, maybe one that messages were moved to
@@ -109,7 +110,7 @@ func (l *ledger) note(side Side, e Edit, loose bool, before, after map[Side][]En
 		if e.Verb == Rename {
 			l.renames = append(l.renames, e)
 		}
-		for _, m := range before[side] {
+		for _, m := range struck(side, e, before) {
 			l.account(m.Name).note(event{side: side, edit: e}, loose)
 		}
 		return
@@ -126,6 +127,21 @@ func (l *ledger) note(side Side, e Edit, loose bool, before, after map[Side][]En
 		edited.made[side]++
 		edited.events = append(edited.events, ev)
 	}
+}
+
+// struck lists what the end or the renaming of a folder on a side concerns: what
+// the other side alone has there moves along with what it is called.
+func struck(side Side, e Edit, before map[Side][]Entry) []Entry {
+	list := before[side]
+	if e.Verb != Rename {
+		return list
+	}
+	for _, m := range append(before[Local], before[Remote]...) {
+		if !slices.ContainsFunc(list, func(o Entry) bool { return o.Name == m.Name }) {
+			list = append(list[:len(list):len(list)], m)
+		}
+	}
+	return list
 }
 
 func (a *account) note(ev event, loose bool) {
@@ -287,7 +303,7 @@ func (a *account) check(now []Entry, l *ledger) error {
 		return broken("nothing is doubled", "%d may be there, %d are: %s", most, len(now), EntriesText(now))
 	case !touched:
 		return a.checkUntouched(now, l)
-	case len(a.events) > 0 && len(a.settled) == 1 && most == 1 && !l.unsure:
+	case len(a.events) > 0 && len(a.settled) == 1 && !l.unsure && (most == 1 || most-a.astray == 1 && !l.stale && !l.noMarks):
 		return a.checkOne(now, l)
 	}
 	return nil
