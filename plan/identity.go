@@ -1,6 +1,10 @@
 package plan
 
-import "imapsync/mail"
+import (
+	"slices"
+
+	"imapsync/mail"
+)
 
 // thinHeader is the number of fields below which a header block is no identity:
 // every message sent has more (From, Date, To, Subject, Message-ID).
@@ -61,6 +65,54 @@ func NeedHeaders(in Input) []Candidate {
 		}
 	}
 	return need
+}
+
+// File is a file of the Maildir as a listing showed it.
+type File struct {
+	Folder mail.FolderName
+	Key    mail.Key
+	Row    *mail.Base // that it belongs to by its name; nil for a new one
+}
+
+// Unverified lists the files that decide on others, by a listing of names or by
+// the content they had when they were last read: those whose message is about to
+// be taken for a new one on the server; and those of which there is a new file of
+// the same content or the same name elsewhere, that may be a copy or the file
+// itself, moved while the folders were listed.
+func Unverified(in Input) (files []File) {
+	j := join(in)
+	copied, named := map[mail.Digest]bool{}, map[mail.Key]int{}
+	for _, t := range slices.Concat(j.localNew, j.triples) {
+		if t.local == nil || t.local.Content == nil {
+			continue
+		}
+		named[t.local.Key]++
+		if t.base == nil {
+			copied[t.local.Content.Digest] = true
+		}
+	}
+	for _, row := range j.agreed {
+		if copied[row.Content.Digest] {
+			files = append(files, File{row.Folder, row.Key, row})
+		}
+	}
+	for _, t := range slices.Concat(j.localNew, j.triples) {
+		switch {
+		case t.local == nil:
+		case t.base == nil || t.local.Key != t.base.Key || t.localIn.Name != t.base.Folder:
+			if named[t.local.Key] > 1 {
+				files = append(files, File{Folder: t.localIn.Name, Key: t.local.Key})
+			}
+		case t.local.Stamp == nil && t.renumbered() || copied[t.base.Content.Digest]:
+			files = append(files, File{t.base.Folder, t.base.Key, t.base})
+		}
+	}
+	return files
+}
+
+// renumbered reports whether the row's message has another place or number.
+func (t *triple) renumbered() bool {
+	return t.remote != nil && (t.remoteIn.Name != t.base.Folder || t.remote.UID != t.base.UID)
 }
 
 // Missing reports on which sides a message that the base knows is nowhere to be

@@ -158,7 +158,8 @@ func (j *joined) findMovedFiles() {
 // both were in, before the rest, and of equal messages those with the flags of
 // the file, or of the row where there is none. Rows without a file come last, and
 // those whose number means nothing after those known to have left their folder:
-// the others are sent again, which is what a folder that lost them needs.
+// the others are sent again, which is what a folder that lost them needs. And
+// what was edited is not what came, where anybody else's message may be.
 func (j *joined) findMovedMessages() {
 	byHeader := remotesByHeader(j.remoteNew)
 	if len(byHeader) == 0 {
@@ -172,11 +173,15 @@ func (j *joined) findMovedMessages() {
 		func(t, _ *triple) bool { return t.local != nil },
 		func(t, n *triple) bool { return t.base.Folder == n.remoteIn.Name },
 		func(*triple, *triple) bool { return true },
+		func(*triple, *triple) bool { return true }, // edited ones, too
 	}
 	for i := range 2 * len(fits) {
 		fit, alike := fits[i/2], i%2 == 0
 		for _, t := range j.triples {
 			if t.remote != nil || t.base.Key == "" || j.doubtful(t) { // an original to be deleted is never guessed
+				continue
+			}
+			if t.local != nil && t.local.Edited && i/2 < len(fits)-1 {
 				continue
 			}
 			flags := t.base.Flags

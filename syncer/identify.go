@@ -24,7 +24,32 @@ func (r *run) identify(ctx context.Context) error {
 	if err := r.learn(ctx, plan.NeedHeaders(in), r.headers); err != nil {
 		return err
 	}
-	return r.learn(ctx, plan.NeedBodies(in), r.bodies)
+	if err := r.learn(ctx, plan.NeedBodies(in), r.bodies); err != nil {
+		return err
+	}
+	return r.verifyFiles(ctx)
+}
+
+// verifyFiles looks at the files that decide on others. One that was rewritten in
+// place is not noticed in a listing of names, and one that was moved while the
+// folders were listed may be in two of them.
+func (r *run) verifyFiles(ctx context.Context) error {
+	for _, file := range plan.Unverified(r.observed()) {
+		f := r.folders[file.Folder]
+		l := f.Local.Messages[file.Key]
+		stamp, err := r.Local.Stat(ctx, f.Name, file.Key, l.Flags)
+		switch {
+		case accountScope(err) || ctx.Err() != nil:
+			return err
+		case errors.Is(err, mail.ErrChanged):
+			delete(f.Local.Messages, file.Key)
+		case file.Row != nil && (err != nil || stamp != file.Row.File):
+			if err := r.read(ctx, f, file.Row, l); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 func (r *run) observed() plan.Input {

@@ -223,9 +223,11 @@ func (r *run) findStrays(ctx context.Context, byFolder map[mail.FolderName][]*ma
 // leaveToRows takes as many files of a content as there are rows of it without
 // their file: one of them may be that row's, moved.
 func (r *run) leaveToRows(ctx context.Context, strays []*found, scans []mail.LocalSnapshot) error {
-	there := map[mail.FolderName]map[mail.Key]mail.Local{}
+	there := map[mail.Key]bool{}
 	for _, s := range scans {
-		there[s.Folder] = s.Messages
+		for key := range s.Messages {
+			there[key] = true
+		}
 	}
 	wanting := map[mail.Digest]int{}
 	asked := map[mail.Digest]bool{}
@@ -238,7 +240,7 @@ func (r *run) leaveToRows(ctx context.Context, strays []*found, scans []mail.Loc
 				return err
 			}
 			for _, row := range rows {
-				if _, ok := there[row.Folder][row.Key]; !ok && row.Key != "" {
+				if row.Key != "" && !there[row.Key] {
 					wanting[digest]++
 				}
 			}

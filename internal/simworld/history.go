@@ -55,7 +55,7 @@ func PromiseOf(err error) string {
 func newHistory(engine Engine, s Story) *History {
 	s.Acts = nil
 	h := &History{engine: engine, w: s.world(), story: s, ledger: newLedger(), pristine: true, quieted: true}
-	h.ledger.noKeywords, h.ledger.noMarks = s.Lacks.Keywords, s.Lacks.Marks
+	h.ledger.noKeywords, h.ledger.noMove = s.Lacks.Keywords, s.Lacks.Move
 	h.logf("%s\n", strings.TrimSpace(s.String()))
 	return h
 }
@@ -136,6 +136,9 @@ func (h *History) edit(side Side, e Edit) {
 	}
 	if deleting {
 		h.ledger.tooLate(e)
+	}
+	if h.hook != nil && side == Remote && e.Verb == Move && h.w.steps > 0 && !h.cut && h.story.Options.Attempts < 2 {
+		h.ledger.taken(e)
 	}
 	for _, name := range []mail.FolderName{e.Folder, e.To} {
 		h.ledger.remade[name] = h.ledger.remade[name] || h.w.remade(name)

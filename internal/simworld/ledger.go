@@ -22,7 +22,7 @@ type ledger struct {
 	rewrote    map[string]bool          // names of the contents that files ever had in place of each other
 	deleted    map[string]int           // instances ever deleted
 	noKeywords bool                     // the server stores none
-	noMarks    bool                     // nothing tells of mail that comes while others are looked at
+	noMove     bool                     // it has no MOVE
 	remade     map[mail.FolderName]bool // mailboxes deleted and made anew: no absence in them is a deletion
 	renames    []Edit                   // folders renamed since all was quiet
 	unlisted   bool                     // the server did not list a folder, maybe one that messages were moved to
@@ -40,6 +40,9 @@ type account struct {
 	// run or after one that was cut short, so that a copy on its way could not
 	// be found again.
 	astray int
+	// taken of them were moved on the server while a run that had seen them did what
+	// it had decided: all that was done to them goes along.
+	taken int
 	// hidden are instances that the server did not show for a run. Left alone
 	// they come back as they were; what was done to them meanwhile may have made
 	// another of them.
@@ -158,6 +161,9 @@ func (a *account) note(ev event, loose bool) {
 	}
 	a.events = append(a.events, ev)
 }
+
+// taken enters that the last edit was a move in front of a run that had decided.
+func (l *ledger) taken(e Edit) { l.account(e.Name).taken++ }
 
 // hid enters that the server does not show all messages. Where it says so, that
 // is no excuse, but for a state that knew of them and was put back.
@@ -303,7 +309,7 @@ func (a *account) check(now []Entry, l *ledger) error {
 		return broken("nothing is doubled", "%d may be there, %d are: %s", most, len(now), EntriesText(now))
 	case !touched:
 		return a.checkUntouched(now, l)
-	case len(a.events) > 0 && len(a.settled) == 1 && !l.unsure && (most == 1 || most-a.astray == 1 && !l.stale && !l.noMarks):
+	case len(a.events) > 0 && len(a.settled) == 1 && !l.unsure && (most == 1 || most-a.taken == 1 && !l.stale):
 		return a.checkOne(now, l)
 	}
 	return nil
@@ -430,10 +436,10 @@ func (a *account) place(l *ledger) mail.FolderName {
 // the next: the other side seems to have made it. So is one to the original of a
 // copy right before it was deleted, for no EXPUNGE depends on flags; and so are
 // keywords of what may have been moved to a folder out of sight on a server that
-// stores none.
+// stores none, and the mark of an original that is to be expunged anyway.
 func (a *account) checkFlags(now mail.Flags, l *ledger) error {
 	for _, f := range flagsIn(a, now) {
-		want, open := has(a.settled[0].Flags, f), l.unlisted && l.noKeywords && f.System == 0
+		want, open := has(a.settled[0].Flags, f), l.unlisted && l.noKeywords && f.System == 0 || l.noMove && a.moves > 0 && f.System == mail.Deleted
 		var who Side
 		for _, e := range a.events {
 			after := has(e.result, f)
