@@ -119,7 +119,6 @@ func (d *decider) unproven(t *triple) bool {
 	for _, at := range []*Folder{f, t.localIn, t.remoteIn} {
 		if at != nil {
 			d.plan.Unproven[at.Name] = doubt
-			d.kept[at.Name] = true
 		}
 	}
 	return true

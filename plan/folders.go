@@ -52,8 +52,9 @@ func (d *decider) folder(f *Folder) (*Op, conflict.Outcome) {
 	}
 	stays := d.kept[f.Name] || f.Name == mail.Inbox
 	local, remote := f.Local.Exists, f.Remote.Exists
+	_, unproven := d.plan.Unproven[f.Name]
 	switch {
-	case local && remote:
+	case local && remote, unproven && f.Known && !stays: // whether it is gone, or to be, the next run may tell
 		return nil, conflict.Outcome{}
 	case local && f.Remote.Doubt != "":
 		d.plan.Unproven[f.Name] = f.Remote.Doubt
