@@ -141,8 +141,8 @@ type FlagChange struct {
 	Add, Remove Flags
 }
 
-// Absent are messages of a mailbox that its listing lacks.
-type Absent struct {
+// Sought are messages of a mailbox to be asked for by their numbers.
+type Sought struct {
 	Folder      FolderName
 	UIDValidity uint32
 	UIDs        []UID

@@ -2,6 +2,7 @@ package remote
 
 import (
 	"context"
+	"maps"
 	"slices"
 
 	"github.com/emersion/go-imap/v2"
@@ -12,12 +13,12 @@ import (
 // mailboxesAtOnce is how many mailboxes StillThere asks in one flight.
 const mailboxesAtOnce = 32
 
-// StillThere asks for messages that a listing lacked by their numbers, each
-// mailbox in a new session (SELECT), and tells of each how many exist. Many
-// mailboxes share a flight, for all that can go wrong when imapclient gives an
-// answer of one mailbox to the command for another is that a message seems to
-// be there. The error is for the mailboxes without a call to told.
-func (a *Account) StillThere(ctx context.Context, absent []mail.Absent, readOnly bool, told func(folder mail.FolderName, there int, err error)) error {
+// StillThere asks for messages by their numbers, each mailbox in a new session
+// (SELECT), and tells of each which exist. Many mailboxes share a flight, for all
+// that can go wrong when imapclient gives an answer of one mailbox to the command
+// for another is that a message seems to be there: what told gets besides those
+// asked for means nothing. The error is for the mailboxes without a call to told.
+func (a *Account) StillThere(ctx context.Context, absent []mail.Sought, readOnly bool, told func(folder mail.FolderName, there []mail.UID, err error)) error {
 	for batch := range slices.Chunk(absent, mailboxesAtOnce) {
 		if err := a.stillThere(ctx, batch, readOnly, told); err != nil {
 			return err
@@ -35,7 +36,7 @@ type sighting struct {
 	err    error // why it could not be asked
 }
 
-func (a *Account) stillThere(ctx context.Context, absent []mail.Absent, readOnly bool, told func(mail.FolderName, int, error)) error {
+func (a *Account) stillThere(ctx context.Context, absent []mail.Sought, readOnly bool, told func(mail.FolderName, []mail.UID, error)) error {
 	c, err := a.acquire(ctx, "")
 	if err != nil {
 		return err
@@ -66,7 +67,7 @@ func (a *Account) stillThere(ctx context.Context, absent []mail.Absent, readOnly
 			fault := mail.Fault{Scope: mail.ScopeFolder, Folder: s.folder, Doing: "look for missing messages"}
 			s.err = c.grade(ctx, answer, fault)
 		}
-		told(s.folder, len(s.list.records), s.err)
+		told(s.folder, slices.Sorted(maps.Keys(s.list.records)), s.err)
 	}
 	return nil
 }

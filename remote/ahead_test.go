@@ -187,19 +187,19 @@ func TestStillThere(t *testing.T) {
 			}
 		}),
 	})
-	got := map[mail.FolderName]int{}
+	got := map[mail.FolderName][]mail.UID{}
 	refused := map[mail.FolderName]string{}
-	err := f.account().StillThere(t.Context(), []mail.Absent{
+	err := f.account().StillThere(t.Context(), []mail.Sought{
 		{Folder: "Busy", UIDValidity: 9, UIDs: []mail.UID{2}}, {Folder: "Work", UIDValidity: 9, UIDs: []mail.UID{2, 3}},
 		{Folder: mail.Inbox, UIDValidity: 9, UIDs: []mail.UID{2, 3}}, {Folder: "Other", UIDValidity: 9, UIDs: []mail.UID{2}},
-	}, false, func(folder mail.FolderName, there int, err error) {
+	}, false, func(folder mail.FolderName, there []mail.UID, err error) {
 		if err != nil {
 			refused[folder] = err.Error()
 			return
 		}
 		got[folder] = there
 	})
-	if err != nil || len(got) != 2 || got["Work"] != 1 || got[mail.Inbox] != 0 {
+	if err != nil || len(got) != 2 || !slices.Equal(got["Work"], []mail.UID{2}) || len(got[mail.Inbox]) != 0 {
 		t.Errorf("%v, there %v", err, got)
 	}
 	if !strings.Contains(refused["Busy"], "INUSE") || !strings.Contains(refused["Other"], "UIDVALIDITY changed from 9 to 10") {

@@ -299,6 +299,32 @@ func TestDovecotFlags(t *testing.T) {
 	})
 }
 
+// TestDovecotStoresOnWhatIsGone: another client takes messages away behind the
+// back of a session, which is told that its STORE was done; a new one knows.
+func TestDovecotStoresOnWhatIsGone(t *testing.T) {
+	onVariants(t, func(t *testing.T, a *Account) {
+		m := open(t, a, mail.Inbox)
+		uids := mustAppend(t, m, outgoing(message(1), ":"), outgoing(message(2), ":"), outgoing(message(3), ":"))
+		snapshot(t, m, mail.Known{}, false)
+		other := open(t, a, mail.Inbox)
+		if err := other.Expunge(t.Context(), []mail.UID{uids[0], uids[2]}); err != nil {
+			t.Fatal(err)
+		}
+		if err := m.Store(t.Context(), uids, mail.ParseFlags(":F"), mail.Flags{}); err != nil {
+			t.Fatal(err)
+		}
+		sought := []mail.Sought{{Folder: mail.Inbox, UIDValidity: m.Mark().UIDValidity, UIDs: uids}}
+		err := a.StillThere(t.Context(), sought, false, func(_ mail.FolderName, there []mail.UID, err error) {
+			if err != nil || !slices.Equal(there, uids[1:2]) {
+				t.Errorf("there are %v, want %v (%v)", there, uids[1:2], err)
+			}
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 func TestDovecotExpungeSparesOthers(t *testing.T) {
 	onVariants(t, func(t *testing.T, a *Account) {
 		m := open(t, a, mail.Inbox)

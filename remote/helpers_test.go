@@ -181,6 +181,6 @@ func message(n int) string {
 // Store makes one change of flags.
 func (m *Mailbox) Store(ctx context.Context, uids []mail.UID, add, remove mail.Flags) error {
 	var refusal error
-	_, err := m.StoreAll(ctx, []mail.FlagChange{{UIDs: uids, Add: add, Remove: remove}}, func(_ int, err error) { refusal = err })
+	err := m.StoreAll(ctx, []mail.FlagChange{{UIDs: uids, Add: add, Remove: remove}}, func(_ int, err error) { refusal = err })
 	return errors.Join(refusal, err)
 }

@@ -346,19 +346,18 @@ func (p picky) Open(ctx context.Context, f mail.FolderName, readOnly bool) (sync
 
 type pickyBox struct{ syncer.Mailbox }
 
-func (p pickyBox) StoreAll(ctx context.Context, changes []mail.FlagChange, refused func(int, error)) (gone []mail.UID, err error) {
+func (p pickyBox) StoreAll(ctx context.Context, changes []mail.FlagChange, refused func(int, error)) error {
 	for i, change := range changes {
 		if change.Add.HasKeyword("bad") {
 			refused(i, &mail.Fault{Scope: mail.ScopeMessage, Err: errors.New("NO too many keywords")})
 			continue
 		}
-		away, err := p.Mailbox.StoreAll(ctx, changes[i:i+1], func(_ int, err error) { refused(i, err) })
+		err := p.Mailbox.StoreAll(ctx, changes[i:i+1], func(_ int, err error) { refused(i, err) })
 		if err != nil {
-			return nil, err
+			return err
 		}
-		gone = append(gone, away...)
 	}
-	return gone, nil
+	return nil
 }
 
 // TestRefusedStoreCostsItsMessages: the other flags and the deletions of the

@@ -42,10 +42,11 @@ type applier struct {
 	plan    *plan.Plan
 	origins map[*plan.Op]mail.Entry // where the messages lay that operations take elsewhere
 	crowded map[*plan.Op]bool       // moves of a file to where another row's has its key
+	stored  map[*folder][]*plan.Op  // flags stored on the server and not recorded yet
 }
 
 func (r *run) apply(ctx, work context.Context, p *plan.Plan) error {
-	a := &applier{run: r, stop: ctx, plan: p, origins: map[*plan.Op]mail.Entry{}, crowded: map[*plan.Op]bool{}}
+	a := &applier{run: r, stop: ctx, plan: p, origins: map[*plan.Op]mail.Entry{}, crowded: map[*plan.Op]bool{}, stored: map[*folder][]*plan.Op{}}
 	if err := a.prepare(p); err != nil {
 		return err
 	}
@@ -85,6 +86,11 @@ func (a *applier) step(work context.Context, s step, p *plan.Plan) error {
 	}
 	if err := g.Wait(); err != nil {
 		return err
+	}
+	if s.kinds[0] == plan.SetFlags {
+		if err := a.confirmStored(work); err != nil {
+			return err
+		}
 	}
 	return a.interrupted()
 }

@@ -120,7 +120,7 @@ func (m sloppyMailbox) Append(ctx context.Context, messages []mail.Outgoing, don
 	return m.Mailbox.Append(ctx, messages, done)
 }
 
-func (m sloppyMailbox) StoreAll(ctx context.Context, changes []mail.FlagChange, refused func(int, error)) ([]mail.UID, error) {
+func (m sloppyMailbox) StoreAll(ctx context.Context, changes []mail.FlagChange, refused func(int, error)) error {
 	if m.wrong == "store" {
 		for i := range changes {
 			changes[i].Remove = mail.Flags{}

@@ -111,7 +111,7 @@ func (r *run) confirmRemote(ctx context.Context) error {
 			}
 		}
 	}
-	var absent []mail.Absent
+	var absent []mail.Sought
 	for _, f := range r.sorted() {
 		gone := f.goneRemotely()
 		switch {
@@ -120,7 +120,7 @@ func (r *run) confirmRemote(ctx context.Context) error {
 			f.Remote.Doubt = mayLieIn(to)
 		case len(gone) > 0 && f.Remote.Exists: // else it was asked for by name: see lookForMissing
 			if f.Remote.Doubt = f.contradicted(now); f.Remote.Doubt == "" {
-				absent = append(absent, mail.Absent{Folder: f.Name, UIDValidity: f.validity, UIDs: gone})
+				absent = append(absent, mail.Sought{Folder: f.Name, UIDValidity: f.validity, UIDs: gone})
 			}
 		}
 	}
@@ -161,13 +161,13 @@ func (f *folder) contradicted(now []mail.RemoteFolder) (doubt string) {
 
 // lookAgain asks the server for the very messages that its listings lacked: the
 // same suspicion, by another question.
-func (r *run) lookAgain(ctx context.Context, absent []mail.Absent) error {
+func (r *run) lookAgain(ctx context.Context, absent []mail.Sought) error {
 	var fatal error
 	asked := map[mail.FolderName]int{}
 	for _, gone := range absent {
 		asked[gone.Folder] = len(gone.UIDs)
 	}
-	err := r.Remote.StillThere(ctx, absent, r.opt.DryRun, func(name mail.FolderName, there int, err error) {
+	err := r.Remote.StillThere(ctx, absent, r.opt.DryRun, func(name mail.FolderName, there []mail.UID, err error) {
 		f := r.folders[name]
 		switch {
 		case accountScope(err) || ctx.Err() != nil:
@@ -175,8 +175,8 @@ func (r *run) lookAgain(ctx context.Context, absent []mail.Absent) error {
 		case err != nil:
 			f.Remote.Doubt = "the server does not answer when asked for them by number"
 			r.fail(name, nil, err)
-		case there > 0:
-			f.Remote.Doubt = fmt.Sprintf("the server showed them as gone, and %d of %d when asked for by number", there, asked[name])
+		case len(there) > 0:
+			f.Remote.Doubt = fmt.Sprintf("the server showed them as gone, and %d of %d when asked for by number", len(there), asked[name])
 		}
 	})
 	return firstOf(fatal, err)

@@ -40,27 +40,85 @@ func (a *applier) setFlags(ctx context.Context, f *folder, ops []*plan.Op) error
 		}
 	}
 	if len(remote) > 0 {
-		failed, err := a.storeFlags(ctx, f, remote)
+		refused, err := a.storeFlags(ctx, f, remote)
 		if err != nil {
 			return err
 		}
-		settled = slices.DeleteFunc(settled, func(o *plan.Op) bool { return failed[o] })
+		settled = slices.DeleteFunc(settled, func(o *plan.Op) bool { return o.OnRemote })
+		a.mu.Lock()
+		a.stored[f] = slices.DeleteFunc(remote, func(o *plan.Op) bool { return refused[o] })
+		a.mu.Unlock()
+	}
+	return a.recordFlags(settled)
+}
+
+// recordFlags records what both sides have by now.
+func (a *applier) recordFlags(ops []*plan.Op) error {
+	if len(ops) == 0 {
+		return nil
 	}
 	var b mail.Batch
-	for _, o := range settled {
+	for _, o := range ops {
 		o.Row.Flags = o.Flags
 		b.Put = append(b.Put, o.Row)
 	}
-	if len(settled) == 0 {
+	return a.record(b, ops...)
+}
+
+// confirmStored records the flags that were stored on the server. A STORE on a
+// message that another client has taken away is OK and does nothing; it may have
+// been taken to another mailbox, without the change. So the messages of all
+// mailboxes are asked for once more, and those that are gone left to the next run.
+func (a *applier) confirmStored(ctx context.Context) error {
+	var sought []mail.Sought
+	for _, f := range a.sorted() {
+		if ops := a.stored[f]; len(ops) > 0 {
+			s := mail.Sought{Folder: f.Name, UIDValidity: f.validity}
+			for _, o := range ops {
+				s.UIDs = append(s.UIDs, o.Row.UID)
+			}
+			sought = append(sought, s)
+		}
+	}
+	if len(sought) == 0 {
 		return nil
 	}
-	return a.record(b, settled...)
+	var fatal error
+	err := a.Remote.StillThere(ctx, sought, false, func(name mail.FolderName, uids []mail.UID, err error) {
+		f := a.folders[name]
+		if err == nil {
+			err = a.recordStored(f, uids)
+		}
+		switch {
+		case accountScope(err) || ctx.Err() != nil:
+			fatal = firstOf(fatal, err)
+		case err != nil:
+			a.failFolder(f)
+			a.fail(name, nil, err)
+		}
+	})
+	return firstOf(fatal, err)
+}
+
+func (a *applier) recordStored(f *folder, uids []mail.UID) error {
+	there := make(map[mail.UID]bool, len(uids))
+	for _, uid := range uids {
+		there[uid] = true
+	}
+	var settled []*plan.Op
+	for _, o := range a.stored[f] {
+		if there[o.Row.UID] {
+			settled = append(settled, o)
+		} else {
+			a.fail(f.Name, o, mail.ErrChanged)
+		}
+	}
+	return a.recordFlags(settled)
 }
 
 // storeFlags sends as few STOREs as there are different changes, and tells
-// which operations the server refused, or did not get to before the message was
-// taken away: that may have been to another mailbox, without the change.
-func (a *applier) storeFlags(ctx context.Context, f *folder, ops []*plan.Op) (failed map[*plan.Op]bool, err error) {
+// which operations the server refused.
+func (a *applier) storeFlags(ctx context.Context, f *folder, ops []*plan.Op) (refused map[*plan.Op]bool, err error) {
 	mb, err := a.open(ctx, f)
 	if err != nil {
 		return nil, err
@@ -81,22 +139,11 @@ func (a *applier) storeFlags(ctx context.Context, f *folder, ops []*plan.Op) (fa
 		changes[i].UIDs = append(changes[i].UIDs, o.Row.UID)
 		groups[i] = append(groups[i], o)
 	}
-	failed = map[*plan.Op]bool{}
-	gone, err := mb.StoreAll(ctx, changes, func(i int, err error) {
+	refused = map[*plan.Op]bool{}
+	return refused, mb.StoreAll(ctx, changes, func(i int, err error) {
 		for _, o := range groups[i] {
-			failed[o] = true
+			refused[o] = true
 			a.fail(f.Name, o, naming(err, o))
 		}
 	})
-	away := make(map[mail.UID]bool, len(gone))
-	for _, uid := range gone {
-		away[uid] = true
-	}
-	for _, o := range ops {
-		if away[o.Row.UID] && !failed[o] {
-			failed[o] = true
-			a.fail(f.Name, o, mail.ErrChanged)
-		}
-	}
-	return failed, err
 }

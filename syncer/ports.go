@@ -101,10 +101,10 @@ type Remote interface {
 	// UIDVALIDITY and the server allows, only changes are asked for, unless full;
 	// the result is the same.
 	Look(ctx context.Context, folder mail.FolderName, readOnly bool, known mail.Known, full bool) (mail.RemoteSnapshot, error)
-	// StillThere asks for messages that a listing lacked by their numbers, each
-	// mailbox in a new session, and tells of each how many exist. The error is for
-	// the mailboxes without a call to told.
-	StillThere(ctx context.Context, absent []mail.Absent, readOnly bool, told func(folder mail.FolderName, there int, err error)) error
+	// StillThere asks for messages by their numbers, each mailbox in a new session
+	// that knows all that happened before, and tells of each which exist. The error
+	// is for the mailboxes without a call to told.
+	StillThere(ctx context.Context, absent []mail.Sought, readOnly bool, told func(folder mail.FolderName, there []mail.UID, err error)) error
 	// Open gives a mailbox on a connection that is the caller's until Close; it
 	// waits for a free one, preferring one that has the mailbox selected. One that
 	// was selected before in this run is selected anew only for what is asked of
@@ -139,11 +139,11 @@ type Mailbox interface {
 	// error that costs this message. The error returned ends the batch: for the
 	// messages without a call to done it is not known whether they were stored.
 	Append(ctx context.Context, messages []mail.Outgoing, done func(i int, uid mail.UID, err error)) error
-	// StoreAll adds and removes flags. Messages that are gone are no error, and
-	// returned: whether they were changed before is not known. refused is called
-	// for each change the server does not make; the error returned is for all
-	// others.
-	StoreAll(ctx context.Context, changes []mail.FlagChange, refused func(i int, err error)) (gone []mail.UID, err error)
+	// StoreAll adds and removes flags. Messages that are gone are no error, and a
+	// session that was not told so yet does not know: see StillThere. refused is
+	// called for each change the server does not make; the error returned is for
+	// all others.
+	StoreAll(ctx context.Context, changes []mail.FlagChange, refused func(i int, err error)) error
 	// Copy and Move return the new UIDs where the server tells (COPYUID) and
 	// they are told under the UIDVALIDITY given. Move is only called when
 	// Features.Move.

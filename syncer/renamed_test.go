@@ -293,7 +293,7 @@ func (s sameSecond) Look(ctx context.Context, folder mail.FolderName, readOnly b
 	return look(ctx, s, folder, readOnly, known, full)
 }
 
-func (s sameSecond) StillThere(ctx context.Context, absent []mail.Absent, readOnly bool, told func(mail.FolderName, int, error)) error {
+func (s sameSecond) StillThere(ctx context.Context, absent []mail.Sought, readOnly bool, told func(mail.FolderName, []mail.UID, error)) error {
 	return simworld.StillThere(ctx, s, absent, readOnly, told)
 }
 

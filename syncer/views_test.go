@@ -48,7 +48,7 @@ func look(ctx context.Context, r syncer.Remote, folder mail.FolderName, readOnly
 	return mb.Snapshot(ctx, known, full)
 }
 
-func (p *partial) StillThere(ctx context.Context, absent []mail.Absent, readOnly bool, told func(mail.FolderName, int, error)) error {
+func (p *partial) StillThere(ctx context.Context, absent []mail.Sought, readOnly bool, told func(mail.FolderName, []mail.UID, error)) error {
 	return simworld.StillThere(ctx, p, absent, readOnly, told)
 }
 

@@ -320,23 +320,21 @@ func (m *Mailbox) readOutgoing(out mail.Outgoing) ([]byte, error) {
 }
 
 // StoreAll implements syncer.Mailbox, one change after the other.
-func (m *Mailbox) StoreAll(ctx context.Context, changes []mail.FlagChange, refused func(i int, err error)) (gone []mail.UID, err error) {
+func (m *Mailbox) StoreAll(ctx context.Context, changes []mail.FlagChange, refused func(i int, err error)) error {
 	for i, change := range changes {
-		away, err := m.Store(ctx, change.UIDs, change.Add, change.Remove)
+		err := m.Store(ctx, change.UIDs, change.Add, change.Remove)
 		switch {
 		case err != nil && mail.ScopeOf(err) == mail.ScopeMessage:
 			refused(i, err)
 		case err != nil:
-			return nil, err
+			return err
 		}
-		gone = append(gone, away...)
 	}
-	return gone, nil
+	return nil
 }
 
-// Store makes one change of flags, and tells which messages are gone. Each
-// message is a step of its own.
-func (m *Mailbox) Store(ctx context.Context, uids []mail.UID, add, remove mail.Flags) (gone []mail.UID, err error) {
+// Store makes one change of flags. Each message is a step of its own.
+func (m *Mailbox) Store(ctx context.Context, uids []mail.UID, add, remove mail.Flags) error {
 	if !add.Intersect(remove).IsEmpty() {
 		m.s.w.mu.Lock()
 		m.s.w.wrongf("store in %s adds and removes %s", m.name, add.Intersect(remove))
@@ -348,20 +346,16 @@ func (m *Mailbox) Store(ctx context.Context, uids []mail.UID, add, remove mail.F
 			if b.space.ReadOnly {
 				return refusal(m.name, "store", "NO [READ-ONLY]")
 			}
-			there := m.found(b, []mail.UID{uid})
-			for _, msg := range there {
+			for _, msg := range m.found(b, []mail.UID{uid}) {
 				b.store(msg, add, remove)
-			}
-			if len(there) == 0 {
-				gone = append(gone, uid)
 			}
 			return nil
 		})
 		if err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return gone, nil
+	return nil
 }
 
 // Copy implements syncer.Mailbox; it is all or nothing (RFC 3501 section

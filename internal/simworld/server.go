@@ -3,6 +3,8 @@ package simworld
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -250,12 +252,12 @@ func (s *Server) Look(ctx context.Context, folder mail.FolderName, readOnly bool
 }
 
 // StillThere implements syncer.Remote.
-func (s *Server) StillThere(ctx context.Context, absent []mail.Absent, readOnly bool, told func(mail.FolderName, int, error)) error {
+func (s *Server) StillThere(ctx context.Context, absent []mail.Sought, readOnly bool, told func(mail.FolderName, []mail.UID, error)) error {
 	return StillThere(ctx, s, absent, readOnly, told)
 }
 
 // StillThere asks one mailbox after the other, by Flags.
-func StillThere(ctx context.Context, r syncer.Remote, absent []mail.Absent, readOnly bool, told func(mail.FolderName, int, error)) error {
+func StillThere(ctx context.Context, r syncer.Remote, absent []mail.Sought, readOnly bool, told func(mail.FolderName, []mail.UID, error)) error {
 	for _, gone := range absent {
 		there, err := stillThere(ctx, r, gone, readOnly)
 		told(gone.Folder, there, err)
@@ -263,17 +265,17 @@ func StillThere(ctx context.Context, r syncer.Remote, absent []mail.Absent, read
 	return nil
 }
 
-func stillThere(ctx context.Context, r syncer.Remote, gone mail.Absent, readOnly bool) (int, error) {
+func stillThere(ctx context.Context, r syncer.Remote, gone mail.Sought, readOnly bool) ([]mail.UID, error) {
 	m, err := r.Open(ctx, gone.Folder, readOnly)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	defer m.Close()
 	if m.Mark().UIDValidity != gone.UIDValidity {
-		return 0, refusal(gone.Folder, "select", "the UIDVALIDITY is another")
+		return nil, refusal(gone.Folder, "select", "the UIDVALIDITY is another")
 	}
 	flags, err := m.Flags(ctx, gone.UIDs)
-	return len(flags), err
+	return slices.Sorted(maps.Keys(flags)), err
 }
 
 // Open implements syncer.Remote.
