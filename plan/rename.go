@@ -96,9 +96,9 @@ func (f *renames) fits(x, y *Folder) (p pairing, ok bool) {
 	switch {
 	case local && remote:
 		p.kind = RenameFolder
-	case local && x.Remote.Exists && !f.in.Remote[y.Name] && !x.Remote.Space.ReadOnly && x.Remote.Mark.UIDValidity == x.Mark.UIDValidity:
+	case local && x.Remote.Exists && !y.Remote.Exists && !f.in.Remote[y.Name] && !x.Remote.Space.ReadOnly && x.Remote.Mark.UIDValidity == x.Mark.UIDValidity:
 		p.kind = RenameRemote
-	case remote && x.Local.Exists && !f.in.Local[y.Name]:
+	case remote && x.Local.Exists && !y.Local.Exists && !f.in.Local[y.Name]:
 		p.kind = RenameLocal
 	default:
 		return p, false

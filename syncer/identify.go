@@ -41,8 +41,9 @@ func (r *run) verifyFiles(ctx context.Context) error {
 		switch {
 		case accountScope(err) || ctx.Err() != nil:
 			return err
-		case errors.Is(err, mail.ErrChanged):
+		case errors.Is(err, mail.ErrChanged): // and who knows what else of the listing is out of date
 			delete(f.Local.Messages, file.Key)
+			r.trouble(f.Name)
 		case file.Row != nil && (err != nil || stamp != file.Row.File):
 			if err := r.read(ctx, f, file.Row, l); err != nil {
 				return err
