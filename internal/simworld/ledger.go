@@ -338,9 +338,14 @@ func (a *account) least(l *ledger) int {
 }
 
 // checkUntouched: what nobody touched is as it was. A message that the server
-// hid for a run may have come anew from there, where it has no keywords.
+// hid for a run may have come anew from there, where it has no keywords; and where
+// it hid one of equal messages after the other, it told of a move, which a run
+// that was cut short has made in the Maildir.
 func (a *account) checkUntouched(now []Entry, l *ledger) error {
 	was := a.settled
+	if a.hidden > 1 && l.cut > 0 {
+		return nil
+	}
 	if a.hidden > 0 && l.noKeywords {
 		was, now = withoutKeywords(was), withoutKeywords(now)
 	}
