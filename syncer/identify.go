@@ -21,13 +21,31 @@ func (r *run) identify(ctx context.Context) error {
 		return err
 	}
 	in := r.observed()
-	if err := r.learn(ctx, plan.NeedHeaders(in), r.headers); err != nil {
-		return err
+	need := plan.NeedHeaders(in)
+	if len(need) > 0 { // else no content of a new message is known
+		if err := r.learn(ctx, need, r.headers); err != nil {
+			return err
+		}
+		if err := r.learn(ctx, plan.NeedBodies(in), r.bodies); err != nil {
+			return err
+		}
 	}
-	if err := r.learn(ctx, plan.NeedBodies(in), r.bodies); err != nil {
-		return err
+	if len(need) > 0 || r.hasNewFiles() {
+		return r.verifyFiles(ctx)
 	}
-	return r.verifyFiles(ctx)
+	return nil
+}
+
+// hasNewFiles reports whether files were read, as only new and edited ones are.
+func (r *run) hasNewFiles() bool {
+	for _, f := range r.folders {
+		for _, l := range f.Local.Messages {
+			if l.Content != nil {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // verifyFiles looks at the files that decide on others. One that was rewritten in
