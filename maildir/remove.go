@@ -31,7 +31,8 @@ func (m *Maildir) Remove(ctx context.Context, name mail.FolderName, key mail.Key
 		return err
 	}
 	err = f.onFile(ctx, key, func(p place) error {
-		t, err := f.keywords()
+		letters := parseName(p.file).letters
+		t, err := f.tableFor(letters, expected)
 		if err != nil {
 			return err
 		}
@@ -39,7 +40,7 @@ func (m *Maildir) Remove(ctx context.Context, name mail.FolderName, key mail.Key
 		if err != nil {
 			return err
 		}
-		if !t.flags(parseName(p.file).letters).Equal(expected.Intersect(mail.NewFlags(mail.AllSystem, t[:]...))) || stamp != (mail.FileStamp{}) && stampOfFile(info) != stamp {
+		if !t.flags(letters).Equal(expected.Intersect(mail.NewFlags(mail.AllSystem, t[:]...))) || stamp != (mail.FileStamp{}) && stampOfFile(info) != stamp {
 			return mail.ErrChanged
 		}
 		if m.keep == "" {
