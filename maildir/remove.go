@@ -129,7 +129,7 @@ func (f *folder) keepDir(now time.Time) (string, error) {
 // syncKept makes the names in the kept directory durable. The caller holds f.mu.
 func (f *folder) syncKept() error { return f.m.syncDirs(f.kept) }
 
-// Sync makes the folder's renames and removals durable: what was kept first,
+// Sync makes the folder's renames, arrivals and removals durable: what was kept first,
 // then what is gone.
 func (m *Maildir) Sync(ctx context.Context, name mail.FolderName) error {
 	if err := ctx.Err(); err != nil {
