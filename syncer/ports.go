@@ -108,8 +108,8 @@ type Remote interface {
 	StillThere(ctx context.Context, absent []mail.Absent, readOnly bool, told func(folder mail.FolderName, there int, err error)) error
 	// Open gives a mailbox on a connection that is the caller's until Close; it
 	// waits for a free one, preferring one that has the mailbox selected. One that
-	// was selected before in this run is selected anew only for what is asked of
-	// it, which fails when it has another UIDVALIDITY by then.
+	// was selected before in this run, or listed with its mark, is selected only for
+	// what is asked of it, which fails when it has another UIDVALIDITY by then.
 	Open(ctx context.Context, folder mail.FolderName, readOnly bool) (Mailbox, error)
 	// Features tells what the server can do; it dials if need be.
 	Features(ctx context.Context) (mail.Features, error)
@@ -117,7 +117,7 @@ type Remote interface {
 
 // Mailbox is a selected mailbox on one connection; not for concurrent use.
 type Mailbox interface {
-	// Mark is what the last SELECT said.
+	// Mark is what the last SELECT said, or what Folders did.
 	Mark() mail.Mark
 	// Space is what that said can be stored.
 	Space() mail.FlagSpace
