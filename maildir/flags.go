@@ -19,12 +19,17 @@ func (m *Maildir) SetFlags(ctx context.Context, name mail.FolderName, key mail.K
 	if err != nil {
 		return err
 	}
-	t, err := f.withKeywords(ctx, add.Keywords())
-	if err != nil {
-		return err
+	if words := add.Keywords(); len(words) > 0 {
+		if _, err := f.withKeywords(ctx, words); err != nil {
+			return err
+		}
 	}
 	err = f.onFile(ctx, key, func(p place) error {
 		n := parseName(p.file)
+		t, err := f.tableFor(n.letters, add.Union(remove))
+		if err != nil {
+			return err
+		}
 		before := n.letters
 		n.letters = t.change(before, add, remove)
 		if n.letters == before {
@@ -33,7 +38,7 @@ func (m *Maildir) SetFlags(ctx context.Context, name mail.FolderName, key mail.K
 		gained := t.change(before, add, mail.Flags{}) != before
 		to := place{inNew: p.inNew && !gained}
 		to.file = n.file(to.inNew)
-		err := renameNew(f.at(p), f.at(to))
+		err = renameNew(f.at(p), f.at(to))
 		if errors.Is(err, fs.ErrExist) && sameFile(f.at(p), f.at(to)) {
 			err = os.Remove(f.at(p)) // what an interrupted linkNew left
 		}

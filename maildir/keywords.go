@@ -141,3 +141,12 @@ func (f *folder) keywords() (table, error) {
 	}
 	return parseTable(text), nil
 }
+
+// tableFor reads the folder's table if letters of a name, or flags, have need of
+// it: most messages have no keywords.
+func (f *folder) tableFor(letters string, flags mail.Flags) (table, error) {
+	if !hasKeywordLetter(letters) && len(flags.Keywords()) == 0 {
+		return table{}, nil
+	}
+	return f.keywords()
+}

@@ -13,8 +13,8 @@ import (
 
 // Move moves a file to another folder, keeping its key if it is free there, its
 // flags and its place in new. A file of that key and content there is what a
-// move that was cut short left: then only the first goes. mail.ErrChanged when the file is gone. Durable when
-// it returns.
+// move that was cut short left: then only the first goes. mail.ErrChanged when
+// the file is gone. Durable after Sync of the other folder and then of this one.
 func (m *Maildir) Move(ctx context.Context, name mail.FolderName, key mail.Key, to mail.FolderName) (mail.Key, error) {
 	const doing = "move message"
 	if name == to {
@@ -28,10 +28,7 @@ func (m *Maildir) Move(ctx context.Context, name mail.FolderName, key mail.Key, 
 	err = x.from.onFile(ctx, key, func(p place) error {
 		half, err := x.halfDone(ctx, p, key)
 		if half {
-			if err = os.Remove(x.from.at(p)); err == nil {
-				x.from.gone(key)
-			}
-			return err
+			return x.endHalf(p, key)
 		}
 		if err != nil {
 			return err
@@ -52,13 +49,19 @@ func (m *Maildir) Move(ctx context.Context, name mail.FolderName, key mail.Key, 
 		}
 		return err
 	})
-	if err == nil {
-		err = m.syncDirs(x.to.subdirs()...)
-	}
-	if err == nil {
-		err = m.syncDirs(x.from.subdirs()...)
-	}
 	return as, x.from.message(key, doing, err)
+}
+
+// endHalf takes away the file that the other folder has already, for sure.
+func (x transfer) endHalf(p place, key mail.Key) error {
+	err := x.to.m.syncDirs(x.to.subdirs()...)
+	if err == nil {
+		err = os.Remove(x.from.at(p))
+	}
+	if err == nil {
+		x.from.gone(key)
+	}
+	return err
 }
 
 // halfDone reports whether the file is in the other folder already: renameNew

@@ -31,7 +31,8 @@ func (m *Maildir) Remove(ctx context.Context, name mail.FolderName, key mail.Key
 		return err
 	}
 	err = f.onFile(ctx, key, func(p place) error {
-		t, err := f.keywords()
+		letters := parseName(p.file).letters
+		t, err := f.tableFor(letters, expected)
 		if err != nil {
 			return err
 		}
@@ -39,7 +40,7 @@ func (m *Maildir) Remove(ctx context.Context, name mail.FolderName, key mail.Key
 		if err != nil {
 			return err
 		}
-		if !t.flags(parseName(p.file).letters).Equal(expected.Intersect(mail.NewFlags(mail.AllSystem, t[:]...))) || stamp != (mail.FileStamp{}) && stampOfFile(info) != stamp {
+		if !t.flags(letters).Equal(expected.Intersect(mail.NewFlags(mail.AllSystem, t[:]...))) || stamp != (mail.FileStamp{}) && stampOfFile(info) != stamp {
 			return mail.ErrChanged
 		}
 		if m.keep == "" {
@@ -128,7 +129,7 @@ func (f *folder) keepDir(now time.Time) (string, error) {
 // syncKept makes the names in the kept directory durable. The caller holds f.mu.
 func (f *folder) syncKept() error { return f.m.syncDirs(f.kept) }
 
-// Sync makes the folder's renames and removals durable: what was kept first,
+// Sync makes the folder's renames, arrivals and removals durable: what was kept first,
 // then what is gone.
 func (m *Maildir) Sync(ctx context.Context, name mail.FolderName) error {
 	if err := ctx.Err(); err != nil {

@@ -54,6 +54,32 @@ func TestLookIsOneFlight(t *testing.T) {
 	}
 }
 
+// After a run that deleted messages itself, the base has fewer than the mailbox had
+// at its mark, and a SEARCH is needed: it follows the SELECT, too.
+func TestLookAfterOwnDeletionsIsOneFlight(t *testing.T) {
+	f := newFake(t, allCaps, map[string]answer{
+		"LIST": func(c *fakeConn, tag, args string) {
+			c.send("* LIST () \"/\" INBOX\n* STATUS INBOX (MESSAGES 2 UIDNEXT 4 UIDVALIDITY 9 HIGHESTMODSEQ 30)\n%s OK done", tag)
+		},
+		"SELECT": after(box(lookedAt)), "UID FETCH": after(func(c *fakeConn, tag, args string) { c.send("%s OK done", tag) }),
+		"UID SEARCH": func(c *fakeConn, tag, args string) {
+			c.send("* ESEARCH (TAG \"%s\") UID ALL 1,3\n%s OK done", tag, tag)
+		},
+	})
+	a := f.account()
+	if _, err := a.Folders(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	known := mail.Known{Mark: knownAll.Mark, Messages: map[mail.UID]mail.Flags{1: {}, 3: {}}}
+	s, err := a.Look(t.Context(), mail.Inbox, false, known, false)
+	if err != nil || s.Doubt != "" || len(s.Messages) != 2 {
+		t.Errorf("%v, %+v", err, s)
+	}
+	if got := f.sent("UID SEARCH"); len(got) != 1 {
+		t.Errorf("sent %q", got)
+	}
+}
+
 // Answers to what was asked of another mailbox than the SELECT found are
 // thrown away, and it is asked anew what that calls for.
 func TestLookForeseesWrongly(t *testing.T) {

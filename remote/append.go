@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -31,7 +32,8 @@ const (
 // No more than one is in memory at a time.
 const wholeUpload = 256 << 10
 
-// Append uploads messages into this mailbox (RFC 3501 section 6.3.11), calling
+// Append uploads messages into this mailbox, which need not be selected for it
+// unless flags may be among those it cannot store (RFC 3501 section 6.3.11), calling
 // done once for each in order: with its new UID, with 0 when the server does
 // not tell (APPENDUID, RFC 4315 section 3), or with an error that costs this
 // message. After a refusal that concerns the folder (OVERQUOTA, TRYCREATE, a
@@ -39,6 +41,11 @@ const wholeUpload = 256 << 10
 // error returned ends the batch: for the messages without a call to done it is
 // not known whether they were stored.
 func (m *Mailbox) Append(ctx context.Context, messages []mail.Outgoing, done func(i int, uid mail.UID, err error)) error {
+	if m.box().listed && slices.ContainsFunc(messages, func(o mail.Outgoing) bool { return hasKeyword(o.Flags) }) {
+		if err := m.selectNow(ctx); err != nil {
+			return err
+		}
+	}
 	name, err := m.a.serverName(ctx, m.c, m.folder)
 	if err != nil {
 		return err
@@ -61,6 +68,12 @@ func (m *Mailbox) Append(ctx context.Context, messages []mail.Outgoing, done fun
 		}
 	}
 	return nil
+}
+
+// hasKeyword reports whether flags are among those that a mailbox need not be
+// able to store; those of RFC 3501 section 2.3.2 an APPEND may always name.
+func hasKeyword(flags mail.Flags) bool {
+	return flags.System&mail.Forwarded != 0 || len(flags.Keywords()) > 0
 }
 
 // upload is an Append going on.

@@ -358,7 +358,9 @@ func TestFoldersOfAnOddServer(t *testing.T) {
 	if again := a.Warnings(); len(again) > 0 {
 		t.Errorf("warned twice: %q", again)
 	}
-	open(t, a, "a%2Fb")
+	if err := open(t, a, "a%2Fb").selectNow(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	if sent := f.sent("SELECT"); !slices.Equal(sent, []string{`SELECT "INBOX.a/b" (CONDSTORE)`}) {
 		t.Errorf("sent %q", sent)
 	}

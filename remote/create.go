@@ -29,6 +29,7 @@ func (a *Account) CreateFolder(ctx context.Context, folder mail.FolderName) erro
 	}
 	a.mu.Lock()
 	a.learnt[folder] = name
+	delete(a.marks, folder) // it is none that was listed
 	a.mu.Unlock()
 	if err := c.client.Subscribe(name).Wait(); err != nil {
 		if !refused(err) {

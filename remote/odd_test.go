@@ -176,8 +176,8 @@ func TestValidityBetweenListAndSelect(t *testing.T) {
 	if err != nil || folders[0].Mark.UIDValidity != 9 {
 		t.Fatal(folders, err)
 	}
-	s := snapshot(t, open(t, a, mail.Inbox), knownAt(40, 4, 1, 2, 3), false)
-	if s.Mark.UIDValidity != 10 || len(s.Messages) != 3 || s.Messages[1].Size == 0 {
+	s, err := a.Look(t.Context(), mail.Inbox, false, knownAt(40, 4, 1, 2, 3), false)
+	if err != nil || s.Mark.UIDValidity != 10 || len(s.Messages) != 3 || s.Messages[1].Size == 0 {
 		t.Errorf("snapshot %+v", s)
 	}
 }

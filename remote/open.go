@@ -17,15 +17,16 @@ type Mailbox struct {
 	c        *conn
 	folder   mail.FolderName
 	readOnly bool
-	was      selection // what a SELECT told earlier, where this connection has not sent one
+	was      selection // what a SELECT or Folders told earlier, where this connection has not sent one
 	returned bool      // the connection was given back
 }
 
 // Open gives a mailbox on a connection of its own, waiting for a free one if
-// need be. It is selected at once, unless a SELECT of this run told of it before:
-// then the SELECT goes with the first question, or ahead of the first change,
-// and everything fails if its UIDVALIDITY is another by then. Mark is older than
-// now in that case, which is safe.
+// need be. It is selected at once, unless a SELECT of this run or the last Folders
+// told of it before: then the SELECT goes with the first question, or ahead of the
+// first change, and everything fails if its UIDVALIDITY is another by then. Mark is
+// older than now in that case, which is safe for changes; who only looks has the
+// mailbox selected at once unless it was before.
 //
 // A mailbox opened read-only (EXAMINE, RFC 3501 section 6.3.2) does not tell
 // which flags could be stored; its snapshot's Space is mail.FullSpace.
@@ -41,7 +42,7 @@ func (a *Account) Open(ctx context.Context, folder mail.FolderName, readOnly boo
 			c.box.fresh = false
 			return m, nil
 		}
-		if m.was = a.told(folder); m.was.folder == folder && (readOnly || !m.was.readOnly) {
+		if m.was = a.told(folder, readOnly); m.was.folder == folder {
 			return m, nil
 		}
 		if err = m.selectNow(ctx); err == nil {

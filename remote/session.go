@@ -22,6 +22,7 @@ type selection struct {
 	seen     mail.UID // the session knows of all messages below
 	next     mail.UID // all messages below were there before the next upload; 0: not known
 	fresh    bool     // nothing was done since the SELECT
+	listed   bool     // it comes from Folders, not from a SELECT
 }
 
 // selected reports whether the connection has the mailbox selected.
@@ -121,7 +122,13 @@ func (s *selecting) judge() error {
 	}
 	box.space = spaceOf(data, a.hear(c), m.readOnly)
 	box.seen, box.next = box.mark.UIDNext, box.mark.UIDNext
-	if f.Err = a.remember(box); f.Err != nil {
+	if m.was.listed {
+		f.Err = sameValidity(m.was.mark.UIDValidity, box.mark.UIDValidity)
+	}
+	if f.Err == nil {
+		f.Err = a.remember(box)
+	}
+	if f.Err != nil {
 		return &f
 	}
 	c.box = box
@@ -152,9 +159,17 @@ func sameValidity(before, now uint32) error {
 	return nil
 }
 
-// told returns what the last SELECT of this run told of a mailbox.
-func (a *Account) told(folder mail.FolderName) selection {
+// told returns what the last SELECT of this run told of a mailbox, else what the
+// last Folders did, which is nothing of the flags that can be stored.
+func (a *Account) told(folder mail.FolderName, readOnly bool) selection {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.boxes[folder]
+	if box, selected := a.boxes[folder]; selected && (readOnly || !box.readOnly) {
+		return box
+	}
+	mark, listed := a.marks[folder]
+	if !listed || readOnly || mark.UIDValidity == 0 || mark.UIDNext == 0 {
+		return selection{}
+	}
+	return selection{folder: folder, mark: mark, space: mail.FullSpace(), seen: mark.UIDNext, next: mark.UIDNext, listed: true}
 }

@@ -169,9 +169,10 @@ func (s *survey) list() error {
 }
 
 // loses reports whether the mark shows that messages are gone, which a delta
-// does not tell.
+// does not tell, or the delta can prove nothing: see adds. That is so after a run
+// that deleted messages itself.
 func (s *survey) loses() bool {
-	return s.delta && s.mark.Messages != s.old()+uint32(s.mark.UIDNext-s.firstNew())
+	return s.delta && (s.old() != s.known.Mark.Messages || s.mark.Messages != s.old()+uint32(s.mark.UIDNext-s.firstNew()))
 }
 
 // firstNew is the UID from which on messages are listed as new.

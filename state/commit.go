@@ -19,6 +19,9 @@ import (
 // the same UID or key: then the Fault names the row and costs its folder. A
 // row's folder is made known, unsettled, if it is not. Dropping a row or a
 // folder that is not there is no error; changing one is.
+//
+// Batches that several goroutines bring while another is written share the next
+// transaction, and with it the wait for the disk.
 func (d *DB) Commit(ctx context.Context, batch mail.Batch) error {
 	const doing = "write state"
 	if d.readOnly {
@@ -30,23 +33,66 @@ func (d *DB) Commit(ctx context.Context, batch mail.Batch) error {
 	if isEmpty(batch) {
 		return nil
 	}
-	ctx = context.WithoutCancel(ctx)
+	w := &waiting{batch: batch}
+	d.queueMu.Lock()
+	d.queue = append(d.queue, w)
+	d.queueMu.Unlock()
+	d.writes.Lock()
+	defer d.writes.Unlock()
+	if !w.over {
+		d.queueMu.Lock()
+		group := d.queue
+		d.queue = nil
+		d.queueMu.Unlock()
+		d.commitGroup(context.WithoutCancel(ctx), group)
+	}
+	return fault(doing, d.path, w.err)
+}
+
+// waiting is a batch to be committed, and what became of it.
+type waiting struct {
+	batch mail.Batch
+	over  bool
+	err   error
+}
+
+// commitGroup commits batches in one transaction, or each in its own where that
+// fails, so that none has to suffer for another.
+func (d *DB) commitGroup(ctx context.Context, group []*waiting) {
+	err := d.transact(ctx, group...)
+	for _, w := range group {
+		if w.over, w.err = true, err; err != nil && len(group) > 1 {
+			w.err = d.transact(ctx, w)
+		}
+	}
+}
+
+// transact commits batches in their order, or nothing of them.
+func (d *DB) transact(ctx context.Context, group ...*waiting) error {
 	sqltx, err := d.sql.BeginTx(ctx, nil)
 	if err != nil {
-		return fault(doing, d.path, err)
+		return err
 	}
-	t := &tx{ctx: ctx, sql: sqltx,
-		statements: map[string]*sql.Stmt{}, folders: map[mail.FolderName]int64{}, counts: map[int64]int64{}}
-	if err = t.apply(batch); err == nil {
+	statements := map[string]*sql.Stmt{}
+	var assigned []*int64
+	for _, w := range group {
+		t := &tx{ctx: ctx, sql: sqltx, statements: statements, folders: map[mail.FolderName]int64{}, counts: map[int64]int64{}}
+		err = t.apply(w.batch)
+		assigned = append(assigned, t.assigned...)
+		if err != nil {
+			break
+		}
+	}
+	if err == nil {
 		err = sqltx.Commit()
 	}
 	if err != nil {
 		sqltx.Rollback()
-		for _, id := range t.assigned {
+		for _, id := range assigned {
 			*id = 0
 		}
 	}
-	return fault(doing, d.path, err)
+	return err
 }
 
 func isEmpty(b mail.Batch) bool {
@@ -55,11 +101,11 @@ func isEmpty(b mail.Batch) bool {
 			len(b.Renames)+len(b.Folders)+len(b.DropFolders)+len(b.Log) == 0
 }
 
-// tx is one Commit.
+// tx is one batch of a transaction.
 type tx struct {
 	ctx        context.Context
 	sql        *sql.Tx
-	statements map[string]*sql.Stmt
+	statements map[string]*sql.Stmt      // of the transaction
 	folders    map[mail.FolderName]int64 // ids looked up
 	counts     map[int64]int64           // rows more or, below zero, fewer, by folder ID
 	assigned   []*int64                  // IDs given to the caller's rows; taken back on failure

@@ -23,8 +23,11 @@ type DB struct {
 	sql      *sql.DB // nil: opened for reading where no state is
 	readOnly bool
 
-	reads sync.Mutex // held while reading
-	still *stillness // not nil: the connection is valid while nobody writes; see OpenReadOnly
+	reads   sync.Mutex // held while reading
+	writes  sync.Mutex // held while writing
+	queueMu sync.Mutex // guards queue
+	queue   []*waiting // what the next to write takes along
+	still   *stillness // not nil: the connection is valid while nobody writes; see OpenReadOnly
 }
 
 // Open opens a state for reading and writing, and makes it if it is not there:

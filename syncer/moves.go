@@ -75,30 +75,16 @@ func (a *applier) crowd(o *plan.Op, by *mail.Base) {
 	}
 }
 
-// movesRecorded is how many moves of files are recorded in one transaction. One
-// that was made and not recorded is found by its content.
+// movesRecorded is how many moves of files are made durable and recorded at once.
+// One that was made and not recorded is found by its content.
 const movesRecorded = 100
 
 // moveLocal follows on disk moves made on the server.
 func (a *applier) moveLocal(ctx context.Context, f *folder, ops []*plan.Op) error {
 	for batch := range slices.Chunk(ops, movesRecorded) {
-		var b mail.Batch
-		var done []*plan.Op
-		var err error
-		for _, o := range batch {
-			if err = firstOf(a.interrupted(), ctx.Err()); err != nil {
-				break
-			}
-			var moved bool
-			if moved, err = a.moveFile(ctx, f, o, &b); err != nil {
-				break
-			}
-			if moved {
-				done = append(done, o)
-			}
-		}
-		if len(b.Put)+len(b.Drop) > 0 {
-			err = firstOf(err, a.record(b, done...))
+		moved, err := a.moveFiles(ctx, f, batch)
+		if len(moved) > 0 {
+			err = firstOf(err, a.recordMoves(f, moved))
 		}
 		if err != nil {
 			return err
@@ -107,29 +93,67 @@ func (a *applier) moveLocal(ctx context.Context, f *folder, ops []*plan.Op) erro
 	return nil
 }
 
-// moveFile makes one of the moves and adds what is to be recorded to b.
-func (a *applier) moveFile(ctx context.Context, f *folder, o *plan.Op, b *mail.Batch) (moved bool, err error) {
-	if a.target(o.To) == nil {
-		a.trouble(f.Name)
-		return false, nil
-	}
-	key, err := a.Local.Move(ctx, o.Folder, o.Local.Key, o.To)
-	if err != nil {
-		if accountScope(err) {
-			return false, err
+// movedFile is a file that was moved and the key it has now.
+type movedFile struct {
+	op  *plan.Op
+	key mail.Key
+}
+
+// moveFiles makes moves until one costs more than its message.
+func (a *applier) moveFiles(ctx context.Context, f *folder, ops []*plan.Op) (moved []movedFile, err error) {
+	for _, o := range ops {
+		if err := firstOf(a.interrupted(), ctx.Err()); err != nil {
+			return moved, err
 		}
-		a.failMove(o, err)
-		return false, nil
+		if a.target(o.To) == nil {
+			a.trouble(f.Name)
+			continue
+		}
+		key, err := a.Local.Move(ctx, o.Folder, o.Local.Key, o.To)
+		if accountScope(err) {
+			return moved, err
+		}
+		if err != nil {
+			a.failMove(o, err)
+			continue
+		}
+		moved = append(moved, movedFile{o, key})
 	}
-	if a.crowded[o] && key == o.Local.Key {
-		// The file may be the other's as well; the next run pairs or downloads.
-		a.trouble(o.To)
-		b.Drop = append(b.Drop, o.Row)
-		return false, nil
+	return moved, nil
+}
+
+// recordMoves makes moves durable, in the new places before the old one, and
+// records them. It is not interrupted, for what was done must be recorded; what
+// cannot be made durable is found by its content in the next run.
+func (a *applier) recordMoves(f *folder, moved []movedFile) error {
+	synced := map[mail.FolderName]bool{}
+	for _, m := range moved {
+		if synced[m.op.To] {
+			continue
+		}
+		if err := a.Local.Sync(context.Background(), m.op.To); err != nil {
+			return err
+		}
+		synced[m.op.To] = true
 	}
-	place(o.Row, o.To, o.Remote.UID, key)
-	b.Put = append(b.Put, o.Row)
-	return true, nil
+	if err := a.Local.Sync(context.Background(), f.Name); err != nil {
+		return err
+	}
+	var b mail.Batch
+	var done []*plan.Op
+	for _, m := range moved {
+		o := m.op
+		if a.crowded[o] && m.key == o.Local.Key {
+			// The file may be the other's as well; the next run pairs or downloads.
+			a.trouble(o.To)
+			b.Drop = append(b.Drop, o.Row)
+			continue
+		}
+		place(o.Row, o.To, o.Remote.UID, m.key)
+		b.Put = append(b.Put, o.Row)
+		done = append(done, o)
+	}
+	return a.record(b, done...)
 }
 
 // target returns the folder a message goes to, nil if nothing can be done in

@@ -52,7 +52,8 @@ type Local interface {
 	SetFlags(ctx context.Context, folder mail.FolderName, key mail.Key, add, remove mail.Flags) error
 	// Move moves a file to another folder, keeping its key if it is free there, or
 	// if an equal file has it, as a move that was cut short leaves it.
-	// mail.ErrChanged when the file is gone. Durable when it returns.
+	// mail.ErrChanged when the file is gone. Durable after Sync of the other folder
+	// and then of this one.
 	Move(ctx context.Context, folder mail.FolderName, key mail.Key, to mail.FolderName) (mail.Key, error)
 	// Copy makes a second file of the same content (a hard link where possible)
 	// under a key chosen before. Durable when it returns.
@@ -62,7 +63,7 @@ type Local interface {
 	// expected; else mail.ErrChanged. Flags that the folder has no means to
 	// store are not expected.
 	Remove(ctx context.Context, folder mail.FolderName, key mail.Key, expected mail.Flags, stamp mail.FileStamp) error
-	// Sync makes the folder's renames and removals durable.
+	// Sync makes the folder's renames, arrivals and removals durable.
 	Sync(ctx context.Context, folder mail.FolderName) error
 	// CleanTmp removes what a crashed delivery under this key left in tmp/.
 	CleanTmp(ctx context.Context, folder mail.FolderName, key mail.Key) error
@@ -107,8 +108,8 @@ type Remote interface {
 	StillThere(ctx context.Context, absent []mail.Sought, readOnly bool, told func(folder mail.FolderName, there []mail.UID, err error)) error
 	// Open gives a mailbox on a connection that is the caller's until Close; it
 	// waits for a free one, preferring one that has the mailbox selected. One that
-	// was selected before in this run is selected anew only for what is asked of
-	// it, which fails when it has another UIDVALIDITY by then.
+	// was selected before in this run, or listed with its mark, is selected only for
+	// what is asked of it, which fails when it has another UIDVALIDITY by then.
 	Open(ctx context.Context, folder mail.FolderName, readOnly bool) (Mailbox, error)
 	// Features tells what the server can do; it dials if need be.
 	Features(ctx context.Context) (mail.Features, error)
@@ -116,7 +117,7 @@ type Remote interface {
 
 // Mailbox is a selected mailbox on one connection; not for concurrent use.
 type Mailbox interface {
-	// Mark is what the last SELECT said.
+	// Mark is what the last SELECT said, or what Folders did.
 	Mark() mail.Mark
 	// Space is what that said can be stored.
 	Space() mail.FlagSpace

@@ -2,6 +2,7 @@ package simworld
 
 import (
 	"fmt"
+	"slices"
 	"sort"
 	"time"
 
@@ -23,6 +24,15 @@ type Disk struct {
 	inodes  uint64
 	keys    int
 	kept    []string // "folder/name" of what Remove took away
+	moves   []*move  // that a crash may undo
+}
+
+// move is a file's move until both folders were synced.
+type move struct {
+	from, to   mail.FolderName
+	key, as    mail.Key
+	file       *file // as it was
+	left, came bool  // the one, the other folder was synced since
 }
 
 // maxKeywords is the room of a folder's keyword table: the letters a to z.
@@ -184,10 +194,37 @@ func (d *Disk) writeBack() {
 	for _, f := range d.folders {
 		f.undo = map[mail.Key]*file{}
 	}
+	d.moves = nil
+}
+
+// synced makes what happened in a folder durable.
+func (d *Disk) synced(name mail.FolderName) {
+	if f := d.dir(name); f != nil {
+		f.undo = map[mail.Key]*file{}
+	}
+	d.moves = slices.DeleteFunc(d.moves, func(m *move) bool {
+		m.left, m.came = m.left || m.from == name, m.came || m.to == name
+		return m.left && m.came
+	})
+}
+
+// unmove takes back moves that were not durable.
+func (d *Disk) unmove() {
+	for _, m := range d.moves {
+		from, to := d.dir(m.from), d.dir(m.to)
+		if from == nil || to == nil || to.files[m.as] == nil || !d.w.chance(string(m.to)+" "+string(m.as)) {
+			continue
+		}
+		d.remove(to, m.as)
+		from.files[m.key] = m.file
+		d.touch(from, true, true)
+	}
+	d.moves = nil
 }
 
 // crash takes away what was not durable, file by file as the seed has it.
 func (d *Disk) crash() {
+	d.unmove()
 	for _, n := range d.names() {
 		f := d.folders[n]
 		var keys []mail.Key

@@ -201,6 +201,7 @@ func (d *Disk) Move(ctx context.Context, folder mail.FolderName, key mail.Key, t
 		d.remove(f, key)
 		delete(f.undo, key)
 		delete(target.undo, as)
+		d.moves = append(d.moves, &move{from: folder, to: to, key: key, as: as, file: x})
 		moved := d.put(target, as, x.content, x.flags, x.date, !x.new)
 		moved.stamp = x.stamp
 		return nil
@@ -247,9 +248,7 @@ func (d *Disk) Remove(ctx context.Context, folder mail.FolderName, key mail.Key,
 // Sync implements syncer.Local.
 func (d *Disk) Sync(ctx context.Context, folder mail.FolderName) error {
 	return d.w.do(ctx, Call{Side: Local, Name: "sync", Folder: folder}, func() error {
-		if f := d.dir(folder); f != nil {
-			f.undo = map[mail.Key]*file{}
-		}
+		d.synced(folder)
 		return nil
 	})
 }

@@ -200,6 +200,39 @@ func TestCrashTakesOnlyWhatWasNotSynced(t *testing.T) {
 	}
 }
 
+// TestCrashTakesBackMoves: a move is whole or undone, and for good once both
+// folders were synced.
+func TestCrashTakesBackMoves(t *testing.T) {
+	for _, c := range []struct {
+		synced []mail.FolderName
+		undone bool
+	}{
+		{nil, true},
+		{[]mail.FolderName{"Work"}, true},
+		{[]mail.FolderName{mail.Inbox}, true},
+		{[]mail.FolderName{"Work", mail.Inbox}, false},
+	} {
+		ends := map[string]bool{}
+		for seed := range uint64(20) {
+			w := worldOf(t, "A=S Work/B=")
+			w.seed = seed
+			_, err := w.Disk.Move(ctx, mail.Inbox, keyOf(t, w, mail.Inbox, "A"), "Work")
+			must(t, err)
+			for _, folder := range c.synced {
+				must(t, w.Disk.Sync(ctx, folder))
+			}
+			w.TroubleAt(When{N: 2}, CrashBefore)
+			if err := w.Disk.CreateFolder(ctx, "Other"); err != error(ErrCrash) {
+				t.Fatal(err)
+			}
+			ends[EntriesText(w.List(Local))] = true
+		}
+		if !ends["Work/A=S Work/B="] || ends["A=S Work/B="] != c.undone || len(ends) > 2 {
+			t.Errorf("synced %v: %v", c.synced, ends)
+		}
+	}
+}
+
 func TestDelivery(t *testing.T) {
 	w := worldOf(t, "A=")
 	y, err := w.Disk.Deliver(ctx, mail.Inbox)
