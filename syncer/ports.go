@@ -85,6 +85,9 @@ type Delivery interface {
 // when first needed. All methods may be called from several goroutines.
 // Folder names are ours: "/" between components, no namespace prefix.
 type Remote interface {
+	// Expect tells how many connections will be wanted soon, to be dialled
+	// beside whatever else is to be done first. It does not wait.
+	Expect(connections int)
 	// Folders lists the mailboxes, with their marks in the same round trip where
 	// the server can.
 	Folders(ctx context.Context) ([]mail.RemoteFolder, error)
