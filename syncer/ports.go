@@ -21,6 +21,9 @@ type Local interface {
 	// Folders lists the folders on disk with their stamps, in no order.
 	Folders(ctx context.Context) ([]mail.LocalFolder, error)
 	CreateFolder(ctx context.Context, folder mail.FolderName) error
+	// CreateFolders makes several folders and returns why some were not made.
+	// Durable when it returns, as is one that CreateFolder makes.
+	CreateFolders(ctx context.Context, folders []mail.FolderName) (failed map[mail.FolderName]error)
 	// RenameFolder gives a folder and all below it another name, under which there
 	// must be nothing. Durable when it returns.
 	RenameFolder(ctx context.Context, folder, to mail.FolderName) error
