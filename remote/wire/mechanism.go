@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 
@@ -79,7 +78,7 @@ func bearer(name, message, dummy string) *mechanism {
 	return m
 }
 
-var iterations = regexp.MustCompile(`(?:^|,)i=([0-9]+)`)
+var iterations = lazily(`(?:^|,)i=([0-9]+)`)
 
 func scramSHA256(user, secret string) *mechanism {
 	client, err := scram.SHA256.NewClient(user, secret, "")
@@ -92,7 +91,7 @@ func scramSHA256(user, secret string) *mechanism {
 	}
 	conv := client.NewConversation()
 	step := func(challenge string) ([]byte, error) {
-		if m := iterations.FindStringSubmatch(challenge); m != nil {
+		if m := iterations().FindStringSubmatch(challenge); m != nil {
 			if n, err := strconv.Atoi(m[1]); err != nil || n > maxIterations {
 				return nil, fmt.Errorf("the server asks for %s iterations, more than %d", m[1], maxIterations)
 			}
