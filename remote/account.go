@@ -53,6 +53,9 @@ func New(cfg Config) *Account {
 	if cfg.Wire.Link == nil {
 		cfg.Wire.Link = &wire.Link{}
 	}
+	if cfg.Wire.Logins == nil {
+		cfg.Wire.Logins = &wire.Logins{}
+	}
 	life, end := context.WithCancel(context.Background())
 	spares, endSpares := context.WithCancel(life)
 	return &Account{
