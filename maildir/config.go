@@ -29,6 +29,7 @@ type Maildir struct {
 	fsync  bool
 	keep   string
 	host   string
+	pid    int
 	serial atomic.Uint32
 
 	mu      sync.Mutex
@@ -60,7 +61,7 @@ func Open(c Config) (*Maildir, error) {
 	if err != nil {
 		host = "localhost"
 	}
-	m := &Maildir{root: root, naming: n, fsync: c.Fsync, host: host, folders: map[mail.FolderName]*folder{}}
+	m := &Maildir{root: root, naming: n, fsync: c.Fsync, host: host, pid: os.Getpid(), folders: map[mail.FolderName]*folder{}}
 	if c.KeepDir != "" {
 		m.keep = filepath.Clean(c.KeepDir)
 	}

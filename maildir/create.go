@@ -23,14 +23,37 @@ const folderFile = "maildirfolder"
 // CreateFolder makes a folder with its cur, new and tmp, durably. One that is
 // there stays.
 func (m *Maildir) CreateFolder(ctx context.Context, name mail.FolderName) error {
-	if err := ctx.Err(); err != nil {
-		return err
+	return m.CreateFolders(ctx, []mail.FolderName{name})[name]
+}
+
+// CreateFolders is CreateFolder for several, and returns why some were not made.
+// The directories are synced when all are there, so that file systems with a
+// journal have it written once.
+func (m *Maildir) CreateFolders(ctx context.Context, names []mail.FolderName) (failed map[mail.FolderName]error) {
+	failed = map[mail.FolderName]error{}
+	var made []*folder
+	for _, name := range names {
+		err := ctx.Err()
+		var f *folder
+		if err == nil {
+			f, err = m.folder(name)
+		}
+		if err == nil {
+			err = f.writing("", "create folder", f.create())
+		}
+		if err != nil {
+			failed[name] = err
+			continue
+		}
+		made = append(made, f)
 	}
-	f, err := m.folder(name)
-	if err == nil {
-		err = f.writing("", "create folder", f.create())
+	synced := map[string]error{}
+	for _, f := range made {
+		if err := f.writing("", "create folder", f.durable(synced)); err != nil {
+			failed[f.name] = err
+		}
 	}
-	return err
+	return failed
 }
 
 func (f *folder) create() error {
@@ -40,17 +63,26 @@ func (f *folder) create() error {
 	if err := gomaildir.Dir(f.path).Init(); err != nil {
 		return err
 	}
-	if f.marked() {
-		mark, err := os.OpenFile(filepath.Join(f.path, folderFile), os.O_WRONLY|os.O_CREATE, 0o600)
-		if err != nil {
-			return err
-		}
-		if err := mark.Close(); err != nil {
-			return err
-		}
+	if !f.marked() {
+		return nil
 	}
+	mark, err := os.OpenFile(filepath.Join(f.path, folderFile), os.O_WRONLY|os.O_CREATE, 0o600)
+	if err != nil {
+		return err
+	}
+	return mark.Close()
+}
+
+// durable makes the folder's directory durable and those above it up to the root,
+// but for those that were synced.
+func (f *folder) durable(synced map[string]error) error {
 	for dir := f.path; len(dir) >= len(f.m.root); dir = filepath.Dir(dir) {
-		if err := f.m.syncDirs(dir); err != nil {
+		err, done := synced[dir]
+		if !done {
+			err = f.m.syncDirs(dir)
+			synced[dir] = err
+		}
+		if err != nil {
 			return err
 		}
 	}

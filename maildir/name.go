@@ -3,7 +3,6 @@ package maildir
 import (
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -75,7 +74,7 @@ func checkKey(key mail.Key) error {
 func (m *Maildir) NewKey() mail.Key {
 	now := time.Now()
 	return mail.Key(fmt.Sprintf("%d.M%dP%dQ%dR%08x.%s", now.Unix(), now.Nanosecond()/1000,
-		os.Getpid(), m.serial.Add(1), rand.Uint32(), escapeHost(m.host)))
+		m.pid, m.serial.Add(1), rand.Uint32(), escapeHost(m.host)))
 }
 
 // escapeHost writes what a file name or a key cannot hold as the specification

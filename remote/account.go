@@ -19,15 +19,23 @@ type Account struct {
 	mu       sync.Mutex
 	idle     []*conn            // the most recently used last
 	all      map[*conn]struct{} // idle, lent out and being closed
-	busy     int                // lent out or being dialed
+	busy     int                // lent out
+	waiting  int                // who waits for a connection
+	dialling int                // connections being made
+	failed   []error            // of those that were not made, to be told to who asks next
 	limit    int                // connections at most; lowered when the server allows fewer
 	freed    chan struct{}      // closed and replaced whenever a connection comes free
 	closed   bool
 	ended    wire.Stats // of connections that are gone
 	warnings []string
 
-	ending   chan struct{} // closed by Close
-	watching sync.Once     // starts watchSleep
+	life      context.Context // ended by Close
+	end       func()
+	spares    context.Context // of connections made in advance; ended when there is no first one
+	endSpares func()
+	loggedIn  chan struct{} // closed when the first connection has
+	proven    sync.Once     // closes it
+	watching  sync.Once     // starts watchSleep
 
 	names  *names                                 // nil until the server was asked
 	learnt map[mail.FolderName]string             // names as LIST wrote them
@@ -45,17 +53,26 @@ func New(cfg Config) *Account {
 	if cfg.Wire.Link == nil {
 		cfg.Wire.Link = &wire.Link{}
 	}
+	if cfg.Wire.Logins == nil {
+		cfg.Wire.Logins = &wire.Logins{}
+	}
+	life, end := context.WithCancel(context.Background())
+	spares, endSpares := context.WithCancel(life)
 	return &Account{
-		cfg:    cfg,
-		pause:  pause,
-		all:    map[*conn]struct{}{},
-		limit:  cfg.Connections,
-		freed:  make(chan struct{}),
-		ending: make(chan struct{}),
-		learnt: map[mail.FolderName]string{},
-		marks:  map[mail.FolderName]mail.Mark{},
-		boxes:  map[mail.FolderName]selection{},
-		sizes:  map[mail.FolderName]map[mail.UID]int64{},
+		cfg:       cfg,
+		pause:     pause,
+		all:       map[*conn]struct{}{},
+		limit:     cfg.Connections,
+		freed:     make(chan struct{}),
+		life:      life,
+		end:       end,
+		spares:    spares,
+		endSpares: endSpares,
+		loggedIn:  make(chan struct{}),
+		learnt:    map[mail.FolderName]string{},
+		marks:     map[mail.FolderName]mail.Mark{},
+		boxes:     map[mail.FolderName]selection{},
+		sizes:     map[mail.FolderName]map[mail.UID]int64{},
 	}
 }
 

@@ -16,7 +16,8 @@ type conn struct {
 	wire   *wire.Conn
 	client *imapclient.Client
 	box    selection
-	used   time.Time // when it was last given back
+	made   time.Time // when it had logged in
+	used   time.Time // when it was last given back, zero before that
 
 	mu    sync.Mutex
 	stray func(*imapclient.FetchMessageData) (goOn bool) // takes FETCH answers that found no command
@@ -34,10 +35,14 @@ const (
 
 // dial makes a connection. Faults that time may cure are tried again;
 // authentication that was refused never is, lest the account be locked.
-func (a *Account) dial(ctx context.Context) (*conn, error) {
+func (a *Account) dial(ctx context.Context, spare bool) (*conn, error) {
+	o := a.cfg.Wire
+	if spare {
+		o.Secret = a.afterFirst(o.Secret)
+	}
 	wait := firstPause
 	for try := 1; ; try++ {
-		c, err := a.dialOnce(ctx)
+		c, err := dialOnce(ctx, o)
 		if err == nil {
 			return c, nil
 		}
@@ -60,8 +65,8 @@ func (a *Account) others() bool {
 	return len(a.all) > 0
 }
 
-func (a *Account) dialOnce(ctx context.Context) (*conn, error) {
-	w, err := wire.Dial(ctx, a.cfg.Wire)
+func dialOnce(ctx context.Context, o wire.Options) (*conn, error) {
+	w, err := wire.Dial(ctx, o)
 	if err != nil {
 		return nil, dialFault(ctx, err)
 	}
@@ -116,7 +121,11 @@ func (c *conn) usable(ctx context.Context) bool {
 	if !c.alive() {
 		return false
 	}
-	if time.Since(c.used) < maxIdle {
+	idle := c.used
+	if idle.IsZero() {
+		idle = c.made
+	}
+	if time.Since(idle) < maxIdle {
 		return true
 	}
 	defer c.guard(ctx)()

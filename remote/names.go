@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 
 	"imapsync/mail"
 )
@@ -18,16 +19,22 @@ type names struct {
 // A slash inside a component is written %2F; so that this can be undone, a %2F
 // that was there before gets its percent sign written %25.
 var (
-	needsEscape = regexp.MustCompile(`%((?:25)*2F)`)
-	isEscaped   = regexp.MustCompile(`%25((?:25)*2F)|%2F`)
+	needsEscape = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`%((?:25)*2F)`) })
+	isEscaped   = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`%25((?:25)*2F)|%2F`) })
 )
 
 func escapeComponent(s string) string {
-	return strings.ReplaceAll(needsEscape.ReplaceAllString(s, "%25$1"), "/", "%2F")
+	if !strings.ContainsAny(s, "%/") {
+		return s
+	}
+	return strings.ReplaceAll(needsEscape().ReplaceAllString(s, "%25$1"), "/", "%2F")
 }
 
 func unescapeComponent(s string) string {
-	return isEscaped.ReplaceAllStringFunc(s, func(m string) string {
+	if !strings.Contains(s, "%") {
+		return s
+	}
+	return isEscaped().ReplaceAllStringFunc(s, func(m string) string {
 		if m == "%2F" {
 			return "/"
 		}

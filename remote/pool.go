@@ -18,25 +18,24 @@ var errClosed = errors.New("the account's connections were closed")
 const maxIdle = 30 * time.Second
 
 // acquire lends a connection out: an idle one with the folder selected, another
-// idle one, or a new one. When all are lent out it waits.
+// idle one, or a new one. When all are lent out it waits, as it does while one is
+// dialled; whichever is free sooner serves.
 func (a *Account) acquire(ctx context.Context, folder mail.FolderName) (*conn, error) {
+	a.await(+1)
+	defer a.await(-1)
 	for {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		c, wait, err := a.reserve(folder)
+		c, freed, err := a.reserve(folder)
 		switch {
 		case err != nil:
 			return nil, err
-		case wait != nil:
+		case c == nil:
 			select {
 			case <-ctx.Done():
 				return nil, ctx.Err()
-			case <-wait:
-			}
-		case c == nil:
-			if c, err := a.dialReserved(ctx); c != nil || err != nil {
-				return c, err
+			case <-freed:
 			}
 		case c.usable(ctx):
 			return c, nil
@@ -46,7 +45,14 @@ func (a *Account) acquire(ctx context.Context, folder mail.FolderName) (*conn, e
 	}
 }
 
-// reserve takes an idle connection, or room for a new one (nil, nil, nil), or
+// await counts who waits for a connection.
+func (a *Account) await(n int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.waiting += n
+}
+
+// reserve takes an idle connection, or has one dialled if there is room, and
 // tells what to wait for.
 func (a *Account) reserve(folder mail.FolderName) (*conn, <-chan struct{}, error) {
 	a.mu.Lock()
@@ -64,35 +70,78 @@ func (a *Account) reserve(folder mail.FolderName) (*conn, <-chan struct{}, error
 		a.idle = slices.Delete(a.idle, i, i+1)
 		a.busy++
 		return c, nil, nil
-	case a.busy < a.limit:
-		a.busy++
-		return nil, nil, nil
+	case len(a.failed) > 0:
+		err := a.failed[0]
+		a.failed = a.failed[1:]
+		return nil, nil, err
+	case a.dialling < a.waiting && a.busy+a.dialling < a.limit:
+		a.dialling++
+		go a.connect(a.life, false)
 	}
 	return nil, a.freed, nil
 }
 
-// dialReserved dials where reserve made room. When the server refuses one more
-// connection while others work, the account makes do with those: nil, nil.
-func (a *Account) dialReserved(ctx context.Context) (*conn, error) {
-	c, err := a.dial(ctx)
+// Expect has connections dialled that will be wanted soon, so that there are so
+// many, and does not wait for them. Those beside the first one log in only after
+// another one has, lest a wrong password be tried several times, and are no more
+// than a convenience: nobody is told if they fail.
+func (a *Account) Expect(connections int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if err == nil && a.closed {
+	have := a.busy + len(a.idle) + a.dialling + len(a.failed)
+	for ; have < min(connections, a.limit) && !a.closed; have++ {
+		a.dialling++
+		if have == 0 {
+			go a.connect(a.life, false)
+			continue
+		}
+		if a.spares.Err() != nil {
+			a.spares, a.endSpares = context.WithCancel(a.life)
+		}
+		go a.connect(a.spares, true)
+	}
+}
+
+// connect makes a connection where room was made for it. It is the account's and
+// not of who asked for it. When the server refuses one more connection while
+// others work, the account makes do with those; any other error is told to who
+// asks next.
+func (a *Account) connect(ctx context.Context, spare bool) {
+	c, err := a.dial(ctx, spare)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.dialling--
+	defer a.wake()
+	switch {
+	case err == nil && a.closed:
 		c.kill(errClosed)
-		err = errClosed
-	}
-	if err == nil {
+	case err == nil:
+		c.made = time.Now()
 		a.all[c] = struct{}{}
+		a.idle = append(a.idle, c)
+		a.proven.Do(func() { close(a.loggedIn) })
 		a.keepAwake()
-		return c, nil
+	case len(a.all) > 0 && ctx.Err() == nil && mail.ClassOf(err) == mail.ClassTemporary:
+		a.limit = max(1, a.busy+len(a.idle)+a.dialling)
+	case !spare:
+		a.failed = append(a.failed, err)
+		a.endSpares()
 	}
-	a.busy--
-	a.wake()
-	if others := a.busy + len(a.idle); others > 0 && ctx.Err() == nil && mail.ClassOf(err) == mail.ClassTemporary {
-		a.limit = others
-		return nil, nil
+}
+
+// afterFirst gives the secret away only when a connection has logged in with it.
+func (a *Account) afterFirst(secret func(context.Context) (string, error)) func(context.Context) (string, error) {
+	if secret == nil {
+		return nil
 	}
-	return nil, err
+	return func(ctx context.Context) (string, error) {
+		select {
+		case <-a.loggedIn:
+			return secret(ctx)
+		case <-ctx.Done():
+			return "", ctx.Err()
+		}
+	}
 }
 
 // release takes a lent connection back.
@@ -146,7 +195,7 @@ func (a *Account) Close() error {
 		return nil
 	}
 	a.closed = true
-	close(a.ending)
+	a.end()
 	for _, c := range a.idle {
 		c.logout()
 		a.forget(c)

@@ -43,7 +43,7 @@ func (a *Account) watchSleep(now func() moment, ticks <-chan time.Time) {
 	last := now()
 	for {
 		select {
-		case <-a.ending:
+		case <-a.life.Done():
 			return
 		case _, ok := <-ticks:
 			if !ok {

@@ -41,11 +41,11 @@ func TestResumption(t *testing.T) {
 			t.Errorf("%s: the second connection does not resume", tls.VersionName(version))
 		}
 		refuse.Store(true)
-		if _, err := a.dialOnce(t.Context()); mail.ClassOf(err) != mail.ClassAuth {
+		if _, err := dialOnce(t.Context(), a.cfg.Wire); mail.ClassOf(err) != mail.ClassAuth {
 			t.Errorf("%s: with another verdict: %v", tls.VersionName(version), err)
 		}
 		other := f.account(func(c *Config) { c.Wire.Security = wire.Implicit })
-		if _, err := other.dialOnce(t.Context()); mail.ClassOf(err) != mail.ClassAuth {
+		if _, err := dialOnce(t.Context(), other.cfg.Wire); mail.ClassOf(err) != mail.ClassAuth {
 			t.Errorf("%s: another account's session was believed: %v", tls.VersionName(version), err)
 		}
 	}

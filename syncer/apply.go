@@ -20,7 +20,7 @@ type step struct {
 // steps are carried out one after the other, each for all folders at once. The
 // order is the order law of package plan.
 var steps = []step{
-	{[]plan.Kind{plan.CreateLocal, plan.CreateRemote}, (*applier).createFolders},
+	{[]plan.Kind{plan.CreateLocal, plan.CreateRemote}, (*applier).createRemote},
 	{[]plan.Kind{plan.Pair}, (*applier).pair},
 	{[]plan.Kind{plan.MoveLocal}, (*applier).moveLocal},
 	{[]plan.Kind{plan.CopyRemote}, (*applier).copyRemote},
@@ -126,11 +126,17 @@ func (a *applier) source(name mail.FolderName) *folder {
 	return f
 }
 
-// folderStep creates and removes folders one by one in the plan's order:
-// parents before children, or after.
+// folderStep creates folders of the Maildir, all together, then creates and
+// removes the others one by one in the plan's order: parents before children, or
+// after.
 func (a *applier) folderStep(work context.Context, s step, p *plan.Plan) error {
+	if s.kinds[0] == plan.CreateLocal {
+		if err := a.createLocal(work, p); err != nil {
+			return err
+		}
+	}
 	for _, o := range p.Ops {
-		if !s.has(o) {
+		if !s.has(o) || o.Kind == plan.CreateLocal {
 			continue
 		}
 		if err := a.lane(work, s, a.folders[o.Folder], []*plan.Op{o}); err != nil {
@@ -165,7 +171,10 @@ func (a *applier) lane(ctx context.Context, s step, f *folder, ops []*plan.Op) e
 	if err := a.interrupted(); err != nil || f.failed {
 		return err
 	}
-	err := s.do(a, ctx, f, ops)
+	return a.laneEnded(ctx, f, s.do(a, ctx, f, ops))
+}
+
+func (a *applier) laneEnded(ctx context.Context, f *folder, err error) error {
 	if err == nil {
 		return nil
 	}
@@ -234,14 +243,16 @@ func (a *applier) prepare(p *plan.Plan) error {
 			return err
 		}
 	}
+	b = mail.Batch{}
 	for _, f := range a.sorted() {
 		if touched[f.Name] && f.Remote.Exists && (f.Local.Exists || f.Known) && !f.failed { // others are known once created
-			if err := a.known(f); err != nil {
-				return err
-			}
+			f.introduce(&b)
 		}
 	}
-	return nil
+	if len(b.Folders) == 0 {
+		return nil
+	}
+	return a.commit(b)
 }
 
 // unsettleReplaced takes the watermarks from folders of which a side no longer
@@ -265,14 +276,13 @@ func (f *folder) replaced() bool {
 		was != (mail.DirStamp{}) && (f.stamp.Cur.Ino != was.Cur.Ino || f.stamp.New.Ino != was.New.Ino)
 }
 
-// known commits the folder's record where it is missing or the server has
-// renumbered or restored the folder. Rows of such a folder lose their UIDs in the
-// same transaction: another message may have them by now.
-func (a *applier) known(f *folder) error {
+// introduce adds the folder's record to a batch where it is missing or the server
+// has renumbered or restored the folder. Rows of such a folder lose their UIDs in
+// the same transaction: another message may have them by now.
+func (f *folder) introduce(b *mail.Batch) {
 	if f.Known && f.record.Mark.UIDValidity == f.validity && !f.restored {
-		return nil
+		return
 	}
-	var b mail.Batch
 	if f.Known {
 		for _, row := range f.Base {
 			if row.UID = 0; row.Key == "" {
@@ -283,7 +293,6 @@ func (a *applier) known(f *folder) error {
 		}
 	}
 	f.record, f.restored = mail.FolderRecord{Folder: f.Name, Mark: mail.Mark{UIDValidity: f.validity}}, false
-	b.Folders = []mail.FolderRecord{f.record}
+	b.Folders = append(b.Folders, f.record)
 	f.Known = true
-	return a.commit(b)
 }

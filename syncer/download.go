@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"sync"
 
 	"imapsync/mail"
 	"imapsync/plan"
@@ -43,24 +44,22 @@ func (a *applier) download(ctx context.Context, f *folder, ops []*plan.Op) error
 	}
 	defer mb.Close()
 	settled := func() error { return nil }
-	b, err := a.expecting(f, ops)()
-	for err == nil && b != nil {
+	for b := a.expect(f, ops); err == nil && b != nil; {
 		ops = ops[len(b.ops):]
-		expected := a.expecting(f, ops)
+		next := a.expect(f, ops)
 		b.err = a.fetchBatch(ctx, mb, f, b)
-		next, nextErr := expected()
-		if err := settled(); err != nil {
+		if err := firstOf(b.journalled(), settled()); err != nil {
 			b.discard() // its intents and those of the next one are settled by the next run
 			return err
 		}
 		settled = a.settling(ctx, f, b)
-		if err = firstOf(b.err, firstOf(nextErr, a.interrupted())); err != nil {
+		if err = firstOf(b.err, a.interrupted()); err != nil {
 			err = firstOf(err, a.forgo(next))
 		}
 		b = next
 	}
 	mb.Close() // another folder may have the connection while the last batch is made durable
-	return firstOf(settled(), err)
+	return firstOf(settled(), firstOf(err, a.interrupted()))
 }
 
 // unclaimed leaves out messages that have a row by now: where the server told no
@@ -88,13 +87,14 @@ type arrival struct {
 	err     error
 }
 
-// inbound is a batch that was journalled, and what has come of it: files not yet
-// durable nor visible.
+// inbound is a batch on its way, and what has come of it: files not yet durable nor
+// visible. None is written before the batch is journalled.
 type inbound struct {
-	ops      []*plan.Op
-	arrivals map[mail.UID]*arrival
-	files    Delivery // nil where the fetch has not begun
-	err      error    // that ended the fetch early
+	ops        []*plan.Op
+	arrivals   map[mail.UID]*arrival
+	journalled func() error // waits until it is
+	files      Delivery     // nil where the fetch has not begun
+	err        error        // that ended the fetch early
 }
 
 func (b *inbound) discard() {
@@ -103,12 +103,12 @@ func (b *inbound) discard() {
 	}
 }
 
-// expecting journals the first batch of ops while the one before is fetched, so
-// that the link does not wait for the journal either; the returned function
-// waits for it, and gives nil where nothing is left.
-func (a *applier) expecting(f *folder, ops []*plan.Op) (wait func() (*inbound, error)) {
-	if err := a.interrupted(); err != nil || len(ops) == 0 {
-		return func() (*inbound, error) { return nil, err }
+// expect takes the first batch of ops, nil where none is left, and journals it
+// while the one before is fetched, or while it is asked for, so that the link does
+// not wait for the journal.
+func (a *applier) expect(f *folder, ops []*plan.Op) *inbound {
+	if len(ops) == 0 || a.interrupted() != nil {
+		return nil
 	}
 	ops = ops[:a.batch(ops, downloadMessages, downloadBytes)]
 	in := &inbound{ops: ops, arrivals: make(map[mail.UID]*arrival, len(ops))}
@@ -121,18 +121,17 @@ func (a *applier) expecting(f *folder, ops []*plan.Op) (wait func() (*inbound, e
 	}
 	done := make(chan error, 1)
 	go func() { done <- a.commit(b) }()
-	return func() (*inbound, error) {
-		if err := <-done; err != nil {
-			return nil, err
-		}
-		return in, nil
-	}
+	in.journalled = sync.OnceValue(func() error { return <-done })
+	return in
 }
 
 // forgo settles the intents of a batch that will not be fetched in this run.
 func (a *applier) forgo(b *inbound) error {
 	if b == nil {
 		return nil
+	}
+	if err := b.journalled(); err != nil {
+		return err
 	}
 	var settle mail.Batch
 	for _, o := range b.ops {
@@ -141,8 +140,7 @@ func (a *applier) forgo(b *inbound) error {
 	return a.commit(settle)
 }
 
-// fetchBatch fetches what was journalled. With an error some of it may have
-// come.
+// fetchBatch fetches a batch. With an error some of it may have come.
 func (a *applier) fetchBatch(ctx context.Context, mb Mailbox, f *folder, b *inbound) error {
 	d, err := a.Local.Deliver(ctx, f.Name)
 	if err != nil {
@@ -157,6 +155,9 @@ func (a *applier) fetchBatch(ctx context.Context, mb Mailbox, f *folder, b *inbo
 		ar := b.arrivals[uid]
 		if ar == nil {
 			return nil
+		}
+		if err := b.journalled(); err != nil {
+			return err
 		}
 		if err = ar.take(d, body, err); err != nil {
 			return err

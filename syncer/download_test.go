@@ -145,6 +145,88 @@ func TestJournalBesideLink(t *testing.T) {
 	})
 }
 
+// lateJournal writes intents when everything else has come as far as it can
+// without them.
+type lateJournal struct {
+	syncer.State
+	asked     chan struct{}
+	journaled *atomic.Bool
+}
+
+func (j lateJournal) Commit(ctx context.Context, b mail.Batch) error {
+	if len(b.AddIntents) == 0 {
+		return j.State.Commit(ctx, b)
+	}
+	<-j.asked
+	synctest.Wait()
+	err := j.State.Commit(ctx, b)
+	j.journaled.Store(true)
+	return err
+}
+
+// telling tells when bodies are asked for.
+type telling struct {
+	syncer.Remote
+	asked chan struct{}
+}
+
+func (r telling) Open(ctx context.Context, folder mail.FolderName, readOnly bool) (syncer.Mailbox, error) {
+	mb, err := r.Remote.Open(ctx, folder, readOnly)
+	return tellingBox{mb, r.asked}, err
+}
+
+type tellingBox struct {
+	syncer.Mailbox
+	asked chan struct{}
+}
+
+func (m tellingBox) Fetch(ctx context.Context, uids []mail.UID, got func(mail.UID, io.Reader, error) error) error {
+	close(m.asked)
+	return m.Mailbox.Fetch(ctx, uids, got)
+}
+
+// journalFirst writes no file that is not journalled.
+type journalFirst struct {
+	syncer.Local
+	t         *testing.T
+	journaled *atomic.Bool
+}
+
+func (d journalFirst) Deliver(ctx context.Context, folder mail.FolderName) (syncer.Delivery, error) {
+	inner, err := d.Local.Deliver(ctx, folder)
+	return journalFirstDelivery{inner, d}, err
+}
+
+type journalFirstDelivery struct {
+	syncer.Delivery
+	d journalFirst
+}
+
+func (d journalFirstDelivery) Write(m mail.NewFile, body io.Reader) (mail.Content, mail.FileStamp, error) {
+	if !d.d.journaled.Load() {
+		d.d.t.Error("a file was written that no intent tells of")
+	}
+	return d.Delivery.Write(m, body)
+}
+
+// TestAskedForBesideTheJournal: the first batch is asked for before it is
+// journalled, but nothing of it is written.
+func TestAskedForBesideTheJournal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		b.edit(simworld.Remote, simworld.Add, "A", "M1")
+		asked, journaled := make(chan struct{}), &atomic.Bool{}
+		b.Begin(time.Hour)
+		report, err := syncer.Run(t.Context(), syncer.Account{Name: "sim", Identity: mail.Identity{Server: b.server, User: "me"},
+			Maildir: "/Mail", Local: journalFirst{b.Disk, t, journaled}, Remote: telling{b.remote, asked},
+			State: lateJournal{b.Record, asked, journaled}, Now: b.Now}, syncer.Options{Lanes: 1}, nil)
+		if err != nil || report.Counts[plan.Download] != 1 {
+			t.Errorf("%v, %+v", err, report)
+		}
+		b.settled()
+	})
+}
+
 // refusing refuses every FETCH of a whole message.
 type refusing struct{ syncer.Remote }
 

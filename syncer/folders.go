@@ -8,27 +8,55 @@ import (
 	"imapsync/plan"
 )
 
-func (a *applier) createFolders(ctx context.Context, f *folder, ops []*plan.Op) error {
-	for _, o := range ops {
-		create := a.Local.CreateFolder
-		if o.Kind == plan.CreateRemote {
-			create = a.Remote.CreateFolder
+// createLocal creates the folders that the Maildir lacks: all of them, then they
+// are made durable, then recorded, each together, for either waits for the disk. A
+// folder that a crash leaves without a record is found by the next run.
+func (a *applier) createLocal(ctx context.Context, p *plan.Plan) error {
+	if err := a.interrupted(); err != nil {
+		return err
+	}
+	var ops []*plan.Op
+	var names []mail.FolderName
+	for _, o := range p.Ops {
+		if o.Kind == plan.CreateLocal && !o.Held && !a.folders[o.Folder].failed {
+			ops, names = append(ops, o), append(names, o.Folder)
 		}
-		if o.Kind == plan.CreateRemote {
-			if err := a.clearGone(ctx, f); err != nil {
+	}
+	if len(ops) == 0 {
+		return nil
+	}
+	failed := a.Local.CreateFolders(ctx, names)
+	var b mail.Batch
+	var done []*plan.Op
+	for _, o := range ops {
+		f := a.folders[o.Folder]
+		if err := failed[o.Folder]; err != nil {
+			if err := a.laneEnded(ctx, f, err); err != nil {
 				return err
 			}
+			continue
 		}
-		if err := create(ctx, f.Name); err != nil {
+		f.introduce(&b)
+		done = append(done, o)
+	}
+	return a.record(b, done...)
+}
+
+// createRemote creates folders on the server.
+func (a *applier) createRemote(ctx context.Context, f *folder, ops []*plan.Op) error {
+	for _, o := range ops {
+		if err := a.clearGone(ctx, f); err != nil {
 			return err
 		}
-		if err := a.learnValidity(ctx, f, o); err != nil {
+		if err := a.Remote.CreateFolder(ctx, f.Name); err != nil {
 			return err
 		}
-		if err := a.known(f); err != nil {
+		if err := a.learnValidity(ctx, f); err != nil {
 			return err
 		}
-		if err := a.record(mail.Batch{}, o); err != nil {
+		var b mail.Batch
+		f.introduce(&b)
+		if err := a.record(b, o); err != nil {
 			return err
 		}
 	}
@@ -61,10 +89,7 @@ func (a *applier) clearGone(ctx context.Context, f *folder) error {
 
 // learnValidity selects a mailbox just created, so that the rows put for it in
 // this run are recorded under its UIDVALIDITY.
-func (a *applier) learnValidity(ctx context.Context, f *folder, o *plan.Op) error {
-	if o.Kind != plan.CreateRemote {
-		return nil
-	}
+func (a *applier) learnValidity(ctx context.Context, f *folder) error {
 	mb, err := a.open(ctx, f)
 	if err != nil {
 		return err

@@ -21,6 +21,9 @@ type Local interface {
 	// Folders lists the folders on disk with their stamps, in no order.
 	Folders(ctx context.Context) ([]mail.LocalFolder, error)
 	CreateFolder(ctx context.Context, folder mail.FolderName) error
+	// CreateFolders makes several folders and returns why some were not made.
+	// Durable when it returns, as is one that CreateFolder makes.
+	CreateFolders(ctx context.Context, folders []mail.FolderName) (failed map[mail.FolderName]error)
 	// RenameFolder gives a folder and all below it another name, under which there
 	// must be nothing. Durable when it returns.
 	RenameFolder(ctx context.Context, folder, to mail.FolderName) error
@@ -86,6 +89,9 @@ type Delivery interface {
 // when first needed. All methods may be called from several goroutines.
 // Folder names are ours: "/" between components, no namespace prefix.
 type Remote interface {
+	// Expect tells how many connections will be wanted soon, to be dialled
+	// beside whatever else is to be done first. It does not wait.
+	Expect(connections int)
 	// Folders lists the mailboxes, with their marks in the same round trip where
 	// the server can.
 	Folders(ctx context.Context) ([]mail.RemoteFolder, error)

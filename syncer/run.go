@@ -135,8 +135,12 @@ func Run(ctx context.Context, acc Account, opt Options, events func(Event)) (*Re
 var errInterrupted = errors.New("interrupted")
 
 func (r *run) sync(ctx context.Context) error {
+	r.Remote.Expect(1)
 	if err := r.checkIdentity(ctx); err != nil {
 		return err
+	}
+	if len(r.records) == 0 || r.foreign || r.moved { // everything has to be looked into
+		r.Remote.Expect(r.opt.Lanes)
 	}
 	if err := r.begin(); err != nil {
 		return err

@@ -25,6 +25,7 @@ func imapsync(binary string) tool {
 host = "127.0.0.1"
 port = %[1]d
 tls = "none"
+auth = "login"
 user = "%[4]s"
 password = "%[2]s"
 maildir = "%[3]s/Mail"

@@ -72,6 +72,17 @@ func (d *Disk) CreateFolder(ctx context.Context, folder mail.FolderName) error {
 	})
 }
 
+// CreateFolders implements syncer.Local.
+func (d *Disk) CreateFolders(ctx context.Context, folders []mail.FolderName) map[mail.FolderName]error {
+	failed := map[mail.FolderName]error{}
+	for _, folder := range folders {
+		if err := d.CreateFolder(ctx, folder); err != nil {
+			failed[folder] = err
+		}
+	}
+	return failed
+}
+
 // RenameFolder implements syncer.Local.
 func (d *Disk) RenameFolder(ctx context.Context, folder, to mail.FolderName) error {
 	return d.change(ctx, "rename folder", folder, "to "+string(to), func(*dir) error {

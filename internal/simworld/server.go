@@ -145,6 +145,9 @@ func (s *Server) mark(b *box) mail.Mark {
 
 // The port.
 
+// Expect implements syncer.Remote.
+func (s *Server) Expect(int) {}
+
 // Folders implements syncer.Remote.
 func (s *Server) Folders(ctx context.Context) (list []mail.RemoteFolder, err error) {
 	err = s.w.do(ctx, Call{Side: Remote, Name: "list"}, func() error {

@@ -31,6 +31,9 @@ type Options struct {
 	Auth   string                                    // auto, plain, login, scram-sha-256, xoauth2, oauthbearer, external
 	Bearer bool                                      // Secret gives an access token: auto chooses among the bearer mechanisms
 
+	// Logins is shared by all connections of an account, or nil.
+	Logins *Logins
+
 	Timeout    time.Duration // no byte for so long while an answer is due ends the connection
 	MaxLine    int           // bytes of one response line without its literals; 0: 1 MiB, raised for ESEARCH and SEARCH
 	MaxLiteral int64         // bytes of one literal; 0: 1 GiB

@@ -61,7 +61,7 @@ func (c *Conn) mechanisms() ([]string, error) {
 	case want == "LOGIN":
 		prefer = []string{loginCommand, "LOGIN"}
 	case want != "" && want != "AUTO":
-		if newMechanism(want, "", 0, "", "") == nil {
+		if newMechanism(want, "", 0, "", "", nil) == nil {
 			return nil, &Error{Kind: KindConfig, Doing: "log in to " + c.o.address(), Err: fmt.Errorf("unknown mechanism %q", c.o.Auth)}
 		}
 		prefer = []string{want}
@@ -114,7 +114,7 @@ func (c *Conn) loginBy(how, secret string) (st status, err error) {
 	if how == loginCommand {
 		st, err = c.sendLogin(secret)
 	} else {
-		m := newMechanism(how, c.o.Host, c.o.Port, c.o.User, secret)
+		m := newMechanism(how, c.o.Host, c.o.Port, c.o.User, secret, c.o.Logins)
 		why = m.why
 		st, err = c.authenticate(m)
 	}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -246,10 +245,10 @@ func itemName(p *parser) (string, bool) {
 }
 
 // section is a body section that imapclient parses.
-var section = regexp.MustCompile(`(?i)^BODY\[(?:\d{1,9}(?:\.\d{1,9})*|` +
+var section = lazily(`(?i)^BODY\[(?:\d{1,9}(?:\.\d{1,9})*|` +
 	`(?:\d{1,9}(?:\.\d{1,9})*\.)?(?:HEADER|TEXT|MIME|HEADER\.FIELDS(?:\.NOT)? \((?:"[!#-\[\]-~]+"|[!#$&'+-\[^-z|}~]+)(?: (?:"[!#-\[\]-~]+"|[!#$&'+-\[^-z|}~]+))*\)))?\](?:<\d{1,9}>)?$`)
 
-func isBody(name string) bool { return section.MatchString(name) }
+func isBody(name string) bool { return section().MatchString(name) }
 
 // item mends one item whose value begins at p; what imapclient does not
 // understand is left out with its value.

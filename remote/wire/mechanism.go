@@ -4,9 +4,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/xdg-go/scram"
 )
@@ -27,7 +27,7 @@ type mechanism struct {
 var errChallenge = errors.New("the server sent a challenge this mechanism does not have")
 
 // newMechanism starts the exchange called name, in upper case.
-func newMechanism(name, host string, port int, user, secret string) *mechanism {
+func newMechanism(name, host string, port int, user, secret string, logins *Logins) *mechanism {
 	switch name {
 	case "PLAIN": // RFC 4616
 		return oneShot(name, "\x00"+user+"\x00"+secret)
@@ -49,7 +49,7 @@ func newMechanism(name, host string, port int, user, secret string) *mechanism {
 		id := strings.NewReplacer("=", "=3D", ",", "=2C").Replace(user)
 		return bearer(name, "n,a="+id+",\x01host="+host+"\x01port="+strconv.Itoa(port)+"\x01auth=Bearer "+secret+"\x01\x01", "\x01")
 	case "SCRAM-SHA-256": // RFC 7677
-		return scramSHA256(user, secret)
+		return scramSHA256(user, secret, logins)
 	}
 	return nil
 }
@@ -79,20 +79,52 @@ func bearer(name, message, dummy string) *mechanism {
 	return m
 }
 
-var iterations = regexp.MustCompile(`(?:^|,)i=([0-9]+)`)
+var iterations = lazily(`(?:^|,)i=([0-9]+)`)
 
-func scramSHA256(user, secret string) *mechanism {
+// Logins keeps what SCRAM derives from a password for a server's salt, for all
+// connections of an account: each would do the work again, which is made hard on
+// purpose. The zero value is ready, nil keeps nothing.
+type Logins struct {
+	mu           sync.Mutex
+	user, secret string
+	client       *scram.Client // which keeps it; nil before the first login
+}
+
+// scram returns the client for a user and password, the one there is if they are
+// the same.
+func (l *Logins) scram(user, secret string) (*scram.Client, error) {
+	if l == nil {
+		return newScram(user, secret)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.client == nil || l.user != user || l.secret != secret {
+		client, err := newScram(user, secret)
+		if err != nil {
+			return nil, err
+		}
+		l.user, l.secret, l.client = user, secret, client
+	}
+	return l.client, nil
+}
+
+func newScram(user, secret string) (*scram.Client, error) {
 	client, err := scram.SHA256.NewClient(user, secret, "")
 	if err != nil { // what SASLprep forbids may still be the password
 		client, err = scram.SHA256.NewClientUnprepped(user, secret, "")
 	}
+	return client, err
+}
+
+func scramSHA256(user, secret string, logins *Logins) *mechanism {
+	client, err := logins.scram(user, secret)
 	if err != nil {
 		fail := func() ([]byte, error) { return nil, err }
 		return &mechanism{name: "SCRAM-SHA-256", initial: fail, next: func([]byte) ([]byte, error) { return fail() }}
 	}
 	conv := client.NewConversation()
 	step := func(challenge string) ([]byte, error) {
-		if m := iterations.FindStringSubmatch(challenge); m != nil {
+		if m := iterations().FindStringSubmatch(challenge); m != nil {
 			if n, err := strconv.Atoi(m[1]); err != nil || n > maxIterations {
 				return nil, fmt.Errorf("the server asks for %s iterations, more than %d", m[1], maxIterations)
 			}
