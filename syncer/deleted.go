@@ -81,12 +81,14 @@ func FindDeleted(ctx context.Context, keeper Keeper, past Past) (*Deleted, error
 	recorded := map[at][]mail.Entry{}
 	for _, e := range entries {
 		d := of(e.Run, e.Time)
-		if e.Action == mail.ActionUndo {
+		where := at{e.Folder, e.Key}
+		if e.Action == mail.ActionUndo { // what is kept under this name is another run's
 			d.Undone = true
+			recorded[where] = slices.DeleteFunc(recorded[where], func(r mail.Entry) bool { return r.Run == e.Run })
 			continue
 		}
 		d.Deleted++
-		recorded[at{e.Folder, e.Key}] = append(recorded[at{e.Folder, e.Key}], e)
+		recorded[where] = append(recorded[where], e)
 	}
 	for _, k := range kept {
 		d := of(all.runOf(k, recorded[at{k.Folder, k.Key}]), k.At)

@@ -107,3 +107,26 @@ func TestNothingWasDeleted(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A message deleted, put back and deleted again, all in one second: what is kept
+// is of the last deletion.
+func TestDeletedAgainInTheSameSecond(t *testing.T) {
+	at := func(fraction time.Duration) time.Time {
+		return time.Date(2026, 5, 4, 15, 0, 0, 0, time.UTC).Add(fraction)
+	}
+	entry := func(run int64, fraction time.Duration, action string) mail.Entry {
+		return mail.Entry{Run: run, Time: at(fraction), Folder: "A", Key: "k", Action: action}
+	}
+	past := &remembered{
+		runs:    []mail.RunRecord{{ID: 7, Started: at(500), Finished: at(700)}, {ID: 4, Started: at(100), Finished: at(300)}},
+		entries: []mail.Entry{entry(4, 200, "delete local"), entry(4, 400, "undo"), entry(7, 600, "delete local")},
+		kept:    []mail.Kept{{Folder: "A", Key: "k", At: at(0)}},
+	}
+	all, err := syncer.FindDeleted(t.Context(), past, past)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d, err := all.Last(); err != nil || d.Run != 7 || len(d.Kept) != 1 {
+		t.Errorf("last: %+v, %v", d, err)
+	}
+}

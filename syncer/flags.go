@@ -4,6 +4,8 @@ import (
 	"context"
 	"slices"
 
+	"golang.org/x/sync/errgroup"
+
 	"imapsync/mail"
 	"imapsync/plan"
 )
@@ -84,20 +86,28 @@ func (a *applier) confirmStored(ctx context.Context) error {
 		return nil
 	}
 	var fatal error
+	there := map[mail.FolderName][]mail.UID{}
 	err := a.Remote.StillThere(ctx, sought, false, func(name mail.FolderName, uids []mail.UID, err error) {
-		f := a.folders[name]
-		if err == nil {
-			err = a.recordStored(f, uids)
-		}
 		switch {
 		case accountScope(err) || ctx.Err() != nil:
 			fatal = firstOf(fatal, err)
 		case err != nil:
-			a.failFolder(f)
+			a.failFolder(a.folders[name])
 			a.fail(name, nil, err)
+		default:
+			there[name] = uids
 		}
 	})
-	return firstOf(fatal, err)
+	if err = firstOf(fatal, err); err != nil {
+		return err
+	}
+	g, _ := errgroup.WithContext(ctx) // all at once: what is recorded together waits for the disk once
+	for _, f := range a.sorted() {
+		if uids, told := there[f.Name]; told {
+			g.Go(func() error { return a.recordStored(f, uids) })
+		}
+	}
+	return g.Wait()
 }
 
 func (a *applier) recordStored(f *folder, uids []mail.UID) error {
@@ -113,7 +123,13 @@ func (a *applier) recordStored(f *folder, uids []mail.UID) error {
 			a.fail(f.Name, o, mail.ErrChanged)
 		}
 	}
-	return a.recordFlags(settled)
+	err := a.recordFlags(settled)
+	if err == nil || accountScope(err) {
+		return err
+	}
+	a.failFolder(f)
+	a.fail(f.Name, nil, err)
+	return nil
 }
 
 // storeFlags sends as few STOREs as there are different changes, and tells
