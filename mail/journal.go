@@ -119,7 +119,8 @@ type NewFile struct {
 
 // Features are the server abilities that change what is planned or how.
 type Features struct {
-	Move bool // UID MOVE (RFC 6851)
+	Move    bool // UID MOVE (RFC 6851)
+	Awaited bool // each APPEND is waited for, for want of LITERAL+ (RFC 7888), and tells its UID (UIDPLUS, RFC 4315)
 }
 
 // Outgoing is a message to append. Open may be called again after a retry.

@@ -36,7 +36,7 @@ func (r *run) input(ctx context.Context) (plan.Input, error) {
 	if err != nil {
 		return in, err
 	}
-	in.Features = features
+	in.Features, r.features = features, features
 	if len(digests) == 0 || r.moved || r.foreign {
 		return in, nil
 	}

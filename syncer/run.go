@@ -70,12 +70,13 @@ type run struct {
 	quarantine quarantine
 	holds      *[]mail.Hold // to be recorded at the end; nil: as they were
 
-	putOff  map[mail.FolderName]bool // folders whose renaming an attempt left to the next
-	told    map[string]bool          // failures told, for attempts repeat them
-	reached bool                     // the server was logged in to
-	passed  []Event                  // failures that another attempt may cure; not told yet
-	records []mail.FolderRecord      // of the state; nil when they are to be read (again): see folderRecords
-	pause   mail.Pause               // what the server asked for
+	features mail.Features
+	putOff   map[mail.FolderName]bool // folders whose renaming an attempt left to the next
+	told     map[string]bool          // failures told, for attempts repeat them
+	reached  bool                     // the server was logged in to
+	passed   []Event                  // failures that another attempt may cure; not told yet
+	records  []mail.FolderRecord      // of the state; nil when they are to be read (again): see folderRecords
+	pause    mail.Pause               // what the server asked for
 
 	mu sync.Mutex // guards report, events, completed, passed, records, unread and what lanes share of folders
 }

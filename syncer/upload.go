@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"io"
+	"sync/atomic"
+
+	"golang.org/x/sync/errgroup"
 
 	"imapsync/mail"
 	"imapsync/plan"
@@ -15,11 +18,18 @@ import (
 const (
 	uploadMessages = 500
 	uploadBytes    = 8 << 20
+
+	// awaitedMessages is a batch where each message costs round trips: several
+	// batches of a folder are under way then, over as many connections.
+	awaitedMessages = 50
 )
 
 func (a *applier) upload(ctx context.Context, f *folder, ops []*plan.Op) error {
 	if ops = a.sendable(f, ops); len(ops) == 0 {
 		return nil
+	}
+	if a.features.Awaited {
+		return a.uploadAbreast(ctx, f, ops)
 	}
 	mb, err := a.open(ctx, f)
 	if err != nil {
@@ -34,6 +44,31 @@ func (a *applier) upload(ctx context.Context, f *folder, ops []*plan.Op) error {
 		ops = ops[n:]
 	}
 	return nil
+}
+
+// uploadAbreast sends several batches at once. When one fails those under way go
+// on, for to cut them off would leave open what became of their messages.
+func (a *applier) uploadAbreast(ctx context.Context, f *folder, ops []*plan.Op) error {
+	var g errgroup.Group
+	g.SetLimit(a.opt.Lanes)
+	var failed atomic.Bool
+	for len(ops) > 0 && !failed.Load() {
+		n := a.batch(ops, awaitedMessages, uploadBytes)
+		batch := ops[:n]
+		ops = ops[n:]
+		g.Go(func() error {
+			mb, err := a.open(ctx, f)
+			if err == nil {
+				err = a.uploadBatch(ctx, mb, f, batch)
+				mb.Close()
+			}
+			if err != nil {
+				failed.Store(true)
+			}
+			return err
+		})
+	}
+	return g.Wait()
 }
 
 // sendable leaves out, and names, what no APPEND can carry. Some servers would
