@@ -22,6 +22,7 @@ type Account struct {
 	busy     int                // lent out
 	waiting  int                // who waits for a connection
 	dialling int                // connections being made
+	dials    sync.WaitGroup     // who makes them
 	failed   []error            // of those that were not made, to be told to who asks next
 	limit    int                // connections at most; lowered when the server allows fewer
 	freed    chan struct{}      // closed and replaced whenever a connection comes free

@@ -76,7 +76,7 @@ func (a *Account) reserve(folder mail.FolderName) (*conn, <-chan struct{}, error
 		return nil, nil, err
 	case a.dialling < a.waiting && a.busy+a.dialling < a.limit:
 		a.dialling++
-		go a.connect(a.life, false)
+		a.dials.Go(func() { a.connect(a.life, false) })
 	}
 	return nil, a.freed, nil
 }
@@ -92,13 +92,14 @@ func (a *Account) Expect(connections int) {
 	for ; have < min(connections, a.limit) && !a.closed; have++ {
 		a.dialling++
 		if have == 0 {
-			go a.connect(a.life, false)
+			a.dials.Go(func() { a.connect(a.life, false) })
 			continue
 		}
 		if a.spares.Err() != nil {
 			a.spares, a.endSpares = context.WithCancel(a.life)
 		}
-		go a.connect(a.spares, true)
+		spares := a.spares
+		a.dials.Go(func() { a.connect(spares, true) })
 	}
 }
 
@@ -187,11 +188,12 @@ func (a *Account) wake() {
 	a.freed = make(chan struct{})
 }
 
-// Close logs out. Connections still lent out are cut off.
+// Close logs out. Connections still lent out are cut off, and those still being
+// dialled given up.
 func (a *Account) Close() error {
 	a.mu.Lock()
-	defer a.mu.Unlock()
 	if a.closed {
+		a.mu.Unlock()
 		return nil
 	}
 	a.closed = true
@@ -205,5 +207,7 @@ func (a *Account) Close() error {
 		c.kill(errClosed)
 	}
 	a.wake()
+	a.mu.Unlock()
+	a.dials.Wait()
 	return nil
 }
