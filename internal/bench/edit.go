@@ -25,11 +25,12 @@ var nothing = edit{false, func(*world, *client) error { return nil }}
 // are in a folder: in an account of 5,000 messages 100, 100, 1,000 and 500.
 func (w *world) perFolder() (fresh, gone, flagged, moved int) {
 	each := w.messages / w.folders
-	return each / 50, each / 50, each / 5, each / 5
+	return each / 50, each / 50, each / 5, each / 10
 }
 
-// movedFrom is how many folders messages are moved from, to the last one.
-func (w *world) movedFrom() int { return w.folders / 2 }
+// next is the folder that messages of one are moved to, so that all stay as large
+// as they are however often that is done.
+func (w *world) next(folder int) string { return folderName((folder + 1) % w.folders) }
 
 // seed is that of the new messages of a client's nth edit.
 func seed(edits int) uint64 { return uint64(1000 + edits) }
@@ -102,12 +103,16 @@ func moveOnServer(w *world, c *client) error {
 	}
 	defer p.Close()
 	_, _, _, moved := w.perFolder()
-	for f := range w.movedFrom() {
+	leaving := make([][]mail.UID, w.folders)
+	for f := range leaving {
 		list, err := p.List(folderName(f))
 		if err != nil {
 			return err
 		}
-		if err := p.Move(folderName(f), uidsOf(list[len(list)-moved:]), folderName(w.folders-1)); err != nil {
+		leaving[f] = uidsOf(list[len(list)-moved:])
+	}
+	for f, uids := range leaving {
+		if err := p.Move(folderName(f), uids, w.next(f)); err != nil {
 			return err
 		}
 	}
@@ -185,15 +190,19 @@ func deliver(folder string, edits, n int, generator *corpus.Generator) error {
 // folder.
 func moveLocally(w *world, c *client) error {
 	_, _, _, moved := w.perFolder()
-	for f := range w.movedFrom() {
+	leaving := make([][]string, w.folders)
+	for f := range leaving {
 		files, err := c.filesOf(folderName(f))
 		if err != nil {
 			return err
 		}
-		for i, path := range files[len(files)-moved:] {
+		leaving[f] = files[len(files)-moved:]
+	}
+	for f, files := range leaving {
+		for i, path := range files {
 			_, letters, _ := strings.Cut(filepath.Base(path), ":2,")
 			name := fmt.Sprintf("%d.M%dF%dN%d.bench:2,%s", corpusStart.Unix(), c.edits, f, i, letters)
-			if err := os.Rename(path, c.mail(folderName(w.folders-1), "cur", name)); err != nil {
+			if err := os.Rename(path, c.mail(w.next(f), "cur", name)); err != nil {
 				return err
 			}
 		}
