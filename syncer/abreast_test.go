@@ -6,7 +6,6 @@ import (
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
-	"time"
 
 	"imapsync/internal/simworld"
 	"imapsync/mail"
@@ -14,12 +13,13 @@ import (
 	"imapsync/syncer"
 )
 
-// awaiting is a server to which each message is sent for itself, and takes time.
+// awaiting is a server to which each message is sent for itself. No batch goes on
+// before the gate is opened.
 type awaiting struct {
 	*simworld.Server
-	now, most *atomic.Int32 // batches under way
-	broken    bool          // the third batch fails
-	batches   *atomic.Int32
+	gate    chan struct{}
+	batches *atomic.Int32 // that were begun
+	broken  bool          // the third fails
 }
 
 func (s awaiting) Features(ctx context.Context) (mail.Features, error) {
@@ -39,12 +39,9 @@ type awaitingBox struct {
 }
 
 func (b awaitingBox) Append(ctx context.Context, messages []mail.Outgoing, done func(int, mail.UID, error)) error {
-	n := b.server.now.Add(1)
-	defer b.server.now.Add(-1)
-	for most := b.server.most.Load(); n > most && !b.server.most.CompareAndSwap(most, n); most = b.server.most.Load() {
-	}
-	time.Sleep(time.Second) // of the bubble: all that can begin has begun then
-	if b.server.batches.Add(1) == 3 && b.server.broken {
+	n := b.server.batches.Add(1)
+	<-b.server.gate
+	if n == 3 && b.server.broken {
 		return &mail.Fault{Scope: mail.ScopeFolder, Folder: mail.Inbox, Doing: "append", Err: fmt.Errorf("NO [OVERQUOTA] full")}
 	}
 	return b.Mailbox.Append(ctx, messages, done)
@@ -56,15 +53,20 @@ func TestUploadAbreast(t *testing.T) {
 	for _, broken := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
 			b := newBench(t)
-			server := awaiting{b.Server, new(atomic.Int32), new(atomic.Int32), broken, new(atomic.Int32)}
+			server := awaiting{b.Server, make(chan struct{}), new(atomic.Int32), broken}
 			b.remote = server
 			for i := range 330 {
 				b.edit(simworld.Local, simworld.Add, mail.Inbox, fmt.Sprint("M", i))
 			}
-			r := b.run(syncer.Options{Lanes: 4})
-			if n := server.most.Load(); n != 4 {
+			var r *syncer.Report
+			done := make(chan struct{})
+			go func() { defer close(done); r = b.run(syncer.Options{Lanes: 4}) }()
+			synctest.Wait()
+			if n := server.batches.Load(); n != 4 {
 				t.Errorf("%d batches at once", n)
 			}
+			close(server.gate)
+			<-done
 			if sent := r.Counts[plan.Upload]; broken == (sent == 330) || sent < 200 {
 				t.Errorf("broken %v: %d sent, %d failures", broken, sent, len(r.Failures))
 			}
