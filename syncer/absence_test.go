@@ -478,3 +478,23 @@ func TestMoveCutShort(t *testing.T) {
 	b.settled()
 	b.want("Work/M")
 }
+
+// TestFailingFolderCostsItselfAlone: a mailbox that cannot be looked into, but
+// tells by its mark that nothing came into it, holds up no deletion elsewhere, in
+// any run.
+func TestFailingFolderCostsItselfAlone(t *testing.T) {
+	b := newBench(t)
+	b.edit(simworld.Remote, simworld.Add, "Broken", "X")
+	for _, name := range []string{"A", "B", "C"} {
+		b.edit(simworld.Remote, simworld.Add, mail.Inbox, name)
+	}
+	b.settled()
+	b.edit(simworld.Remote, simworld.Change, "Broken", "X", with(mail.Flagged)) // so that it is looked into
+	b.remote = closedBox{b.Server, "Broken"}
+	for i, name := range []string{"A", "B", "C"} {
+		b.edit(simworld.Remote, simworld.Delete, mail.Inbox, name)
+		if r := b.run(syncer.Options{}); len(r.Failures) == 0 || r.Counts[plan.DeleteLocal] != 1 {
+			t.Errorf("run %d: %v, failures %v", i+1, r.Counts, r.Failures)
+		}
+	}
+}

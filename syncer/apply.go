@@ -257,10 +257,11 @@ func (a *applier) prepare(p *plan.Plan) error {
 
 // unsettleReplaced takes the watermarks from folders of which a side no longer
 // has the one they are of. Both sides can come back, renamed once more, and show
-// them still, when rows of a run that was cut short say something else.
+// them still, when rows of a run that was cut short say something else. What could
+// not be looked into keeps them: it is not known to be gone.
 func (a *applier) unsettleReplaced() (records []mail.FolderRecord) {
 	for _, f := range a.sorted() {
-		if f.Known && f.record.Settled && f.replaced() {
+		if f.Known && f.record.Settled && !f.failed && f.replaced() {
 			f.record.Settled, f.record.Stamp, f.record.Mark = false, mail.DirStamp{}, mail.Mark{UIDValidity: f.record.Mark.UIDValidity}
 			records = append(records, f.record)
 		}

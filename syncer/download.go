@@ -50,6 +50,9 @@ func (a *applier) download(ctx context.Context, f *folder, ops []*plan.Op) error
 		b.err = a.fetchBatch(ctx, mb, f, b)
 		if err := firstOf(b.journalled(), settled()); err != nil {
 			b.discard() // its intents and those of the next one are settled by the next run
+			if next != nil {
+				_ = next.journalled() // nothing is written any more when the run has ended
+			}
 			return err
 		}
 		settled = a.settling(ctx, f, b)
