@@ -1,6 +1,7 @@
 package remote
 
 import (
+	"context"
 	"sync/atomic"
 	"testing"
 
@@ -107,4 +108,47 @@ func TestWhoWaitsForADialTakesWhatIsFreeSooner(t *testing.T) {
 	if err := <-opened; err != nil {
 		t.Error(err)
 	}
+}
+
+// What a dial came to that everybody has stopped waiting for is not told to who
+// comes later.
+func TestFailureIsForThoseWhoWait(t *testing.T) {
+	asked, refuse := make(chan struct{}), make(chan struct{})
+	f := newFake(t, allCaps, map[string]answer{"LOGIN": func(c *fakeConn, tag, _ string) {
+		if c.n == 1 {
+			close(asked)
+			<-refuse
+			c.send("%s NO not now", tag)
+			return
+		}
+		c.send("%s OK welcome", tag)
+	}})
+	a := f.account(func(c *Config) { c.Connections = 2 })
+	defer open(t, a, "A").Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	gone := make(chan error)
+	go func() {
+		_, err := a.Open(ctx, "B", false)
+		gone <- err
+	}()
+	<-asked
+	cancel()
+	if err := <-gone; err == nil {
+		t.Error("it waited on")
+	}
+	close(refuse)
+	for dialling := 1; dialling > 0; {
+		a.mu.Lock()
+		freed := a.freed
+		dialling = a.dialling
+		a.mu.Unlock()
+		if dialling > 0 {
+			<-freed
+		}
+	}
+	m, err := a.Open(t.Context(), "B", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.Close()
 }

@@ -45,11 +45,14 @@ func (a *Account) acquire(ctx context.Context, folder mail.FolderName) (*conn, e
 	}
 }
 
-// await counts who waits for a connection.
+// await counts who waits for a connection. What failed while others waited, too,
+// is nothing to those who come when they are gone.
 func (a *Account) await(n int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.waiting += n
+	if a.waiting += n; a.waiting == 0 {
+		a.failed = nil
+	}
 }
 
 // reserve takes an idle connection, or has one dialled if there is room, and
@@ -106,7 +109,7 @@ func (a *Account) Expect(connections int) {
 // connect makes a connection where room was made for it. It is the account's and
 // not of who asked for it. When the server refuses one more connection while
 // others work, the account makes do with those; any other error is told to who
-// asks next.
+// waits, or of the first one of all to who asks next.
 func (a *Account) connect(ctx context.Context, spare bool) {
 	c, err := a.dial(ctx, spare)
 	a.mu.Lock()
@@ -125,8 +128,19 @@ func (a *Account) connect(ctx context.Context, spare bool) {
 	case len(a.all) > 0 && ctx.Err() == nil && mail.ClassOf(err) == mail.ClassTemporary:
 		a.limit = max(1, a.busy+len(a.idle)+a.dialling)
 	case !spare:
-		a.failed = append(a.failed, err)
+		if a.waiting > 0 || !a.hasLoggedIn() {
+			a.failed = append(a.failed, err)
+		}
 		a.endSpares()
+	}
+}
+
+func (a *Account) hasLoggedIn() bool {
+	select {
+	case <-a.loggedIn:
+		return true
+	default:
+		return false
 	}
 }
 
