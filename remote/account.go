@@ -23,6 +23,8 @@ type Account struct {
 	waiting  int                // who waits for a connection
 	dialling int                // connections being made
 	dials    sync.WaitGroup     // who makes them
+	boarding sync.Mutex         // held by who chooses a connection to look at a mailbox with
+	touring  *tour              // the connection that was chosen last
 	failed   []error            // of those that were not made, to be told to who asks next
 	limit    int                // connections at most; lowered when the server allows fewer
 	freed    chan struct{}      // closed and replaced whenever a connection comes free

@@ -11,6 +11,7 @@ import (
 	"github.com/emersion/go-imap/v2/imapclient"
 
 	"imapsync/mail"
+	"imapsync/remote/wire"
 )
 
 // record is what FETCH told of one message.
@@ -122,9 +123,23 @@ func (l *listing) take(msg *imapclient.FetchMessageData) (goOn bool) {
 			r.date = item.Time
 		}
 	}
-	if uid == 0 {
-		return true
+	return uid == 0 || l.put(uid, r)
+}
+
+// told is take for what comes with a visit.
+func (l *listing) told(msg wire.Message) {
+	r := record{hasFlags: msg.HasFlags, size: msg.Size, hasSize: msg.HasSize, date: msg.Date}
+	if len(msg.Flags) > 0 {
+		r.flags = mail.NewFlags(0, msg.Flags...)
+		for _, flag := range msg.Flags {
+			r.words += len(flag) + 1
+		}
 	}
+	l.put(mail.UID(msg.UID), r)
+}
+
+// put adds to what is known of a message.
+func (l *listing) put(uid mail.UID, r record) (goOn bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	old := l.records[uid]

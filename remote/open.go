@@ -119,26 +119,33 @@ func (m *Mailbox) fault(doing string) mail.Fault {
 // servers list only the flags in use. A mailbox that a SELECT found read-only
 // stores none.
 func spaceOf(data *imap.SelectData, notices []wire.Notice, examined bool) mail.FlagSpace {
-	if examined {
-		return mail.FullSpace()
-	}
-	told := data.PermanentFlags != nil
+	box := wire.Box{Flags: words(data.Flags), Permanent: words(data.PermanentFlags), AnyPermanent: data.PermanentFlags != nil}
 	for _, n := range notices {
 		switch {
 		case n.Kind != wire.NoticeStatus:
 		case n.Name == "READ-ONLY":
-			return mail.FlagSpace{ReadOnly: true}
+			box.ReadOnly = true
 		case n.Name == "PERMANENTFLAGS": // an empty list is nil to imapclient
-			told = true
+			box.AnyPermanent = true
 		}
 	}
-	if !told {
+	return spaceIn(box, examined)
+}
+
+// spaceIn is spaceOf for what a visit told.
+func spaceIn(box wire.Box, examined bool) mail.FlagSpace {
+	switch {
+	case examined:
+		return mail.FullSpace()
+	case box.ReadOnly:
+		return mail.FlagSpace{ReadOnly: true}
+	case !box.AnyPermanent:
 		return mail.FullSpace()
 	}
-	permanent := flagsOf(data.PermanentFlags)
-	space := mail.FlagSpace{System: permanent.System, AnyKeyword: slices.Contains(data.PermanentFlags, imap.FlagWildcard)}
+	permanent := mail.NewFlags(0, box.Permanent...)
+	space := mail.FlagSpace{System: permanent.System, AnyKeyword: slices.Contains(box.Permanent, string(imap.FlagWildcard))}
 	if space.AnyKeyword {
-		passing := flagsOf(data.Flags).System &^ permanent.System
+		passing := mail.NewFlags(0, box.Flags...).System &^ permanent.System
 		space.System = mail.AllSystem &^ (passing &^ mail.Forwarded) // $Forwarded is a keyword to the server
 	}
 	permanent.System = 0
@@ -151,11 +158,15 @@ func flagsOf(flags []imap.Flag) mail.Flags {
 	if len(flags) == 0 {
 		return mail.Flags{}
 	}
+	return mail.NewFlags(0, words(flags)...)
+}
+
+func words(flags []imap.Flag) []string {
 	words := make([]string, len(flags))
 	for i, f := range flags {
 		words[i] = string(f)
 	}
-	return mail.NewFlags(0, words...)
+	return words
 }
 
 // imapFlags translates the other way.

@@ -110,18 +110,8 @@ func (s *selecting) judge() error {
 		}
 		return nil
 	}
-	box := selection{
-		folder:   m.folder,
-		readOnly: m.readOnly,
-		mark: mail.Mark{
-			UIDValidity:   data.UIDValidity,
-			UIDNext:       mail.UID(data.UIDNext),
-			Messages:      data.NumMessages,
-			HighestModSeq: data.HighestModSeq,
-		},
-	}
-	box.space = spaceOf(data, a.hear(c), m.readOnly)
-	box.seen, box.next = box.mark.UIDNext, box.mark.UIDNext
+	mark := mail.Mark{UIDValidity: data.UIDValidity, UIDNext: mail.UID(data.UIDNext), Messages: data.NumMessages, HighestModSeq: data.HighestModSeq}
+	box := m.selection(mark, spaceOf(data, a.hear(c), m.readOnly))
 	if m.was.listed {
 		f.Err = sameValidity(m.was.mark.UIDValidity, box.mark.UIDValidity)
 	}
@@ -133,6 +123,11 @@ func (s *selecting) judge() error {
 	}
 	c.box = box
 	return nil
+}
+
+// selection is the mailbox as a SELECT told of it.
+func (m *Mailbox) selection(mark mail.Mark, space mail.FlagSpace) selection {
+	return selection{folder: m.folder, readOnly: m.readOnly, mark: mark, space: space, seen: mark.UIDNext, next: mark.UIDNext}
 }
 
 // remember keeps what a SELECT told, and refuses a UIDVALIDITY that is not what

@@ -10,25 +10,6 @@ import (
 	"imapsync/mail"
 )
 
-// Look selects a mailbox and lists it as Snapshot does: in one flight where what
-// to ask can be told from the marks of the last Folders.
-func (a *Account) Look(ctx context.Context, folder mail.FolderName, readOnly bool, known mail.Known, full bool) (mail.RemoteSnapshot, error) {
-	for {
-		c, err := a.acquire(ctx, folder)
-		if err != nil {
-			return mail.RemoteSnapshot{}, err
-		}
-		reused := !c.used.IsZero()
-		m := &Mailbox{a: a, c: c, folder: folder, readOnly: readOnly}
-		snap, err := m.Snapshot(ctx, known, full)
-		broken := !c.alive()
-		m.Close()
-		if err == nil || !broken || !reused || ctx.Err() != nil {
-			return snap, err
-		}
-	}
-}
-
 // Snapshot lists the mailbox. Where known has a mark of the same UIDVALIDITY
 // and the server keeps modification sequences, only changes are asked for (RFC
 // 7162 section 3.1.4.1), unless full; the result is the same.
@@ -38,7 +19,7 @@ func (a *Account) Look(ctx context.Context, folder mail.FolderName, readOnly boo
 // says what does not add up.
 func (m *Mailbox) Snapshot(ctx context.Context, known mail.Known, full bool) (mail.RemoteSnapshot, error) {
 	defer m.c.guard(ctx)()
-	s := survey{m: m, given: known, full: full}
+	s := survey{m: m, given: known, full: full, exists: m.exists}
 	var err error
 	if m.selected() && m.c.box.fresh {
 		s.assume(m.Mark())
@@ -51,7 +32,7 @@ func (m *Mailbox) Snapshot(ctx context.Context, known mail.Known, full bool) (ma
 	if err := s.run(); err != nil {
 		return mail.RemoteSnapshot{}, m.c.grade(ctx, err, m.fault("list messages"))
 	}
-	return s.result(), nil
+	return s.result(*m.box()), nil
 }
 
 // foreseen is what the SELECT will most likely tell: what Folders did, else what
@@ -85,6 +66,7 @@ type survey struct {
 	after *selecting // the SELECT it is sent with; nil when that was answered
 
 	way
+	exists  func() uint32 // the number of messages as the server last told it
 	listing *listing
 	ahead   *imapclient.SearchCommand // sent with the listing
 
@@ -208,7 +190,7 @@ func (s *survey) adds() bool {
 	if s.delta && s.old() != s.known.Mark.Messages {
 		return false
 	}
-	return uint32(len(s.seen())) == s.m.exists()
+	return uint32(len(s.seen())) == s.exists()
 }
 
 // old is how many messages were known when the known mark was taken.
@@ -249,7 +231,7 @@ func (s *survey) search() error {
 		} else if err != nil {
 			return err
 		}
-		found, exists := count(set), uint64(s.m.exists())
+		found, exists := count(set), uint64(s.exists())
 		if found != exists && try < searches {
 			continue
 		}
@@ -292,15 +274,7 @@ func found(cmd *imapclient.SearchCommand) (imap.UIDSet, error) {
 // fill asks once more for what is still needed of messages that exist: those
 // only a SEARCH found, and those whose answer was taken by an unasked FETCH.
 func (s *survey) fill() error {
-	var lacking []mail.UID
-	for uid := range s.present {
-		_, known := s.known.Messages[uid]
-		r := s.listing.records[uid]
-		unchanged := s.delta && known && uid < s.firstNew() // and so not listed
-		if !r.hasFlags && !unchanged || !r.hasSize && !known {
-			lacking = append(lacking, uid)
-		}
-	}
+	lacking := s.lacking()
 	if len(lacking) == 0 {
 		return nil
 	}
@@ -311,10 +285,23 @@ func (s *survey) fill() error {
 	return err
 }
 
-func (s *survey) result() mail.RemoteSnapshot {
+// lacking are the messages that exist of which something is not known yet.
+func (s *survey) lacking() (lacking []mail.UID) {
+	for uid := range s.present {
+		_, known := s.known.Messages[uid]
+		r := s.listing.records[uid]
+		unchanged := s.delta && known && uid < s.firstNew() // and so not listed
+		if !r.hasFlags && !unchanged || !r.hasSize && !known {
+			lacking = append(lacking, uid)
+		}
+	}
+	return lacking
+}
+
+func (s *survey) result(box selection) mail.RemoteSnapshot {
 	m := s.m
 	snap := mail.RemoteSnapshot{
-		Folder: m.folder, Exists: true, Mark: m.Mark(), Space: m.box().space, Doubt: s.doubt,
+		Folder: m.folder, Exists: true, Mark: box.mark, Space: box.space, Doubt: s.doubt,
 		Messages: make(map[mail.UID]mail.Remote, len(s.present)),
 	}
 	sizes := map[mail.UID]int64{}

@@ -14,16 +14,6 @@ import (
 
 // list asks both sides for their folders at once and fills r.folders.
 func (r *run) list(ctx context.Context) ([]mail.FolderName, error) {
-	var locals []mail.LocalFolder
-	var remotes []mail.RemoteFolder
-	g, gctx := errgroup.WithContext(ctx)
-	g.Go(func() (err error) { locals, err = r.Local.Folders(gctx); return err })
-	g.Go(func() (err error) { remotes, err = r.Remote.Folders(gctx); return err })
-	if err := g.Wait(); err != nil {
-		return nil, err
-	}
-	r.reached = true
-	r.listed = listed{make(map[mail.FolderName]bool, len(locals)), make(map[mail.FolderName]bool, len(remotes))}
 	records, err := r.folderRecords(ctx)
 	if err != nil {
 		return nil, err
@@ -31,6 +21,20 @@ func (r *run) list(ctx context.Context) ([]mail.FolderName, error) {
 	if r.foreign {
 		records = nil
 	}
+	var locals []mail.LocalFolder
+	var remotes []mail.RemoteFolder
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() (err error) {
+		locals, err = r.Local.Folders(gctx)
+		r.expectFor(changedOnDisk(locals, records)) // beside what the server tells
+		return err
+	})
+	g.Go(func() (err error) { remotes, err = r.Remote.Folders(gctx); return err })
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	r.reached = true
+	r.listed = listed{make(map[mail.FolderName]bool, len(locals)), make(map[mail.FolderName]bool, len(remotes))}
 	for _, l := range locals {
 		r.listed.local[l.Name] = true
 		if otherInbox(l.Name) {

@@ -12,7 +12,9 @@ import (
 	"imapsync/mail"
 )
 
-// observe learns what each side holds of every folder that may have changed.
+// observe learns what each side holds of every folder that may have changed. The
+// Maildir is read in as many folders at once as there are lanes; what is asked of
+// the server does not wait for that, for many questions share a flight.
 func (r *run) observe(ctx context.Context) error {
 	names, err := r.list(ctx)
 	if err != nil {
@@ -21,41 +23,88 @@ func (r *run) observe(ctx context.Context) error {
 	if err := r.watchDrafts(ctx); err != nil {
 		return err
 	}
-	g, gctx := errgroup.WithContext(ctx)
-	g.SetLimit(r.opt.Lanes)
+	r.expectFor(r.changed(names))
+	looks, lctx := errgroup.WithContext(ctx)
+	scans, sctx := errgroup.WithContext(lctx)
+	scans.SetLimit(r.opt.Lanes)
 	for _, name := range names {
 		f := r.folders[name]
 		if r.unsettled[name] {
 			f.failed = true
 			continue
 		}
-		g.Go(func() error {
-			err := r.observeFolder(gctx, f)
-			if accountScope(err) || gctx.Err() != nil {
-				return err
-			}
-			if err != nil {
-				f.failed = true
-				r.fail(f.Name, nil, err)
-			}
-			return nil
-		})
+		ask := func() { looks.Go(func() error { return r.leftOut(lctx, f, r.look(lctx, f)) }) }
+		scans.Go(func() error { return r.leftOut(sctx, f, r.observeFolder(sctx, f, ask)) })
 	}
-	if err := g.Wait(); err != nil {
+	err = scans.Wait()
+	if err := firstOf(looks.Wait(), err); err != nil {
 		return err
 	}
 	r.dropUnchanged()
 	return r.followMoves(ctx)
 }
 
-// observeFolder fills in both snapshots, each from the base rows where that
-// side is surely as it was.
-func (r *run) observeFolder(ctx context.Context, f *folder) error {
-	f.full = r.opt.Full || r.checkDue(f)
-	trusted := f.record.Settled && !f.full && !r.dueIn(f.Name)
-	sameLocal := trusted && f.Local.Exists && f.stamp.Unchanged(f.record.Stamp) && !f.rewritten
-	sameRemote := trusted && f.remote != nil && f.remote.Selectable && f.remote.Mark != nil &&
+// leftOut leaves a folder out of which a side could not be looked into.
+func (r *run) leftOut(ctx context.Context, f *folder, err error) error {
+	if err == nil || accountScope(err) || ctx.Err() != nil {
+		return err
+	}
+	r.fail(f.Name, nil, err)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	f.failed = true
+	return nil
+}
+
+// foldersPerConnection is how many folders must have changed for another
+// connection to be worth its log-in, which takes as long as several questions.
+const foldersPerConnection = 4
+
+// expectFor has connections dialled for what is to be done in so many folders.
+func (r *run) expectFor(changed int) {
+	r.Remote.Expect(min(r.opt.Lanes, (changed+foldersPerConnection-1)/foldersPerConnection))
+}
+
+// changed counts the folders that are to be looked into.
+func (r *run) changed(names []mail.FolderName) (n int) {
+	for _, name := range names {
+		if local, remote := r.unchanged(r.folders[name]); !local || !remote {
+			n++
+		}
+	}
+	return n
+}
+
+// changedOnDisk counts the folders of the record that have other stamps by now.
+func changedOnDisk(locals []mail.LocalFolder, records []mail.FolderRecord) (n int) {
+	now := make(map[mail.FolderName]mail.DirStamp, len(locals))
+	for _, l := range locals {
+		now[l.Name] = l.Stamp
+	}
+	for _, rec := range records {
+		if stamp, there := now[rec.Folder]; there && !stamp.Unchanged(rec.Stamp) {
+			n++
+		}
+	}
+	return n
+}
+
+// unchanged tells of each side whether it is surely as it was.
+func (r *run) unchanged(f *folder) (local, remote bool) {
+	if !f.record.Settled || f.full || r.dueIn(f.Name) {
+		return false, false
+	}
+	local = f.Local.Exists && f.stamp.Unchanged(f.record.Stamp) && !f.rewritten
+	remote = f.remote != nil && f.remote.Selectable && f.remote.Mark != nil &&
 		*f.remote.Mark == f.record.Mark && f.record.Mark.HighestModSeq != 0 && atMark(f.record) && !r.moved
+	return local, remote
+}
+
+// observeFolder fills in both snapshots, each from the base rows where that side
+// is surely as it was. ask begins to look at the server's.
+func (r *run) observeFolder(ctx context.Context, f *folder, ask func()) error {
+	f.full = r.opt.Full || r.checkDue(f)
+	sameLocal, sameRemote := r.unchanged(f)
 	if sameLocal && sameRemote {
 		f.unchanged = true
 		return nil
@@ -67,11 +116,8 @@ func (r *run) observeFolder(ctx context.Context, f *folder) error {
 		}
 		f.Base = rows
 	}
-	g, gctx := errgroup.WithContext(ctx)
 	if sameLocal {
 		f.Local = localFromBase(f)
-	} else {
-		g.Go(func() error { return r.scan(gctx, f) })
 	}
 	if r.moved || f.record.Mark.UIDValidity == 0 {
 		f.unnumber()
@@ -80,9 +126,12 @@ func (r *run) observeFolder(ctx context.Context, f *folder) error {
 	if sameRemote {
 		f.Remote = remoteFromBase(f)
 	} else {
-		g.Go(func() error { return r.look(gctx, f) })
+		ask()
 	}
-	return g.Wait()
+	if sameLocal {
+		return nil
+	}
+	return r.scan(ctx, f)
 }
 
 // atMark reports whether the rows can be those of the mark, which was taken before

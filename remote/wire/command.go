@@ -126,16 +126,21 @@ func (c *Conn) noSync(n int64) bool {
 // begin enters a command from its first line.
 func (c *Conn) begin(line string) {
 	tag, rest, _ := strings.Cut(line, " ")
-	name, args := word(rest)
-	if name == "UID" {
-		name, _ = word(args)
-		name = "UID " + name
-	}
-	c.cmd = &command{tag: tag, name: name}
+	c.cmd = &command{tag: tag, name: commandName(rest)}
 	c.enter(c.cmd)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.stats.Commands++
+}
+
+// commandName is the name of a command without its tag.
+func commandName(text string) string {
+	name, args := word(text)
+	if name == "UID" {
+		name, _ = word(args)
+		name = "UID " + name
+	}
+	return name
 }
 
 // enter lists a command of which nothing has been sent yet.
@@ -260,6 +265,9 @@ func (c *Conn) tagged(tag, rest string) {
 	c.answered()
 	c.record(st, tag)
 	if cmd.own != nil {
+		if cmd.spoilt {
+			c.spoiltAnswer(&st)
+		}
 		c.settleOwn(cmd, st)
 		return
 	}

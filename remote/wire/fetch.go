@@ -25,12 +25,17 @@ type fetch struct {
 	text   int      // octets of text so far
 	room   int64    // for literals that come before the UID
 	alien  []string // items left out
+	visit  *Visit   // whom it is for, nil for imapclient
+	msg    Message  // what it tells
 }
 
 // fetchFirst begins a FETCH response with its first line, "n FETCH (...".
 func (c *Conn) fetchFirst(line []byte) error {
 	seq, _ := word(string(line[:min(len(line), 40)]))
-	f := &fetch{room: maxShort, left: c.leaving()}
+	f := &fetch{room: maxShort, visit: c.visiting()}
+	if f.left = c.leaving(); f.visit != nil {
+		f.left = !f.visit.open
+	}
 	open := bytes.IndexByte(line, '(')
 	var ok bool
 	if f.seq, ok = seqNumber(seq); !ok || f.seq == "0" || open < 0 {
@@ -70,7 +75,7 @@ func (c *Conn) fetchLine(f *fetch, line []byte, from int) error {
 			return err
 		}
 		switch {
-		case item == "" || f.broken != "":
+		case item == "" || f.broken != "" || f.visit != nil:
 			if _, err := io.CopyN(io.Discard, c.br, n); err != nil {
 				return err
 			}
@@ -153,6 +158,12 @@ func (c *Conn) fetchFlush(f *fetch, last string) {
 func (c *Conn) fetchEnd(f *fetch) {
 	if f.left {
 		c.notice(Notice{Kind: NoticeData, Name: "FETCH", Text: "message " + f.seq + " of the mailbox selected before"})
+		return
+	}
+	if f.visit != nil && f.broken == "" {
+		if f.msg.UID = uint32(f.uid); f.uid != 0 {
+			f.visit.Told(f.msg)
+		}
 		return
 	}
 	for _, alien := range f.alien {
@@ -269,17 +280,24 @@ func (f *fetch) item(c *Conn, name string, p *parser) {
 		return
 	case "FLAGS":
 		if ok && v.kind == aList && len(v.list) <= maxMessageFlags {
-			keep("FLAGS " + c.flagList(v.list, false))
+			names := c.flagNames(v.list, false)
+			if f.msg.Flags, f.msg.HasFlags = names, true; f.visit == nil {
+				keep("FLAGS (" + strings.Join(names, " ") + ")")
+			}
 			return
 		}
 	case "INTERNALDATE":
 		if t, isDate := parseDate(v.s); ok && isDate {
-			keep(`INTERNALDATE "` + t.Format(dateTime) + `"`)
+			if f.msg.Date = t; f.visit == nil {
+				keep(`INTERNALDATE "` + t.Format(dateTime) + `"`)
+			}
 			return
 		}
 	case "RFC822.SIZE":
 		if n, isNumber := v.number(math.MaxInt64); ok && isNumber {
-			keep("RFC822.SIZE " + strconv.FormatUint(n, 10))
+			if f.msg.Size, f.msg.HasSize = int64(n), true; f.visit == nil {
+				keep("RFC822.SIZE " + strconv.FormatUint(n, 10))
+			}
 			return
 		}
 	case "MODSEQ":

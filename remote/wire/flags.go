@@ -14,9 +14,20 @@ const (
 	maxFlag         = 255
 )
 
-// flagList writes the flags that imapclient can parse as a list (RFC 3501
-// section 2.3.2); the others are reported once and left out.
+// flagList writes flags as a list for imapclient.
 func (c *Conn) flagList(flags []value, wildcard bool) string {
+	return "(" + strings.Join(c.flagNames(flags, wildcard), " ") + ")"
+}
+
+// flagValues reads a list of flags.
+func flagValues(args string) ([]value, bool) {
+	v, ok := (&parser{b: []byte(args)}).value()
+	return v.list, ok && v.kind == aList && len(v.list) <= maxFlags
+}
+
+// flagNames are the flags that are atoms, as imapclient takes them (RFC 3501
+// section 2.3.2); the others are reported once and left out.
+func (c *Conn) flagNames(flags []value, wildcard bool) []string {
 	good := make([]string, 0, len(flags))
 	for _, f := range flags {
 		name := strings.TrimPrefix(f.s, `\`)
@@ -32,5 +43,5 @@ func (c *Conn) flagList(flags []value, wildcard bool) string {
 			c.dropped("FLAGS", f.s)
 		}
 	}
-	return "(" + strings.Join(good, " ") + ")"
+	return good
 }

@@ -126,6 +126,9 @@ func (c *Conn) countBox(text int) error {
 func (c *Conn) untaggedStatus(typ, rest string) error {
 	st := parseStatus(rest)
 	st.typ = typ
+	if v := c.visiting(); v != nil && typ == "OK" && v.code(st) {
+		return nil
+	}
 	c.record(st, "")
 	switch {
 	case typ == "BYE" && c.pending("LOGOUT"):
@@ -152,6 +155,9 @@ func (c *Conn) untagged(typ, args string) {
 		text string
 		ok   bool
 	)
+	if v := c.visiting(); v != nil && v.heard(typ, args) {
+		return
+	}
 	switch typ {
 	case "CAPABILITY":
 		c.keepCaps(args)

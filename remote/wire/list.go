@@ -90,11 +90,8 @@ func (c *Conn) statusResponse(args string) (string, bool) {
 }
 
 func (c *Conn) flagsResponse(args string) (string, bool) {
-	v, ok := (&parser{b: []byte(args)}).value()
-	if !ok || v.kind != aList || len(v.list) > maxFlags {
-		return "", false
-	}
-	return "FLAGS " + c.flagList(v.list, false), true
+	list, ok := flagValues(args)
+	return "FLAGS " + c.flagList(list, false), ok
 }
 
 // namespaceResponse mends three lists of (prefix delimiter) (RFC 2342);

@@ -30,14 +30,8 @@ type Answer struct {
 // MultiAppend begins an APPEND to a mailbox, whose name is in Unicode. Nothing
 // is sent before the first message.
 func (c *Conn) MultiAppend(mailbox string) *MultiAppend {
-	if strings.EqualFold(mailbox, "INBOX") {
-		mailbox = "INBOX"
-	}
-	quoted := escapes.Replace(encodeUTF7(mailbox))
-	m := &MultiAppend{c: c, reply: make(chan Answer, 1), head: []byte(`APPEND "` + quoted + `"`)}
-	m.cmd = &command{name: "APPEND", own: func(st status) {
-		m.reply <- Answer{Status: st.typ, Code: st.code, Args: st.args, Text: c.shortText(st.text)}
-	}}
+	m := &MultiAppend{c: c, reply: make(chan Answer, 1), head: []byte("APPEND " + quotedName(mailbox))}
+	m.cmd = &command{name: "APPEND", own: func(st status) { m.reply <- c.answer(st) }}
 	return m
 }
 

@@ -16,13 +16,47 @@ func (c *Conn) sendAhead() error {
 // sendOwn writes a command of our own among those of imapclient; ended is
 // called by the reader when it is answered. The caller holds wmu and flushes.
 func (c *Conn) sendOwn(text string, ended func(status)) error {
-	cmd := &command{tag: c.tag(), state: awaitsAnswer, own: ended}
-	cmd.name, _ = word(text)
+	cmd := c.ownCommand(text)
+	cmd.own = ended
+	return c.sendCommand(cmd, text)
+}
+
+func (c *Conn) ownCommand(text string) *command {
+	return &command{tag: c.tag(), name: commandName(text), state: awaitsAnswer}
+}
+
+func (c *Conn) sendCommand(cmd *command, text string) error {
 	c.enter(cmd)
 	line := []byte(cmd.tag + " " + text)
 	c.trace(false, line)
 	_, err := c.bw.Write(append(line, "\r\n"...))
 	return err
+}
+
+// answer is what is told of a tagged response.
+func (c *Conn) answer(st status) Answer {
+	return Answer{Status: st.typ, Code: st.code, Args: st.args, Text: c.shortText(st.text)}
+}
+
+// awaitOwn waits until done is closed; an error means that the connection ended
+// before.
+func (c *Conn) awaitOwn(done <-chan struct{}) error {
+	select { // an answer that came in time counts
+	case <-done:
+		return nil
+	default:
+	}
+	select {
+	case <-done:
+		return nil
+	case <-c.over:
+	}
+	select {
+	case <-done:
+		return nil
+	default:
+		return c.ended()
+	}
 }
 
 // settleOwn ends a command of our own.

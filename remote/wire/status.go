@@ -104,12 +104,12 @@ func (c *Conn) shownCode(st status) string {
 	case "HIGHESTMODSEQ":
 		return one(math.MaxInt64)
 	case "PERMANENTFLAGS":
-		v, ok := (&parser{b: []byte(st.args)}).value()
-		if !ok || v.kind != aList || len(v.list) > maxFlags {
+		list, ok := flagValues(st.args)
+		if !ok {
 			c.dropped(st.code, st.args)
 			return ""
 		}
-		return st.code + " " + c.flagList(v.list, true)
+		return st.code + " " + c.flagList(list, true)
 	case "APPENDUID":
 		if len(args) == 2 {
 			v, ok1 := number(args[0], math.MaxUint32)
