@@ -13,11 +13,13 @@ import (
 
 // conn is one logged-in connection and what is selected on it.
 type conn struct {
-	wire   *wire.Conn
-	client *imapclient.Client
-	box    selection
-	made   time.Time // when it had logged in
-	used   time.Time // when it was last given back, zero before that
+	wire     *wire.Conn
+	client   *imapclient.Client
+	box      selection
+	coming   *coming   // what the connection goes on to; box is empty meanwhile
+	foretold *foretold // of box
+	made     time.Time // when it had logged in
+	used     time.Time // when it was last given back, zero before that
 
 	mu    sync.Mutex
 	stray func(*imapclient.FetchMessageData) (goOn bool) // takes FETCH answers that found no command

@@ -97,6 +97,7 @@ func (a *Account) deselect(ctx context.Context, folder mail.FolderName) error {
 			return nil
 		}
 		stop := c.guard(ctx)
+		c.arrive(ctx, a)
 		err := c.leave(folder)
 		stop()
 		if err != nil {
@@ -113,7 +114,7 @@ func (a *Account) deselect(ctx context.Context, folder mail.FolderName) error {
 func (a *Account) takeIdle(folder mail.FolderName) *conn {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	i := slices.IndexFunc(a.idle, func(c *conn) bool { return c.box.folder == folder })
+	i := slices.IndexFunc(a.idle, func(c *conn) bool { return c.at() == folder })
 	if i < 0 {
 		return nil
 	}

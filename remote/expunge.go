@@ -49,10 +49,14 @@ func (m *Mailbox) Expunge(ctx context.Context, uids []mail.UID) error {
 // out in order what depends on what came before (RFC 3501 section 5.5), and UID
 // EXPUNGE takes none but those named.
 func (m *Mailbox) expungeThese(uids []mail.UID) error {
-	for _, set := range sets(uids) {
+	all := sets(uids)
+	for i, set := range all {
 		f := flight{take: func(*imapclient.FetchMessageData) bool { return true }}
 		f.add(m.c.client.Store(set, &imap.StoreFlags{Op: imap.StoreFlagsAdd, Silent: true, Flags: imapFlags(onlyDeleted)}, nil))
 		cmd := m.c.client.UIDExpunge(set)
+		if i == len(all)-1 {
+			m.goOn()
+		}
 		expunged := cmd.Close() // read at once: imapclient gives it what others expunge, too
 		if err := worst([]error{f.wait(), expunged}); err != nil {
 			return err

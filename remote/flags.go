@@ -3,6 +3,7 @@ package remote
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"imapsync/mail"
 )
@@ -10,6 +11,9 @@ import (
 // Flags fetches the flags of these messages as they are now; those that no
 // longer exist are missing from the answer.
 func (m *Mailbox) Flags(ctx context.Context, uids []mail.UID) (map[mail.UID]mail.Flags, error) {
+	if flags, told := m.foretold(uids); told {
+		return flags, nil
+	}
 	again := !m.box().fresh // what a session has not been told yet, its FETCH need not show
 	defer m.use(ctx)()
 	var after *selecting
@@ -27,6 +31,23 @@ func (m *Mailbox) Flags(ctx context.Context, uids []mail.UID) (map[mail.UID]mail
 		return nil, m.c.grade(ctx, err, m.fault("fetch flags"))
 	}
 	return flags, nil
+}
+
+// foretold are the flags, where they were asked for with the SELECT of Ahead.
+func (m *Mailbox) foretold(uids []mail.UID) (flags map[mail.UID]mail.Flags, told bool) {
+	f := m.c.foretold
+	m.c.foretold = nil
+	if f == nil || !m.selected() || !slices.Equal(f.flags, sorted(uids)) {
+		return nil, false
+	}
+	flags = make(map[mail.UID]mail.Flags, len(f.list.records))
+	for uid, r := range f.list.records {
+		if !r.hasFlags {
+			return nil, false
+		}
+		flags[uid] = r.flags
+	}
+	return flags, true
 }
 
 // errNoFlags is a server that names a message and will not tell its flags.

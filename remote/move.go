@@ -19,8 +19,10 @@ import (
 // an empty map. With an error the map holds what was copied
 // before it.
 func (m *Mailbox) Copy(ctx context.Context, uids []mail.UID, to mail.FolderName, validity uint32) (map[mail.UID]mail.UID, error) {
-	return m.transfer(ctx, uids, to, validity, "copy to "+string(to), func(set imap.UIDSet, name string) (src, dst imap.NumSet, told uint32, err error) {
-		data, err := m.c.client.Copy(set, name).Wait()
+	return m.transfer(ctx, uids, to, validity, "copy to "+string(to), func(set imap.UIDSet, name string, sent func()) (src, dst imap.NumSet, told uint32, err error) {
+		cmd := m.c.client.Copy(set, name)
+		sent()
+		data, err := cmd.Wait()
 		if err != nil {
 			return nil, nil, 0, err
 		}
@@ -38,8 +40,10 @@ func (m *Mailbox) Move(ctx context.Context, uids []mail.UID, to mail.FolderName,
 		f.Err = errors.New("the server has no MOVE")
 		return nil, &f
 	}
-	return m.transfer(ctx, uids, to, validity, doing, func(set imap.UIDSet, name string) (src, dst imap.NumSet, told uint32, err error) {
-		data, err := m.c.client.Move(set, name).Wait()
+	return m.transfer(ctx, uids, to, validity, doing, func(set imap.UIDSet, name string, sent func()) (src, dst imap.NumSet, told uint32, err error) {
+		cmd := m.c.client.Move(set, name)
+		sent()
+		data, err := cmd.Wait()
 		if err != nil {
 			return nil, nil, 0, err
 		}
@@ -49,7 +53,7 @@ func (m *Mailbox) Move(ctx context.Context, uids []mail.UID, to mail.FolderName,
 
 // transfer sends one command for each set, each awaited.
 func (m *Mailbox) transfer(ctx context.Context, uids []mail.UID, to mail.FolderName, validity uint32, doing string,
-	send func(set imap.UIDSet, name string) (src, dst imap.NumSet, told uint32, err error)) (map[mail.UID]mail.UID, error) {
+	send func(set imap.UIDSet, name string, sent func()) (src, dst imap.NumSet, told uint32, err error)) (map[mail.UID]mail.UID, error) {
 	copied := map[mail.UID]mail.UID{}
 	if err := m.selectNow(ctx); err != nil {
 		return copied, err
@@ -62,9 +66,14 @@ func (m *Mailbox) transfer(ctx context.Context, uids []mail.UID, to mail.FolderN
 	if err != nil {
 		return copied, err
 	}
-	for _, set := range sets(sorted(uids)) {
+	all := sets(sorted(uids))
+	for i, set := range all {
 		m.a.hear(m.c)
-		src, dst, told, err := send(set, name)
+		src, dst, told, err := send(set, name, func() {
+			if i == len(all)-1 {
+				m.goOn()
+			}
+		})
 		if err != nil {
 			return copied, m.c.grade(ctx, err, m.fault(doing))
 		}

@@ -18,6 +18,7 @@ type Mailbox struct {
 	folder   mail.FolderName
 	readOnly bool
 	was      selection // what a SELECT or Folders told earlier, where this connection has not sent one
+	next     *coming   // what the caller opens after this one
 	returned bool      // the connection was given back
 }
 
@@ -87,7 +88,7 @@ func (m *Mailbox) reopen(ctx context.Context) error {
 // begin to compress, and the end of ctx cuts it off until the returned function
 // is called.
 func (m *Mailbox) use(ctx context.Context) (stop func()) {
-	m.c.box.fresh = false
+	m.c.box.fresh, m.c.foretold = false, nil
 	stop = m.c.guard(ctx)
 	m.c.wire.Compress(ctx)
 	return stop

@@ -37,8 +37,11 @@ func (a *Account) acquire(ctx context.Context, folder mail.FolderName) (*conn, e
 				return nil, ctx.Err()
 			case <-freed:
 			}
-		case c.usable(ctx):
-			return c, nil
+		case c.alive():
+			if c.arrive(ctx, a); c.usable(ctx) {
+				return c, nil
+			}
+			a.discard(c)
 		default:
 			a.discard(c)
 		}
@@ -64,9 +67,9 @@ func (a *Account) reserve(folder mail.FolderName) (*conn, <-chan struct{}, error
 	case a.closed:
 		return nil, nil, &mail.Fault{Scope: mail.ScopeAccount, Err: errClosed}
 	case len(a.idle) > 0:
-		i := slices.IndexFunc(a.idle, func(c *conn) bool { return c.box.folder == folder })
+		i := slices.IndexFunc(a.idle, func(c *conn) bool { return c.at() == folder })
 		if i < 0 {
-			i = slices.IndexFunc(a.idle, func(c *conn) bool { return c.box.folder == "" })
+			i = slices.IndexFunc(a.idle, func(c *conn) bool { return c.at() == "" })
 		}
 		i = max(i, 0)
 		c := a.idle[i]

@@ -62,8 +62,9 @@ func (m *Mailbox) begin(ctx context.Context) (*selecting, error) {
 	if err != nil {
 		return nil, err
 	}
+	m.c.arrive(ctx, m.a)
 	m.a.hear(m.c)
-	m.was, m.c.box = *m.box(), selection{}
+	m.was, m.c.box, m.c.foretold = *m.box(), selection{}, nil
 	cmd := m.c.client.Select(name, &imap.SelectOptions{ReadOnly: m.readOnly, CondStore: m.c.condstore()})
 	return &selecting{m: m, ctx: ctx, cmd: cmd}, nil
 }

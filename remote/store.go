@@ -28,7 +28,7 @@ func (m *Mailbox) StoreAll(ctx context.Context, changes []mail.FlagChange, refus
 	if err := m.see(uids); err != nil {
 		return m.c.grade(ctx, err, m.fault("change flags"))
 	}
-	errs, err := m.store(storable)
+	errs, err := m.store(storable, m.goOn)
 	for i, refusal := range errs {
 		if refusal == nil {
 			continue
@@ -45,8 +45,9 @@ func (m *Mailbox) StoreAll(ctx context.Context, changes []mail.FlagChange, refus
 }
 
 // store sends STORE .SILENT (RFC 3501 section 6.4.6) in sets, pipelined, and
-// returns the refusal of each change, and why the connection broke.
-func (m *Mailbox) store(changes []mail.FlagChange) (refusals []error, err error) {
+// returns the refusal of each change, and why the connection broke. sent is called
+// when the last one is on its way.
+func (m *Mailbox) store(changes []mail.FlagChange, sent func()) (refusals []error, err error) {
 	type command struct {
 		change int
 		set    imap.UIDSet
@@ -65,12 +66,17 @@ func (m *Mailbox) store(changes []mail.FlagChange) (refusals []error, err error)
 		}
 	}
 	refusals = make([]error, len(changes))
-	for batch := range slices.Chunk(all, inFlight) {
+	for len(all) > 0 {
+		batch := all[:min(inFlight, len(all))]
+		all = all[len(batch):]
 		flights := make([]flight, len(batch))
 		for i, cmd := range batch {
 			// With CONDSTORE a silent STORE is answered too, by the new MODSEQ.
 			flights[i].take = func(*imapclient.FetchMessageData) bool { return true }
 			flights[i].add(m.c.client.Store(cmd.set, &cmd.flags, nil))
+		}
+		if len(all) == 0 {
+			sent()
 		}
 		for i, cmd := range batch {
 			answer := flights[i].wait()
@@ -89,6 +95,6 @@ func (m *Mailbox) store(changes []mail.FlagChange) (refusals []error, err error)
 
 // mark sets or takes off \Deleted.
 func (m *Mailbox) mark(uids []mail.UID, add, remove mail.Flags) error {
-	refusals, err := m.store([]mail.FlagChange{{UIDs: uids, Add: add, Remove: remove}})
+	refusals, err := m.store([]mail.FlagChange{{UIDs: uids, Add: add, Remove: remove}}, func() {})
 	return worst(append(refusals, err))
 }

@@ -40,13 +40,15 @@ type applier struct {
 	*run
 	stop    context.Context
 	plan    *plan.Plan
-	origins map[*plan.Op]mail.Entry // where the messages lay that operations take elsewhere
-	crowded map[*plan.Op]bool       // moves of a file to where another row's has its key
-	stored  map[*folder][]*plan.Op  // flags stored on the server and not recorded yet
+	origins map[*plan.Op]mail.Entry      // where the messages lay that operations take elsewhere
+	crowded map[*plan.Op]bool            // moves of a file to where another row's has its key
+	stored  map[*folder][]*plan.Op       // flags stored on the server and not recorded yet
+	ahead   map[mail.FolderName]upcoming // after which mailbox comes which in this step
 }
 
 func (r *run) apply(ctx, work context.Context, p *plan.Plan) error {
-	a := &applier{run: r, stop: ctx, plan: p, origins: map[*plan.Op]mail.Entry{}, crowded: map[*plan.Op]bool{}, stored: map[*folder][]*plan.Op{}}
+	a := &applier{run: r, stop: ctx, plan: p, origins: map[*plan.Op]mail.Entry{}, crowded: map[*plan.Op]bool{},
+		stored: map[*folder][]*plan.Op{}, ahead: map[mail.FolderName]upcoming{}}
 	if err := a.prepare(p); err != nil {
 		return err
 	}
@@ -75,13 +77,17 @@ func (a *applier) step(work context.Context, s step, p *plan.Plan) error {
 	})
 	g, gctx := errgroup.WithContext(work)
 	g.SetLimit(a.width(s))
-	for _, name := range names {
+	for _, turn := range a.turns(names, lanes) {
 		g.Go(func() error {
-			err := a.lane(gctx, s, a.source(name), lanes[name])
-			if errors.Is(err, errInterrupted) {
-				return nil // the other lanes finish what they have in hand
+			for _, name := range turn {
+				err := a.lane(gctx, s, a.source(name), lanes[name])
+				if errors.Is(err, errInterrupted) {
+					return nil // the other lanes finish what they have in hand
+				} else if err != nil {
+					return err
+				}
 			}
-			return err
+			return nil
 		})
 	}
 	if err := g.Wait(); err != nil {

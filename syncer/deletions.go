@@ -102,6 +102,7 @@ func (a *applier) deleteRemote(ctx context.Context, f *folder, ops []*plan.Op) e
 		done = append(done, o)
 	}
 	if len(expunge) > 0 {
+		a.goAhead(mb, f)
 		if err := mb.Expunge(ctx, expunge); err != nil {
 			return err
 		}

@@ -155,6 +155,7 @@ func (a *applier) storeFlags(ctx context.Context, f *folder, ops []*plan.Op) (re
 		changes[i].UIDs = append(changes[i].UIDs, o.Row.UID)
 		groups[i] = append(groups[i], o)
 	}
+	a.goAhead(mb, f)
 	refused = map[*plan.Op]bool{}
 	return refused, mb.StoreAll(ctx, changes, func(i int, err error) {
 		for _, o := range groups[i] {

@@ -188,21 +188,24 @@ func byTarget(ops []*plan.Op) (targets []mail.FolderName, groups map[mail.Folder
 // atomic, so nothing is journalled: a lost reply is found by identity.
 func (a *applier) moveRemote(ctx context.Context, f *folder, ops []*plan.Op) error {
 	targets, groups := byTarget(ops)
-	for _, to := range targets {
-		if err := a.moveGroup(ctx, f, to, groups[to]); err != nil {
+	for i, to := range targets {
+		if err := a.moveGroup(ctx, f, to, groups[to], i == len(targets)-1); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (a *applier) moveGroup(ctx context.Context, f *folder, name mail.FolderName, ops []*plan.Op) error {
+func (a *applier) moveGroup(ctx context.Context, f *folder, name mail.FolderName, ops []*plan.Op, last bool) error {
 	to := a.target(name)
 	if to == nil {
 		a.trouble(f.Name)
 		return nil
 	}
 	moved, moveErr := a.transfer(ctx, f, ops, func(mb Mailbox, uids []mail.UID) (map[mail.UID]mail.UID, error) {
+		if last {
+			a.goAhead(mb, f)
+		}
 		return mb.Move(ctx, uids, name, to.validity)
 	})
 	deps := make([]*departure, 0, len(ops))

@@ -158,6 +158,10 @@ type Mailbox interface {
 	Move(ctx context.Context, uids []mail.UID, to mail.FolderName, validity uint32) (map[mail.UID]mail.UID, error)
 	// Expunge removes exactly these messages, never others marked \Deleted.
 	Expunge(ctx context.Context, uids []mail.UID) error
+	// Ahead tells which mailbox the caller opens next, and of which messages it asks
+	// the flags first there, so that both can travel behind the last change made in
+	// this one. It is a hint.
+	Ahead(folder mail.FolderName, flags []mail.UID)
 	// Close gives the connection back.
 	Close()
 }

@@ -73,6 +73,9 @@ func (m *Mailbox) Space() mail.FlagSpace {
 	return mail.FullSpace()
 }
 
+// Ahead implements syncer.Mailbox; nothing travels here.
+func (m *Mailbox) Ahead(mail.FolderName, []mail.UID) {}
+
 // Close implements syncer.Mailbox.
 func (m *Mailbox) Close() {
 	m.s.w.mu.Lock()

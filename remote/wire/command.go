@@ -26,6 +26,7 @@ type command struct {
 	refuse bool         // held before the literal was invited: the literal is swallowed
 	found  found        // of a search: what came so far
 	spoilt bool         // an answer to it was dropped: it must not end with OK
+	visit  *Visit       // it is a part of, nil if none
 	own    func(status) // of a command of ours: is given its end, which imapclient is not shown
 }
 

@@ -70,9 +70,8 @@ type Conn struct {
 	caps         map[string]bool
 	serverID     string
 	cmds         []*command
-	visits       []*Visit // under way, in the order in which they were sent
-	inject       []byte   // for imapclient, at the next response boundary
-	boundary     bool     // a reader waits between two responses
+	inject       []byte // for imapclient, at the next response boundary
+	boundary     bool   // a reader waits between two responses
 	woken        bool
 	progress     time.Time // when an answer that is due last came nearer
 	dribbled     int       // bytes since

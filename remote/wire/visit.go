@@ -2,7 +2,6 @@ package wire
 
 import (
 	"math"
-	"slices"
 	"strings"
 	"time"
 )
@@ -12,8 +11,8 @@ import (
 // and imapclient would give what a server tells of one mailbox, unasked, to a
 // question about the next: here what comes counts for the mailbox whose SELECT
 // was answered last, as a server carries out a SELECT after all that came before
-// it and before all that comes behind (RFC 3501 section 5.5). While visits are
-// under way no command of imapclient may be.
+// it and before all that comes behind (RFC 3501 section 5.5). A visit may follow
+// commands of imapclient; while it is under way imapclient sends none.
 type Visit struct {
 	Mailbox   string        // in Unicode
 	ReadOnly  bool          // by EXAMINE (RFC 3501 section 6.3.2)
@@ -74,12 +73,10 @@ func (c *Conn) Visit(v *Visit) {
 		v.err = c.sendAhead()
 	}
 	if v.err == nil {
-		c.mu.Lock()
-		c.visits = append(c.visits, v)
-		c.mu.Unlock()
-		if v.err = v.send(); v.err == nil {
-			v.err = c.flush()
-		}
+		v.err = v.send()
+	}
+	if v.err == nil {
+		v.err = c.flush()
 	}
 	if v.err != nil {
 		v.err = c.fail(v.err)
@@ -87,17 +84,19 @@ func (c *Conn) Visit(v *Visit) {
 }
 
 func (v *Visit) send() error {
-	if err := v.c.sendOwn(v.selectLine(), v.selected); err != nil {
-		return err
-	}
+	line := v.selectLine()
+	cmd := v.c.ownCommand(line)
+	cmd.visit, cmd.own = v, v.selected
+	err := v.c.sendCommand(cmd, line)
 	for i, question := range v.Ask {
-		cmd := v.c.ownCommand(question)
-		cmd.own = func(st status) { v.answered(i, cmd, st) }
-		if err := v.c.sendCommand(cmd, question); err != nil {
+		if err != nil {
 			return err
 		}
+		cmd := v.c.ownCommand(question)
+		cmd.visit, cmd.own = v, func(st status) { v.answered(i, cmd, st) }
+		err = v.c.sendCommand(cmd, question)
 	}
-	return nil
+	return err
 }
 
 func (v *Visit) selectLine() string {
@@ -126,15 +125,17 @@ func (v *Visit) Box() Box { return v.box }
 // Reply is the answer to the question of that number.
 func (v *Visit) Reply(i int) Reply { return v.reply[i] }
 
-// visiting is the visit that what comes now belongs to, nil when it is
-// imapclient's.
+// visiting is the visit that what comes now belongs to, nil while a command of
+// imapclient that was sent before is not answered.
 func (c *Conn) visiting() *Visit {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if len(c.visits) == 0 {
-		return nil
+	for _, cmd := range c.cmds {
+		if cmd.visit != nil || cmd.own == nil {
+			return cmd.visit
+		}
 	}
-	return c.visits[0]
+	return nil
 }
 
 // selected takes the answer to the SELECT.
@@ -164,13 +165,9 @@ func (v *Visit) answered(i int, cmd *command, st status) {
 
 // settled counts an answer; after the last one the next visit begins.
 func (v *Visit) settled() {
-	if v.owed--; v.owed > 0 {
-		return
+	if v.owed--; v.owed == 0 {
+		close(v.done)
 	}
-	v.c.mu.Lock()
-	defer v.c.mu.Unlock()
-	v.c.visits = slices.DeleteFunc(v.c.visits, func(w *Visit) bool { return w == v })
-	close(v.done)
 }
 
 // heard takes untagged data (RFC 3501 section 7.2); false leaves it to others.
@@ -214,7 +211,9 @@ func (v *Visit) code(st status) bool {
 		v.box.UIDNext = uint32(n)
 	case st.code == "HIGHESTMODSEQ" && isNumber:
 		v.box.HighestModSeq = n
-	case st.code == "NOMODSEQ", st.code == "UNSEEN", st.code == "":
+	case st.code == "NOMODSEQ":
+		v.box.HighestModSeq = 0
+	case st.code == "UNSEEN", st.code == "":
 	default:
 		return false
 	}

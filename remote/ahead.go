@@ -1,0 +1,90 @@
+package remote
+
+import (
+	"context"
+	"fmt"
+
+	"imapsync/mail"
+	"imapsync/remote/wire"
+)
+
+// coming is the mailbox a connection goes on to by itself.
+type coming struct {
+	folder mail.FolderName
+	flags  []mail.UID // of which messages they are asked for at once
+	visit  *wire.Visit
+	list   *listing
+}
+
+// foretold is what came of the flags asked for ahead; no use once anything else
+// was said on the connection.
+type foretold struct {
+	flags []mail.UID
+	list  *listing
+}
+
+// Ahead tells which mailbox the caller opens next, and of which messages it asks
+// the flags first there. Its SELECT and that question then travel behind the last
+// change in this one, of which nothing more can be asked until it is selected
+// again. It is a hint: whoever gets the connection may open another.
+func (m *Mailbox) Ahead(folder mail.FolderName, flags []mail.UID) {
+	m.next = &coming{folder: folder, flags: sorted(flags)}
+}
+
+// goOn sends what Ahead told of, behind what was sent; nothing that changes a
+// mailbox goes before the answer to its SELECT was judged.
+func (m *Mailbox) goOn() {
+	next := m.next
+	m.next = nil
+	if next == nil || next.folder == m.folder {
+		return
+	}
+	m.a.mu.Lock()
+	name, learnt := m.a.learnt[next.folder]
+	m.a.mu.Unlock()
+	if !learnt {
+		return
+	}
+	c := m.c
+	next.list = newListing(c)
+	next.visit = &wire.Visit{Mailbox: name, ReadOnly: m.readOnly, CondStore: c.condstore(), Told: next.list.told}
+	for _, set := range sets(next.flags) {
+		next.visit.Ask = append(next.visit.Ask, fmt.Sprintf("UID FETCH %s (UID FLAGS)", set.String()))
+	}
+	m.was, c.box, c.coming = *m.box(), selection{}, next
+	c.wire.Visit(next.visit)
+}
+
+// arrive waits for the mailbox that the connection goes on to. Where anything is
+// wrong with it none is selected, and who asks for it is told.
+func (c *conn) arrive(ctx context.Context, a *Account) {
+	next := c.coming
+	if next == nil {
+		return
+	}
+	c.coming = nil
+	defer c.guard(ctx)()
+	if next.visit.Wait() != nil {
+		return
+	}
+	m := &Mailbox{a: a, c: c, folder: next.folder, readOnly: next.visit.ReadOnly}
+	box, err := m.visited(ctx, next.visit)
+	if err != nil {
+		return
+	}
+	c.box = box
+	for i := range next.visit.Ask {
+		if next.visit.Reply(i).Status != "OK" {
+			return
+		}
+	}
+	c.foretold = &foretold{next.flags, next.list}
+}
+
+// at is the mailbox a connection has selected, or will have.
+func (c *conn) at() mail.FolderName {
+	if c.coming != nil {
+		return c.coming.folder
+	}
+	return c.box.folder
+}
