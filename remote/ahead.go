@@ -10,10 +10,12 @@ import (
 
 // coming is the mailbox a connection goes on to by itself.
 type coming struct {
-	folder mail.FolderName
-	flags  []mail.UID // of which messages they are asked for at once
-	visit  *wire.Visit
-	list   *listing
+	folder   mail.FolderName
+	flags    []mail.UID // of which messages they are asked for at once
+	contents []mail.UID // which messages are fetched at once
+	visit    *wire.Visit
+	list     *listing
+	fetching *fetching
 }
 
 // foretold is what came of the flags asked for ahead; no use once anything else
@@ -41,8 +43,9 @@ func (m *Mailbox) goOn() {
 	}
 	m.a.mu.Lock()
 	name, learnt := m.a.learnt[next.folder]
+	wanted := m.a.waiting > 0 // by somebody who would have to wait for those contents
 	m.a.mu.Unlock()
-	if !learnt {
+	if !learnt || wanted && len(next.contents) > 0 {
 		return
 	}
 	c := m.c
@@ -53,16 +56,23 @@ func (m *Mailbox) goOn() {
 	}
 	m.was, c.box, c.coming = *m.box(), selection{}, next
 	c.wire.Visit(next.visit)
+	if len(next.contents) > 0 {
+		next.fetching = (&Mailbox{a: m.a, c: c, folder: next.folder, readOnly: m.readOnly}).fetchAhead(next)
+	}
 }
 
-// arrive waits for the mailbox that the connection goes on to. Where anything is
-// wrong with it none is selected, and who asks for it is told.
-func (c *conn) arrive(ctx context.Context, a *Account) {
+// arrive waits for the mailbox that the connection goes on to, folder being what
+// it is wanted for. Where anything is wrong with it none is selected, and who asks
+// for it is told.
+func (c *conn) arrive(ctx context.Context, a *Account, folder mail.FolderName) {
+	if c.at() != folder {
+		defer c.drain()
+	}
 	next := c.coming
 	if next == nil {
 		return
 	}
-	c.coming = nil
+	c.coming, c.fetching = nil, next.fetching
 	defer c.guard(ctx)()
 	if next.visit.Wait() != nil {
 		return
@@ -70,6 +80,7 @@ func (c *conn) arrive(ctx context.Context, a *Account) {
 	m := &Mailbox{a: a, c: c, folder: next.folder, readOnly: next.visit.ReadOnly}
 	box, err := m.visited(ctx, next.visit)
 	if err != nil {
+		c.drain()
 		return
 	}
 	c.box = box

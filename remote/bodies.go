@@ -17,7 +17,8 @@ import (
 type bodies struct {
 	c       *conn
 	section *imap.FetchItemBodySection
-	after   *selecting // the SELECT that is sent with the first command
+	after   *selecting    // the SELECT that is sent with the first command
+	taken   chan struct{} // not nil: closed when got and want are set
 	got     func(uid mail.UID, body io.Reader) error
 
 	mu     sync.Mutex // held while a body is handed on
@@ -31,6 +32,9 @@ type bodies struct {
 func (b *bodies) take(msg *imapclient.FetchMessageData) (goOn bool) {
 	if b.after.wait() != nil {
 		return true
+	}
+	if b.taken != nil {
+		<-b.taken
 	}
 	var uid mail.UID
 	for item := msg.Next(); item != nil; item = msg.Next() {

@@ -18,6 +18,7 @@ type conn struct {
 	box      selection
 	coming   *coming   // what the connection goes on to; box is empty meanwhile
 	foretold *foretold // of box
+	fetching *fetching // of box, too
 	made     time.Time // when it had logged in
 	used     time.Time // when it was last given back, zero before that
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
 
 	"github.com/emersion/go-imap/v2"
 
@@ -34,17 +35,24 @@ var errNoBody = errors.New("the server does not give its content")
 // ends with io.ErrUnexpectedEOF when the connection broke in it. An error of
 // Fetch itself is for the messages without a call to got.
 func (m *Mailbox) Fetch(ctx context.Context, uids []mail.UID, got func(uid mail.UID, body io.Reader, err error) error) error {
+	uids = sorted(uids)
+	ahead := m.takeAhead(uids)
 	defer m.use(ctx)()
-	after, err := m.ask(ctx, uids)
-	if err != nil {
-		return m.c.grade(ctx, err, m.fault("fetch"))
+	b := &bodies{c: m.c, section: wholeMessage}
+	if ahead != nil {
+		b = ahead.b
+	} else {
+		var err error
+		if b.after, err = m.ask(ctx, uids); err != nil {
+			return m.c.grade(ctx, err, m.fault("fetch"))
+		}
 	}
 	var gotErr error
-	b := &bodies{c: m.c, section: wholeMessage, after: after, got: func(uid mail.UID, body io.Reader) error {
+	b.got = func(uid mail.UID, body io.Reader) error {
 		gotErr = got(uid, body, nil)
 		return gotErr
-	}}
-	err = m.fetch(ctx, sorted(uids), b, func(uid mail.UID, err error) error {
+	}
+	err := m.fetch(ctx, uids, b, ahead, func(uid mail.UID, err error) error {
 		gotErr = got(uid, nil, err)
 		return gotErr
 	})
@@ -72,7 +80,7 @@ func (m *Mailbox) Headers(ctx context.Context, uids []mail.UID) (map[mail.UID]ma
 		}
 		return err
 	}}
-	err = m.fetch(ctx, sorted(uids), b, func(uid mail.UID, err error) error {
+	err = m.fetch(ctx, sorted(uids), b, nil, func(uid mail.UID, err error) error {
 		if !errors.Is(err, mail.ErrChanged) {
 			headers[uid] = mail.Content{}
 		}
@@ -94,9 +102,10 @@ func (m *Mailbox) ask(ctx context.Context, uids []mail.UID) (*selecting, error) 
 	return nil, m.see(uids)
 }
 
-// fetch gets one section of each message: first in large commands, then one by
-// one what did not come. without is told of those that cannot be had.
-func (m *Mailbox) fetch(ctx context.Context, uids []mail.UID, b *bodies, without func(mail.UID, error) error) error {
+// fetch gets one section of each message: first in large commands, of which some
+// may be on their way already, then one by one what did not come. without is told
+// of those that cannot be had.
+func (m *Mailbox) fetch(ctx context.Context, uids []mail.UID, b *bodies, ahead *fetching, without func(mail.UID, error) error) error {
 	uids, err := m.withoutHuge(uids, b.section, without)
 	if err != nil {
 		_ = b.after.wait()
@@ -107,7 +116,12 @@ func (m *Mailbox) fetch(ctx context.Context, uids []mail.UID, b *bodies, without
 		b.want[uid] = true
 	}
 	defer m.c.catchStrays(b.take)()
-	err = m.fetchSets(m.fetchSetsOf(uids, b.section), b)
+	if ahead != nil {
+		ahead.taken()
+		err = m.fetchSets(ahead.sets, ahead.sent, b)
+	} else {
+		err = m.fetchSets(m.fetchSetsOf(uids, b.section), nil, b)
+	}
 	if err := b.after.wait(); err != nil {
 		return err
 	}
@@ -117,6 +131,13 @@ func (m *Mailbox) fetch(ctx context.Context, uids []mail.UID, b *bodies, without
 	missing := b.missing(uids)
 	if len(missing) == 0 {
 		return nil
+	}
+	if !m.selected() {
+		if err := m.comeBack(ctx, b); err != nil {
+			return err
+		}
+		defer m.use(ctx)()
+		defer m.c.catchStrays(b.take)()
 	}
 	exist := newListing(m.c)
 	if err := exist.fetch(m.c, missing, flagItems, nil); err != nil {
@@ -176,7 +197,7 @@ func (m *Mailbox) fetchOne(ctx context.Context, uid mail.UID, seq uint32, b *bod
 	b.mu.Unlock()
 	var err error
 	for _, set := range []imap.NumSet{imap.UIDSetNum(imap.UID(uid)), imap.SeqSetNum(seq)} {
-		err = m.fetchSets([]imap.NumSet{set}, b)
+		err = m.fetchSets([]imap.NumSet{set}, nil, b)
 		if err != nil && !refused(err) {
 			return err
 		}
@@ -206,20 +227,38 @@ func (b *bodies) missing(uids []mail.UID) []mail.UID {
 	return missing
 }
 
-// fetchSets sends a command for each set, two in flight, and returns the error
-// of got or of a broken connection, else the first refusal.
-func (m *Mailbox) fetchSets(all []imap.NumSet, b *bodies) error {
-	queue := make(chan imap.NumSet, len(all))
-	for _, set := range all {
-		queue <- set
+// fetchSets sends a command for each set, two in flight, but for the first ones
+// that were sent before, and returns the error of got or of a broken connection,
+// else the first refusal. Behind the last one the connection goes on to what was
+// said to come after this mailbox.
+func (m *Mailbox) fetchSets(all []imap.NumSet, sent []*flight, b *bodies) error {
+	type question struct {
+		set    imap.NumSet
+		flight *flight
+	}
+	queue := make(chan question, len(all))
+	for i, set := range all {
+		q := question{set: set}
+		if i < len(sent) {
+			q.flight = sent[i]
+		}
+		queue <- q
 	}
 	close(queue)
 	errs := make([]error, fetchInFlight)
+	var unsent atomic.Int32
+	unsent.Store(int32(len(all)))
 	var wg sync.WaitGroup
 	for i := range errs {
 		wg.Go(func() {
-			for set := range queue {
-				err := m.fetchSet(set, b)
+			for q := range queue {
+				if q.flight == nil {
+					q.flight = m.askContents(q.set, b)
+				}
+				if unsent.Add(-1) == 0 {
+					m.goOn()
+				}
+				err := q.flight.wait()
 				errs[i] = worst([]error{errs[i], err})
 				if err != nil && (!refused(err) || temporary(err)) {
 					return
@@ -236,10 +275,20 @@ func (m *Mailbox) fetchSets(all []imap.NumSet, b *bodies) error {
 	return worst(errs)
 }
 
-func (m *Mailbox) fetchSet(set imap.NumSet, b *bodies) error {
-	f := flight{take: b.take}
+func (m *Mailbox) askContents(set imap.NumSet, b *bodies) *flight {
+	f := &flight{take: b.take}
 	f.add(m.c.client.Fetch(set, &imap.FetchOptions{UID: true, BodySection: []*imap.FetchItemBodySection{b.section}}))
-	return f.wait()
+	return f
+}
+
+// comeBack selects the mailbox again where the connection went on to another. What
+// comes of that one is not waited for: it may be large, and nobody takes it yet.
+func (m *Mailbox) comeBack(ctx context.Context, b *bodies) error {
+	if err := m.reopen(ctx); err != nil {
+		return err
+	}
+	b.c, b.after = m.c, nil
+	return m.selectNow(ctx)
 }
 
 // fetchSetsOf divides messages into sets of the right number and, where the

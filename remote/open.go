@@ -89,6 +89,7 @@ func (m *Mailbox) reopen(ctx context.Context) error {
 // is called.
 func (m *Mailbox) use(ctx context.Context) (stop func()) {
 	m.c.box.fresh, m.c.foretold = false, nil
+	m.c.drain()
 	stop = m.c.guard(ctx)
 	m.c.wire.Compress(ctx)
 	return stop

@@ -38,7 +38,7 @@ func (a *Account) acquire(ctx context.Context, folder mail.FolderName) (*conn, e
 			case <-freed:
 			}
 		case c.alive():
-			if c.arrive(ctx, a); c.usable(ctx) {
+			if c.arrive(ctx, a, folder); c.usable(ctx) {
 				return c, nil
 			}
 			a.discard(c)
@@ -175,6 +175,7 @@ func (a *Account) release(c *conn) {
 	a.busy--
 	if a.closed {
 		c.logout()
+		c.abandon()
 		a.forget(c)
 	} else {
 		a.idle = append(a.idle, c)
@@ -185,6 +186,7 @@ func (a *Account) release(c *conn) {
 // discard ends a lent connection.
 func (a *Account) discard(c *conn) {
 	c.kill(errClosed)
+	c.abandon()
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.busy--
@@ -217,6 +219,7 @@ func (a *Account) Close() error {
 	a.end()
 	for _, c := range a.idle {
 		c.logout()
+		c.abandon()
 		a.forget(c)
 	}
 	a.idle = nil

@@ -10,6 +10,7 @@ import (
 	"github.com/emersion/go-imap/v2/imapclient"
 
 	"imapsync/mail"
+	"imapsync/remote/wire"
 )
 
 // selection is the mailbox selected on a connection; the zero value is none.
@@ -45,11 +46,12 @@ func (m *Mailbox) box() *selection {
 // change anything are sent only then, for under another UIDVALIDITY, or in
 // the mailbox a failed SELECT may leave selected, they would hit other messages.
 type selecting struct {
-	m    *Mailbox
-	ctx  context.Context
-	cmd  *imapclient.SelectCommand
-	once sync.Once
-	err  error
+	m     *Mailbox
+	ctx   context.Context
+	cmd   *imapclient.SelectCommand
+	visit *wire.Visit // in the place of cmd
+	once  sync.Once
+	err   error
 
 	// passing, unless 0, is the UIDVALIDITY expected where the mailbox does not
 	// stay selected.
@@ -62,7 +64,7 @@ func (m *Mailbox) begin(ctx context.Context) (*selecting, error) {
 	if err != nil {
 		return nil, err
 	}
-	m.c.arrive(ctx, m.a)
+	m.c.arrive(ctx, m.a, "")
 	m.a.hear(m.c)
 	m.was, m.c.box, m.c.foretold = *m.box(), selection{}, nil
 	cmd := m.c.client.Select(name, &imap.SelectOptions{ReadOnly: m.readOnly, CondStore: m.c.condstore()})
@@ -100,6 +102,13 @@ func (s *selecting) wait() error {
 func (s *selecting) judge() error {
 	m := s.m
 	c, a := m.c, m.a
+	if s.visit != nil {
+		if err := s.visit.Wait(); err != nil {
+			return c.grade(s.ctx, err, m.fault("select"))
+		}
+		_, err := m.visited(s.ctx, s.visit)
+		return err
+	}
 	data, err := s.cmd.Wait()
 	if err != nil {
 		return c.grade(s.ctx, err, m.fault("select"))

@@ -43,12 +43,13 @@ type applier struct {
 	origins map[*plan.Op]mail.Entry      // where the messages lay that operations take elsewhere
 	crowded map[*plan.Op]bool            // moves of a file to where another row's has its key
 	stored  map[*folder][]*plan.Op       // flags stored on the server and not recorded yet
+	places  map[mail.FolderName]*queued  // of the folders that are downloaded
 	ahead   map[mail.FolderName]upcoming // after which mailbox comes which in this step
 }
 
 func (r *run) apply(ctx, work context.Context, p *plan.Plan) error {
 	a := &applier{run: r, stop: ctx, plan: p, origins: map[*plan.Op]mail.Entry{}, crowded: map[*plan.Op]bool{},
-		stored: map[*folder][]*plan.Op{}, ahead: map[mail.FolderName]upcoming{}}
+		stored: map[*folder][]*plan.Op{}, ahead: map[mail.FolderName]upcoming{}, places: map[mail.FolderName]*queued{}}
 	if err := a.prepare(p); err != nil {
 		return err
 	}
@@ -75,22 +76,7 @@ func (a *applier) step(work context.Context, s step, p *plan.Plan) error {
 		}
 		return names[x] < names[y]
 	})
-	g, gctx := errgroup.WithContext(work)
-	g.SetLimit(a.width(s))
-	for _, turn := range a.turns(names, lanes) {
-		g.Go(func() error {
-			for _, name := range turn {
-				err := a.lane(gctx, s, a.source(name), lanes[name])
-				if errors.Is(err, errInterrupted) {
-					return nil // the other lanes finish what they have in hand
-				} else if err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-	}
-	if err := g.Wait(); err != nil {
+	if err := a.abreast(work, s, names, lanes); err != nil {
 		return err
 	}
 	if s.kinds[0] == plan.SetFlags {
@@ -101,14 +87,38 @@ func (a *applier) step(work context.Context, s step, p *plan.Plan) error {
 	return a.interrupted()
 }
 
-// width is how many folders are worked on at once. Of those that are downloaded
-// as many more as there are connections have their last batch made durable, or
-// wait for a connection.
-func (a *applier) width(s step) int {
-	if s.kinds[0] == plan.Download {
-		return 2 * a.opt.Lanes
+// abreast does a step in as many folders at once as there are lanes. Those that are
+// downloaded have given their place on when their last batch is made durable.
+func (a *applier) abreast(work context.Context, s step, names []mail.FolderName, lanes map[mail.FolderName][]*plan.Op) error {
+	g, ctx := errgroup.WithContext(work)
+	inFolder := func(name mail.FolderName) error {
+		err := a.lane(ctx, s, a.source(name), lanes[name])
+		if errors.Is(err, errInterrupted) {
+			return nil // the other lanes finish what they have in hand
+		}
+		return err
 	}
-	return a.opt.Lanes
+	if s.kinds[0] == plan.Download {
+		a.line(names, lanes, func(d *queued) {
+			g.Go(func() error {
+				defer d.passOn()
+				return inFolder(d.f.Name)
+			})
+		})
+		return g.Wait()
+	}
+	g.SetLimit(a.opt.Lanes)
+	for _, turn := range a.turns(names, lanes) {
+		g.Go(func() error {
+			for _, name := range turn {
+				if err := inFolder(name); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	return g.Wait()
 }
 
 func (a *applier) interrupted() error {

@@ -47,6 +47,9 @@ func (a *applier) download(ctx context.Context, f *folder, ops []*plan.Op) error
 	for b := a.expect(f, ops); err == nil && b != nil; {
 		ops = ops[len(b.ops):]
 		next := a.expect(f, ops)
+		if next == nil {
+			a.goAheadFetching(mb, f)
+		}
 		b.err = a.fetchBatch(ctx, mb, f, b)
 		if err := firstOf(b.journalled(), settled()); err != nil {
 			b.discard() // its intents and those of the next one are settled by the next run
@@ -61,7 +64,8 @@ func (a *applier) download(ctx context.Context, f *folder, ops []*plan.Op) error
 		}
 		b = next
 	}
-	mb.Close() // another folder may have the connection while the last batch is made durable
+	mb.Close() // another folder has the connection while the last batch is made durable
+	a.places[f.Name].passOn()
 	return firstOf(settled(), firstOf(err, a.interrupted()))
 }
 

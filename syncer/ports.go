@@ -162,6 +162,9 @@ type Mailbox interface {
 	// the flags first there, so that both can travel behind the last change made in
 	// this one. It is a hint.
 	Ahead(folder mail.FolderName, flags []mail.UID)
+	// FetchAhead is Ahead for a caller that fetches these messages first, to be
+	// called before the Fetch that is the last thing done in this mailbox.
+	FetchAhead(folder mail.FolderName, uids []mail.UID)
 	// Close gives the connection back.
 	Close()
 }

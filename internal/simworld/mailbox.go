@@ -76,6 +76,9 @@ func (m *Mailbox) Space() mail.FlagSpace {
 // Ahead implements syncer.Mailbox; nothing travels here.
 func (m *Mailbox) Ahead(mail.FolderName, []mail.UID) {}
 
+// FetchAhead implements syncer.Mailbox; nothing travels here.
+func (m *Mailbox) FetchAhead(mail.FolderName, []mail.UID) {}
+
 // Close implements syncer.Mailbox.
 func (m *Mailbox) Close() {
 	m.s.w.mu.Lock()

@@ -22,12 +22,14 @@ type command struct {
 	tag    string
 	name   string // in upper case, "UID FETCH" with its prefix
 	state  commandState
-	held   string       // the tagged response, come before the command was all sent
-	refuse bool         // held before the literal was invited: the literal is swallowed
-	found  found        // of a search: what came so far
-	spoilt bool         // an answer to it was dropped: it must not end with OK
-	visit  *Visit       // it is a part of, nil if none
-	own    func(status) // of a command of ours: is given its end, which imapclient is not shown
+	held   string          // the tagged response, come before the command was all sent
+	refuse bool            // held before the literal was invited: the literal is swallowed
+	found  found           // of a search: what came so far
+	spoilt bool            // an answer to it was dropped: it must not end with OK
+	want   spans           // the UIDs of a UID FETCH of contents,
+	got    map[uint64]bool // and those imapclient was given
+	visit  *Visit          // it is a part of, nil if none
+	own    func(status)    // of a command of ours: is given its end, which imapclient is not shown
 }
 
 // Write takes imapclient's bytes, however they are cut, and passes on whole
@@ -128,6 +130,10 @@ func (c *Conn) noSync(n int64) bool {
 func (c *Conn) begin(line string) {
 	tag, rest, _ := strings.Cut(line, " ")
 	c.cmd = &command{tag: tag, name: commandName(rest)}
+	if set, items, _ := strings.Cut(strings.TrimPrefix(rest, "UID FETCH "), " "); len(set) < len(rest) && strings.Contains(items, "BODY") {
+		c.cmd.want, _ = parseSet(set)
+		c.cmd.got = map[uint64]bool{}
+	}
 	c.enter(c.cmd)
 	c.mu.Lock()
 	defer c.mu.Unlock()

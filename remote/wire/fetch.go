@@ -14,19 +14,20 @@ import (
 // read item by item, what imapclient understands is written anew with the UID
 // in front, and a body streams through between two of its lines.
 type fetch struct {
-	seq    string
-	uid    uint64   // 0 until it is known
-	items  []string // mended, not passed on yet
-	begun  bool     // the beginning was passed on, the end is owed
-	broken string   // why the rest is not understood; only framing goes on
-	left   bool     // it is of a mailbox that is being left: nothing is passed on
-	depth  int      // open lists of a value that spans literals and is skipped
-	skip   string   // the item that value belongs to
-	text   int      // octets of text so far
-	room   int64    // for literals that come before the UID
-	alien  []string // items left out
-	visit  *Visit   // whom it is for, nil for imapclient
-	msg    Message  // what it tells
+	seq      string
+	uid      uint64   // 0 until it is known
+	items    []string // mended, not passed on yet
+	begun    bool     // the beginning was passed on, the end is owed
+	broken   string   // why the rest is not understood; only framing goes on
+	left     bool     // it is of a mailbox that is being left: nothing is passed on
+	depth    int      // open lists of a value that spans literals and is skipped
+	skip     string   // the item that value belongs to
+	text     int      // octets of text so far
+	room     int64    // for literals that come before the UID
+	alien    []string // items left out
+	contents bool     // they have been read
+	visit    *Visit   // whom it is for, nil for imapclient
+	msg      Message  // what it tells
 }
 
 // fetchFirst begins a FETCH response with its first line, "n FETCH (...".
@@ -74,6 +75,9 @@ func (c *Conn) fetchLine(f *fetch, line []byte, from int) error {
 		if err := c.literalSize(n); err != nil {
 			return err
 		}
+		if item != "" && !f.begun && f.uid != 0 && f.visit == nil && c.misplaced(f.uid, true) {
+			f.left, item = true, ""
+		}
 		switch {
 		case item == "" || f.broken != "" || f.visit != nil:
 			if _, err := io.CopyN(io.Discard, c.br, n); err != nil {
@@ -113,6 +117,33 @@ func (c *Conn) leaving() bool {
 	return false
 }
 
+// misplaced reports whether what was read of a message must not reach imapclient,
+// which gives it to the first FETCH that asked for this UID and has no answer yet,
+// be that one sent behind a SELECT and meant for another mailbox. While one is,
+// only contents that were asked for before the SELECT pass.
+func (c *Conn) misplaced(uid uint64, contents bool) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var claim *command
+	fetching, leaving := false, false
+	for _, cmd := range c.cmds {
+		if leaving = cmd.name == "SELECT" || cmd.name == "EXAMINE"; leaving {
+			break
+		}
+		fetching = fetching || cmd.want != nil
+		if claim == nil && cmd.want.has(uid) && !cmd.got[uid] {
+			claim = cmd
+		}
+	}
+	if leaving && fetching && (claim == nil || !contents) {
+		return true
+	}
+	if claim != nil {
+		claim.got[uid] = true
+	}
+	return false
+}
+
 func isFarewell(line []byte) bool {
 	return bytes.HasPrefix(line, []byte("* BYE")) || bytes.HasPrefix(line, []byte("* BAD"))
 }
@@ -131,7 +162,7 @@ func (c *Conn) fetchShort(f *fetch, item string, n int64) error {
 	if _, err := io.CopyN(&b, c.br, n); err != nil {
 		return err
 	}
-	f.items = append(f.items, b.String())
+	f.items, f.contents = append(f.items, b.String()), true
 	return nil
 }
 
@@ -158,6 +189,9 @@ func (c *Conn) fetchFlush(f *fetch, last string) {
 func (c *Conn) fetchEnd(f *fetch) {
 	if f.left {
 		c.notice(Notice{Kind: NoticeData, Name: "FETCH", Text: "message " + f.seq + " of the mailbox selected before"})
+		return
+	}
+	if !f.begun && f.visit == nil && f.uid != 0 && c.misplaced(f.uid, f.contents) {
 		return
 	}
 	if f.visit != nil && f.broken == "" {
@@ -310,6 +344,7 @@ func (f *fetch) item(c *Conn, name string, p *parser) {
 		}
 	default:
 		if ok && isBody(name) && v.kind == aString {
+			f.contents = true
 			keep(fmt.Sprintf("%s {%d}\r\n%s", name, len(v.s), v.s))
 			return
 		}

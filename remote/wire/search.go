@@ -60,6 +60,11 @@ func (s spans) merged() spans {
 	return out
 }
 
+func (s spans) has(n uint64) bool {
+	i, _ := slices.BinarySearchFunc(s, n, func(r span, n uint64) int { return cmp.Compare(uint64(r.to), n) })
+	return i < len(s) && uint64(s[i].from) <= n
+}
+
 func (s spans) count() (n uint64) {
 	for _, r := range s {
 		n += uint64(r.to-r.from) + 1
