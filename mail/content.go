@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"hash"
 	"strings"
+	"sync"
 )
 
 // Content is what is known of a message's bytes, however they arrived: line
@@ -96,21 +97,38 @@ func (h *Hasher) Write(p []byte) (int, error) {
 	return n, nil
 }
 
-// bodyRun takes p up to its first CR in one piece and returns what is left.
-// It stands on the path of every downloaded byte.
+// bodyRun takes p up to its first CR in one piece, or lines that end with CR LF
+// gathered into one, and returns what is left. It stands on the path of every byte
+// of a message that is brought over.
 func (h *Hasher) bodyRun(p []byte) []byte {
 	i := bytes.IndexByte(p, '\r')
-	switch {
-	case i < 0:
+	if i < 0 {
 		h.put(p)
 		return nil
-	case i > 0:
-		h.put(p[:i])
-		return p[i:]
 	}
-	h.crs++
-	return p[1:]
+	if i >= linesAtOnce || i+1 == len(p) || p[i+1] != '\n' {
+		if i > 0 {
+			h.put(p[:i])
+		}
+		h.crs++
+		return p[i+1:]
+	}
+	buf := linesPool.Get().(*[linesAtOnce]byte)
+	defer linesPool.Put(buf)
+	lines := buf[:0]
+	for i >= 0 && i+1 < len(p) && p[i+1] == '\n' && len(lines)+i < linesAtOnce {
+		lines = append(append(lines, p[:i]...), '\n')
+		p = p[i+2:]
+		i = bytes.IndexByte(p, '\r')
+	}
+	h.put(lines)
+	return p
 }
+
+// linesAtOnce is how many bytes of lines are hashed in one piece.
+const linesAtOnce = 8 << 10
+
+var linesPool = sync.Pool{New: func() any { return new([linesAtOnce]byte) }}
 
 var cr = []byte{'\r'}
 

@@ -7,6 +7,8 @@ import (
 	"os"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"imapsync/mail"
 )
 
@@ -101,8 +103,22 @@ func (m *Maildir) openFile(ctx context.Context, name mail.FolderName, key mail.K
 	}
 	var file *os.File
 	err = f.onFile(ctx, key, func(p place) error {
-		file, err = os.Open(f.at(p))
+		file, err = openRegular(f.at(p))
 		return err
 	})
 	return file, f.message(key, "open message", err)
+}
+
+// openRegular is os.Open without its attempt to have the runtime poll the file,
+// which the kernel refuses for a regular one after five more system calls.
+func openRegular(path string) (*os.File, error) {
+	var fd int
+	err := retry(func() (err error) {
+		fd, err = unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+		return err
+	})
+	if err != nil {
+		return nil, &fs.PathError{Op: "open", Path: path, Err: err}
+	}
+	return os.NewFile(uintptr(fd), path), nil
 }

@@ -1,11 +1,11 @@
 package remote
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"math"
 	"slices"
 	"strconv"
@@ -19,12 +19,13 @@ import (
 	"imapsync/remote/wire"
 )
 
-// So many messages or bytes are sent ahead of the server's answers, more of
+// So many messages and bytes are sent ahead of the server's answers, more of
 // them where no literal is awaited: there the link would idle.
 const (
-	appendMessages = 16
-	appendAhead    = 100
-	appendBytes    = 4 << 20
+	awaitedMessages = 16
+	awaitedBytes    = 4 << 20
+	aheadMessages   = 400
+	aheadBytes      = 16 << 20
 )
 
 // wholeUpload is up to which size a message is read before its literal is begun,
@@ -32,40 +33,34 @@ const (
 // No more than one is in memory at a time.
 const wholeUpload = 256 << 10
 
-// Append uploads messages into this mailbox, which need not be selected for it
-// unless flags may be among those it cannot store (RFC 3501 section 6.3.11), calling
-// done once for each in order: with its new UID, with 0 when the server does
-// not tell (APPENDUID, RFC 4315 section 3), or with an error that costs this
-// message. After a refusal that concerns the folder (OVERQUOTA, TRYCREATE, a
-// throttle) the rest is not sent, and done is called with that refusal. The
-// error returned ends the batch: for the messages without a call to done it is
-// not known whether they were stored.
-func (m *Mailbox) Append(ctx context.Context, messages []mail.Outgoing, done func(i int, uid mail.UID, err error)) error {
-	if m.box().listed && slices.ContainsFunc(messages, func(o mail.Outgoing) bool { return hasKeyword(o.Flags) }) {
-		if err := m.selectNow(ctx); err != nil {
-			return err
-		}
-	}
+// Append uploads messages into this mailbox, taking them from the sequence while
+// earlier ones are on their way, and calling done once for each in order: with its
+// new UID, with 0 when the server does not tell (APPENDUID, RFC 4315 section 3),
+// or with an error that costs this message. After a refusal that concerns the
+// folder (OVERQUOTA, TRYCREATE, a throttle) the rest is not sent, and done is called
+// with that refusal. The error returned ends the upload: for the messages taken and
+// without a call to done it is not known whether they were stored. The sequence
+// and done are called by this goroutine.
+func (m *Mailbox) Append(ctx context.Context, messages iter.Seq[mail.Outgoing], done func(i int, uid mail.UID, err error)) error {
 	name, err := m.a.serverName(ctx, m.c, m.folder)
 	if err != nil {
 		return err
 	}
-	u := upload{m: m, ctx: ctx, name: name, messages: messages, done: done, told: map[mail.UID]bool{}}
+	u := upload{m: m, ctx: ctx, name: name, limit: m.c.appendLimit(), done: done}
 	u.stop = m.use(ctx)
 	defer func() { u.stop() }()
-	for i := range messages {
-		if err := u.send(i, &messages[i]); err != nil {
+	i := 0
+	for message := range messages {
+		if err := u.send(i, &message); err != nil {
 			return err
 		}
+		i++
 	}
-	u.closeBatch()
-	if err := u.settle(0, 0); err != nil {
+	if err := u.settleAll(); err != nil {
 		return err
 	}
 	if box := m.box(); box.next != 0 {
-		for uid := range u.told {
-			box.next = max(box.next, uid+1)
-		}
+		each(u.told, func(uid mail.UID) { box.next = max(box.next, uid+1) })
 	}
 	return nil
 }
@@ -78,36 +73,53 @@ func hasKeyword(flags mail.Flags) bool {
 
 // upload is an Append going on.
 type upload struct {
-	m        *Mailbox
-	ctx      context.Context
-	name     string
-	messages []mail.Outgoing
-	done     func(i int, uid mail.UID, err error)
-	stop     func() // ends the guard of the connection in use
-	pending  []*sent
-	count    int   // of messages in pending
-	bytes    int64 // of pending
-	batch    *sent // the last of pending while messages are added to it
-	told     map[mail.UID]bool
-	refused  error // a refusal that concerns the folder
+	m       *Mailbox
+	ctx     context.Context
+	name    string
+	limit   int64 // of a message, in bytes
+	done    func(i int, uid mail.UID, err error)
+	stop    func() // ends the guard of the connection in use
+	pending []*sent
+	count   int    // of messages in pending
+	bytes   int64  // of pending
+	batch   *sent  // the last of pending while messages are added to it
+	body    []byte // of the message being sent
+	told    imap.UIDSet
+	refused error // a refusal that concerns the folder
 }
 
 // sent is an APPEND whose answer is due: of one message, of a batch, or of one
 // that was not sent for err.
 type sent struct {
-	i     int // the first message
-	size  int64
-	cmd   *imapclient.AppendCommand
-	multi *wire.MultiAppend
-	fates []error // of the messages of a batch: why one was left out
+	i       int // the first message
+	size    int64
+	cmd     *imapclient.AppendCommand
+	multi   *wire.MultiAppend
+	members []member
 
 	waited bool       // the answer is known:
 	uids   []mail.UID // of the messages sent, 0 where not told
 	err    error
 }
 
-// send sends one message once there is room in the window.
+// member is a message of a batch.
+type member struct {
+	mail.Outgoing
+	left error // why it was left out
+}
+
+// send sends one message once there is room in the window. The mailbox need not be
+// selected for an APPEND unless a flag may be among those it cannot store (RFC 3501
+// section 6.3.11).
 func (u *upload) send(i int, message *mail.Outgoing) error {
+	if u.m.box().listed && hasKeyword(message.Flags) {
+		if err := u.settleAll(); err != nil { // the SELECT tells anew which messages are old
+			return err
+		}
+		if err := u.m.selectNow(u.ctx); err != nil {
+			return err
+		}
+	}
 	if u.batchable(message) {
 		return u.add(i, message)
 	}
@@ -117,11 +129,11 @@ func (u *upload) send(i int, message *mail.Outgoing) error {
 
 // sendSingly sends one message by an APPEND of its own.
 func (u *upload) sendSingly(i int, message *mail.Outgoing) error {
-	window := appendMessages
+	messages, bytes := awaitedMessages, int64(awaitedBytes)
 	if u.m.c.has("LITERAL+") {
-		window = appendAhead
+		messages, bytes = aheadMessages, aheadBytes
 	}
-	if err := u.settle(window-1, max(0, appendBytes-message.Size)); err != nil {
+	if err := u.settle(messages-1, max(0, bytes-message.Size)); err != nil {
 		return err
 	}
 	if u.refused != nil {
@@ -154,13 +166,13 @@ func (u *upload) sendSingly(i int, message *mail.Outgoing) error {
 
 // fits refuses what is larger than the server takes.
 func (u *upload) fits(message *mail.Outgoing) error {
-	if limit := u.m.c.appendLimit(); message.Size > limit {
-		return fmt.Errorf("its %d bytes are more than the %d the server takes (APPENDLIMIT)", message.Size, limit)
+	if message.Size > u.limit {
+		return fmt.Errorf("its %d bytes are more than the %d the server takes (APPENDLIMIT)", message.Size, u.limit)
 	}
 	return nil
 }
 
-// read reads a whole message.
+// read reads a whole message. It is good until the next is read.
 func (u *upload) read(message *mail.Outgoing) ([]byte, error) {
 	if err := u.fits(message); err != nil {
 		return nil, err
@@ -170,14 +182,20 @@ func (u *upload) read(message *mail.Outgoing) ([]byte, error) {
 		return nil, err
 	}
 	defer body.Close()
-	whole := bytes.NewBuffer(make([]byte, 0, message.Size+bytes.MinRead)) // the read that finds the end needs room too
-	if _, err := whole.ReadFrom(io.LimitReader(body, message.Size+1)); err != nil {
+	u.body = slices.Grow(u.body[:0], int(message.Size)+1) // the read that finds the end needs room too
+	n, whole := 0, u.body[:message.Size+1]
+	for n < len(whole) && err == nil {
+		var more int
+		more, err = body.Read(whole[n:])
+		n += more
+	}
+	if err != nil && err != io.EOF {
 		return nil, err
 	}
-	if int64(whole.Len()) != message.Size {
+	if int64(n) != message.Size {
 		return nil, errSize
 	}
-	return whole.Bytes(), nil
+	return whole[:n], nil
 }
 
 // queue has settle tell the fate of what was sent or left out.
@@ -187,7 +205,7 @@ func (u *upload) queue(p *sent) {
 	u.count += p.messages()
 }
 
-func (p *sent) messages() int { return max(1, len(p.fates)) }
+func (p *sent) messages() int { return max(1, len(p.members)) }
 
 // appendLimit is the size of the largest message the server takes, if it says
 // so for all mailboxes (RFC 7889 section 2).
@@ -277,6 +295,12 @@ func copyExactly(w io.Writer, r io.Reader, size int64) error {
 	return nil
 }
 
+// settleAll waits for all answers.
+func (u *upload) settleAll() error {
+	u.closeBatch()
+	return u.settle(0, 0)
+}
+
 // settle waits for the oldest answers until no more than so many messages and
 // bytes are on their way.
 func (u *upload) settle(messages int, bytes int64) error {
@@ -333,8 +357,9 @@ func (u *upload) await(p *sent) {
 	for _, uid := range p.uids {
 		if uid == 0 {
 			u.m.box().next = 0
+		} else {
+			u.told.AddNum(imap.UID(uid))
 		}
-		u.told[uid] = true
 	}
 }
 

@@ -11,13 +11,10 @@ import (
 )
 
 // A batch is an APPEND of so many messages or bytes (MULTIAPPEND, RFC 3502),
-// which the server stores in one transaction; so many messages and bytes are
-// sent ahead of its answers.
+// which the server stores in one transaction.
 const (
-	batchMessages  = 50
-	batchBytes     = 4 << 20
-	windowMessages = 4 * batchMessages
-	windowBytes    = 4 * batchBytes
+	batchMessages = 50
+	batchBytes    = 4 << 20
 )
 
 // batchable reports whether a message may go out in a batch: the server takes
@@ -36,7 +33,7 @@ func (u *upload) add(i int, message *mail.Outgoing) error {
 		u.closeBatch()
 	}
 	if u.batch == nil {
-		if err := u.settle(windowMessages-batchMessages, windowBytes-batchBytes); err != nil {
+		if err := u.settle(aheadMessages-batchMessages, aheadBytes-batchBytes); err != nil {
 			return err
 		}
 		if !u.batchable(message) { // the answers say so
@@ -54,7 +51,7 @@ func (u *upload) add(i int, message *mail.Outgoing) error {
 		}
 		u.batch = &sent{i: i, multi: u.m.c.wire.MultiAppend(u.name)}
 	}
-	u.batch.fates = append(u.batch.fates, err)
+	u.batch.members = append(u.batch.members, member{*message, err})
 	if err != nil {
 		return nil
 	}
@@ -92,10 +89,10 @@ func (u *upload) concludeBatch(p *sent) error {
 	}
 	pending, count, bytes := u.pending, u.count, u.bytes
 	u.pending, u.count, u.bytes = nil, 0, 0
-	for k, fate := range p.fates {
-		if fate != nil {
-			u.queue(&sent{i: p.i + k, err: fate})
-		} else if err := u.sendSingly(p.i+k, &u.messages[p.i+k]); err != nil {
+	for k := range p.members {
+		if message := &p.members[k]; message.left != nil {
+			u.queue(&sent{i: p.i + k, err: message.left})
+		} else if err := u.sendSingly(p.i+k, &message.Outgoing); err != nil {
 			return err
 		}
 	}
@@ -110,10 +107,10 @@ func (u *upload) concludeBatch(p *sent) error {
 // having the same fate.
 func (u *upload) tell(p *sent, err error) {
 	uids := p.uids
-	for k, fate := range p.fates {
+	for k, message := range p.members {
 		switch {
-		case fate != nil:
-			u.done(p.i+k, 0, fate)
+		case message.left != nil:
+			u.done(p.i+k, 0, message.left)
 		case err != nil:
 			u.done(p.i+k, 0, err)
 		default:
@@ -160,11 +157,11 @@ var errBatch = errors.New("a batch of messages was refused as a whole")
 // set may hold the last message below: "n:*" means that too (RFC 3501 section
 // 6.4.8).
 func (u *upload) knows(set imap.UIDSet, next mail.UID) bool {
-	if count(set) > uint64(len(u.told)+1) {
+	if count(set) > count(u.told)+1 {
 		return false
 	}
 	known := true
-	each(set, func(uid mail.UID) { known = known && (uid < next || u.told[uid]) })
+	each(set, func(uid mail.UID) { known = known && (uid < next || u.told.Contains(imap.UID(uid))) })
 	return known
 }
 
@@ -178,9 +175,9 @@ func (u *upload) awaitBatch(p *sent) ([]mail.UID, error) {
 	if answer.Status != "OK" {
 		return nil, &imap.Error{Type: imap.StatusResponseType(answer.Status), Code: imap.ResponseCode(answer.Code), Text: answer.Text}
 	}
-	uids := make([]mail.UID, 0, len(p.fates))
-	for _, fate := range p.fates {
-		if fate == nil {
+	uids := make([]mail.UID, 0, len(p.members))
+	for _, message := range p.members {
+		if message.left == nil {
 			uids = append(uids, 0)
 		}
 	}

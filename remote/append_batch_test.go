@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 
@@ -126,6 +127,46 @@ func TestNoBatch(t *testing.T) {
 	}
 }
 
+// TestBatchesSentAhead has a server that answers nothing before it has all: small
+// messages in batches and large ones on their own are sent ahead of its answers.
+func TestBatchesSentAhead(t *testing.T) {
+	messages := many(120)
+	messages = append(messages, outgoing("Subject: x\r\n\r\n"+strings.Repeat("x", wholeUpload), ":"))
+	messages = append(messages, many(120)...)
+	var waiting []string
+	next := 4
+	f := newFake(t, multiCaps, map[string]answer{"APPEND": func(c *fakeConn, tag, args string) {
+		n := max(1, messagesIn(args))
+		waiting = append(waiting, fmt.Sprintf("%s OK [APPENDUID 9 %d:%d] done", tag, next, next+n-1))
+		if next += n; next == 4+len(messages) {
+			c.send("%s", strings.Join(waiting, "\n"))
+		}
+	}})
+	got, err := appendAll(t, open(t, f.account(), mail.Inbox), messages...)
+	if err != nil || len(got) != len(messages) || got[len(got)-1].uid != mail.UID(next-1) {
+		t.Error(len(got), err)
+	}
+}
+
+// TestAppendTakesNoMoreThanItMay: of an endless sequence no more is taken ahead of
+// the answers than the window holds.
+func TestAppendTakesNoMoreThanItMay(t *testing.T) {
+	f := newFake(t, multiCaps, map[string]answer{"APPEND": func(c *fakeConn, tag, args string) {
+		if len(c.f.sent("APPEND")) == aheadMessages/batchMessages {
+			c.Close()
+		}
+	}})
+	taken := 0
+	err := open(t, f.account(), mail.Inbox).Append(t.Context(), func(yield func(mail.Outgoing) bool) {
+		for taken = 1; yield(outgoing(message(taken), ":")); taken++ {
+		}
+	}, func(i int, uid mail.UID, err error) { t.Errorf("message %d: UID %d, %v", i, uid, err) })
+	wantScope(t, err, mail.ScopeFolder, mail.ClassTemporary)
+	if taken != aheadMessages+1 {
+		t.Errorf("%d messages were taken", taken)
+	}
+}
+
 // TestBatchRefused: the messages of a refused batch are sent again one by one,
 // so that only the one at fault is, though a later batch was under way.
 func TestBatchRefused(t *testing.T) {
@@ -167,7 +208,7 @@ func TestBatchRefusedForTheFolder(t *testing.T) {
 	} {
 		f := newFake(t, multiCaps, taking(func(int, string) string { return words }))
 		m := open(t, f.account(), mail.Inbox)
-		messages := many(windowMessages + 50)
+		messages := many(aheadMessages + 50)
 		messages[1] = unreadable(mail.ErrChanged)
 		got, err := appendAll(t, m, messages...)
 		if err != nil || len(got) != len(messages) {
@@ -178,7 +219,7 @@ func TestBatchRefusedForTheFolder(t *testing.T) {
 				t.Fatalf("%s: message %d: %v", words, i, g.err)
 			}
 		}
-		if got := fmt.Sprint(f.sizes()); got != "[49 50 50 50]" {
+		if got := fmt.Sprint(f.sizes()); got != fmt.Sprint(append([]int{batchMessages - 1}, slices.Repeat([]int{batchMessages}, aheadMessages/batchMessages-1)...)) {
 			t.Errorf("%s: batches of %s", words, got)
 		}
 	}

@@ -84,7 +84,7 @@ func TestAppendStopsWhenTheFolderIsFull(t *testing.T) {
 	}
 	wantScope(t, got[1].err, mail.ScopeFolder, mail.ClassFailed, "OVERQUOTA", "delete mail there")
 	wantScope(t, got[59].err, mail.ScopeFolder, mail.ClassFailed, "OVERQUOTA")
-	if n := len(f.sent("APPEND")); n > 1+appendMessages {
+	if n := len(f.sent("APPEND")); n > 1+awaitedMessages {
 		t.Errorf("%d messages were sent", n)
 	}
 }
@@ -467,7 +467,7 @@ func TestLongCopyUID(t *testing.T) {
 func TestAppendSendsAhead(t *testing.T) {
 	var tags []string
 	f := newFake(t, allCaps, map[string]answer{"APPEND": func(c *fakeConn, tag, args string) {
-		if tags = append(tags, tag); len(tags) < appendMessages {
+		if tags = append(tags, tag); len(tags) < awaitedMessages {
 			return
 		}
 		for i, tag := range tags {
@@ -475,11 +475,11 @@ func TestAppendSendsAhead(t *testing.T) {
 		}
 	}})
 	var messages []mail.Outgoing
-	for i := range appendMessages {
+	for i := range awaitedMessages {
 		messages = append(messages, outgoing(message(i), ":"))
 	}
 	got, err := appendAll(t, open(t, f.account(), mail.Inbox), messages...)
-	if err != nil || len(got) != appendMessages || got[appendMessages-1] != (appended{4 + appendMessages - 1, nil}) {
+	if err != nil || len(got) != awaitedMessages || got[awaitedMessages-1] != (appended{4 + awaitedMessages - 1, nil}) {
 		t.Errorf("%v, %v", got, err)
 	}
 }

@@ -96,7 +96,7 @@ type appended struct {
 func appendAll(t testing.TB, m *Mailbox, messages ...mail.Outgoing) ([]appended, error) {
 	t.Helper()
 	var got []appended
-	err := m.Append(t.Context(), messages, func(i int, uid mail.UID, err error) {
+	err := m.Append(t.Context(), slices.Values(messages), func(i int, uid mail.UID, err error) {
 		if i != len(got) {
 			t.Errorf("done was called for message %d after %d messages", i, len(got))
 		}

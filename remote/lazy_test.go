@@ -35,11 +35,12 @@ func TestAppendToAListedMailbox(t *testing.T) {
 		if mark := m.Mark(); mark.UIDNext != 4 || mark.UIDValidity != 9 {
 			t.Errorf("mark %+v", mark)
 		}
-		if _, err := appendAll(t, m, outgoing(message(1), flags)); err != nil {
+		if _, err := appendAll(t, m, outgoing(message(1), ":S"), outgoing(message(2), flags)); err != nil {
 			t.Fatal(err)
 		}
 		m.Close()
-		if got := f.sent("SELECT"); len(got) != selects {
+		got := f.sent("SELECT", "APPEND")
+		if len(got) != 2+selects || selects > 0 && !strings.HasPrefix(got[1], "SELECT") {
 			t.Errorf("%s: sent %q", flags, got)
 		}
 	}

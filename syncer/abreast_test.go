@@ -3,6 +3,7 @@ package syncer_test
 import (
 	"context"
 	"fmt"
+	"iter"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -38,7 +39,7 @@ type awaitingBox struct {
 	server awaiting
 }
 
-func (b awaitingBox) Append(ctx context.Context, messages []mail.Outgoing, done func(int, mail.UID, error)) error {
+func (b awaitingBox) Append(ctx context.Context, messages iter.Seq[mail.Outgoing], done func(int, mail.UID, error)) error {
 	n := b.server.batches.Add(1)
 	<-b.server.gate
 	if n == 3 && b.server.broken {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"strings"
 	"testing"
 	"time"
@@ -271,22 +272,26 @@ type alteringBox struct{ syncer.Mailbox }
 
 const added = "X-Server: yes\r\n"
 
-func (b alteringBox) Append(ctx context.Context, messages []mail.Outgoing, done func(int, mail.UID, error)) error {
-	for i := range messages {
-		open := messages[i].Open
-		messages[i].Size += int64(len(added))
-		messages[i].Open = func() (io.ReadCloser, error) {
-			body, err := open()
-			if err != nil {
-				return nil, err
+func (b alteringBox) Append(ctx context.Context, messages iter.Seq[mail.Outgoing], done func(int, mail.UID, error)) error {
+	return b.Mailbox.Append(ctx, func(yield func(mail.Outgoing) bool) {
+		for out := range messages {
+			open := out.Open
+			out.Size += int64(len(added))
+			out.Open = func() (io.ReadCloser, error) {
+				body, err := open()
+				if err != nil {
+					return nil, err
+				}
+				return struct {
+					io.Reader
+					io.Closer
+				}{io.MultiReader(strings.NewReader(added), body), body}, nil
 			}
-			return struct {
-				io.Reader
-				io.Closer
-			}{io.MultiReader(strings.NewReader(added), body), body}, nil
+			if !yield(out) {
+				return
+			}
 		}
-	}
-	return b.Mailbox.Append(ctx, messages, done)
+	}, done)
 }
 
 func TestServerThatAltersWhatItStores(t *testing.T) {

@@ -2,6 +2,8 @@ package syncer_test
 
 import (
 	"context"
+	"iter"
+	"slices"
 	"testing"
 
 	"imapsync/internal/simworld"
@@ -111,11 +113,13 @@ type sloppyMailbox struct {
 	wrong string
 }
 
-func (m sloppyMailbox) Append(ctx context.Context, messages []mail.Outgoing, done func(int, mail.UID, error)) error {
+func (m sloppyMailbox) Append(ctx context.Context, messages iter.Seq[mail.Outgoing], done func(int, mail.UID, error)) error {
 	if m.wrong == "append" {
-		if err := m.Mailbox.Append(ctx, messages[:1], func(int, mail.UID, error) {}); err != nil {
+		all := slices.Collect(messages)
+		if err := m.Mailbox.Append(ctx, slices.Values(all[:1]), func(int, mail.UID, error) {}); err != nil {
 			return err
 		}
+		messages = slices.Values(all)
 	}
 	return m.Mailbox.Append(ctx, messages, done)
 }

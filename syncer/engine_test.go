@@ -35,13 +35,14 @@ func engine(w *simworld.World, o simworld.Options) (*syncer.Report, error) {
 	return engineWith(func(*syncer.Account) {})(w, o)
 }
 
-// engineWith does runs on accounts that were changed, say to do wrong.
+// engineWith does runs on accounts that were changed, say to do wrong. With two
+// lanes batches are small, so that several of a folder are under way.
 func engineWith(change func(*syncer.Account)) simworld.Engine {
 	return func(w *simworld.World, o simworld.Options) (*syncer.Report, error) {
 		account := simAccount(w, o)
 		change(&account)
 		return syncer.Run(context.Background(), account, syncer.Options{
-			Full: o.Full, Lanes: max(1, o.Lanes), Attempts: o.Attempts, AcceptDeletions: o.Accept, AcceptFolders: o.AcceptFolders,
+			Full: o.Full, Lanes: max(1, o.Lanes), Batch: o.Lanes % 3, Attempts: o.Attempts, AcceptDeletions: o.Accept, AcceptFolders: o.AcceptFolders,
 		}, nil)
 	}
 }

@@ -3,6 +3,7 @@ package syncer
 import (
 	"context"
 	"io"
+	"iter"
 	"time"
 
 	"imapsync/mail"
@@ -141,11 +142,13 @@ type Mailbox interface {
 	// before it returns. The body ends with io.ErrUnexpectedEOF when the
 	// connection broke in it.
 	Fetch(ctx context.Context, uids []mail.UID, got func(uid mail.UID, body io.Reader, err error) error) error
-	// Append uploads messages into this mailbox, calling done once for each in
-	// order: with its new UID, with 0 when the server does not tell, or with an
-	// error that costs this message. The error returned ends the batch: for the
-	// messages without a call to done it is not known whether they were stored.
-	Append(ctx context.Context, messages []mail.Outgoing, done func(i int, uid mail.UID, err error)) error
+	// Append uploads messages into this mailbox, taking them from the sequence
+	// while earlier ones are on their way, and calling done once for each in order:
+	// with its new UID, with 0 when the server does not tell, or with an error that
+	// costs this message. The error returned ends the upload: for the messages taken
+	// and without a call to done it is not known whether they were stored. The
+	// sequence and done are called by the caller's goroutine.
+	Append(ctx context.Context, messages iter.Seq[mail.Outgoing], done func(i int, uid mail.UID, err error)) error
 	// StoreAll adds and removes flags. Messages that are gone are no error, and a
 	// session that was not told so yet does not know: see StillThere. refused is
 	// called for each change the server does not make; the error returned is for

@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"io"
+	"iter"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -47,8 +49,10 @@ func (m *choosyBox) fault(doing string) error {
 	return &mail.Fault{Scope: mail.ScopeMessage, Folder: m.folder, Doing: doing, Err: errors.New("NO I would rather not")}
 }
 
-func (m *choosyBox) Append(ctx context.Context, messages []mail.Outgoing, done func(i int, uid mail.UID, err error)) error {
-	for i, out := range messages {
+func (m *choosyBox) Append(ctx context.Context, messages iter.Seq[mail.Outgoing], done func(i int, uid mail.UID, err error)) error {
+	i := -1
+	for out := range messages {
+		i++
 		r, err := out.Open()
 		if err != nil {
 			done(i, 0, err)
@@ -60,7 +64,7 @@ func (m *choosyBox) Append(ctx context.Context, messages []mail.Outgoing, done f
 			done(i, 0, m.fault("append message"))
 			continue
 		}
-		if err := m.Mailbox.Append(ctx, []mail.Outgoing{out}, func(_ int, uid mail.UID, err error) { done(i, uid, err) }); err != nil {
+		if err := m.Mailbox.Append(ctx, slices.Values([]mail.Outgoing{out}), func(_ int, uid mail.UID, err error) { done(i, uid, err) }); err != nil {
 			return err
 		}
 	}

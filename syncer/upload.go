@@ -3,7 +3,6 @@ package syncer
 import (
 	"context"
 	"errors"
-	"io"
 	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
@@ -12,9 +11,8 @@ import (
 	"imapsync/plan"
 )
 
-// A batch takes two durable transactions and a wait for the last answers, during
-// which the link idles; its size is how long an interrupted run goes on, and how
-// much the next has to compare after a lost answer.
+// A batch takes two durable transactions; its size is how long an interrupted run
+// goes on, and how much the next has to compare after a lost answer.
 const (
 	uploadMessages = 500
 	uploadBytes    = 8 << 20
@@ -36,14 +34,7 @@ func (a *applier) upload(ctx context.Context, f *folder, ops []*plan.Op) error {
 		return err
 	}
 	defer mb.Close()
-	for len(ops) > 0 {
-		n := a.batch(ops, uploadMessages, uploadBytes)
-		if err := a.uploadBatch(ctx, mb, f, ops[:n]); err != nil {
-			return err
-		}
-		ops = ops[n:]
-	}
-	return nil
+	return a.send(ctx, mb, f, ops)
 }
 
 // uploadAbreast sends several batches at once. When one fails those under way go
@@ -59,7 +50,7 @@ func (a *applier) uploadAbreast(ctx context.Context, f *folder, ops []*plan.Op) 
 		g.Go(func() error {
 			mb, err := a.open(ctx, f)
 			if err == nil {
-				err = a.uploadBatch(ctx, mb, f, batch)
+				err = a.send(ctx, mb, f, batch)
 				mb.Close()
 			}
 			if err != nil {
@@ -104,55 +95,10 @@ func naming(err error, o *plan.Op) error {
 type departure struct {
 	op     *plan.Op
 	intent *mail.Intent
-	sent   *mail.Hasher // what really went out by APPEND
+	sent   *mail.Content // what really went out by APPEND
 	uid    mail.UID
 	over   bool // the server's answer is known
 	err    error
-}
-
-func (a *applier) uploadBatch(ctx context.Context, mb Mailbox, f *folder, ops []*plan.Op) error {
-	if err := a.interrupted(); err != nil {
-		return err
-	}
-	deps, err := a.intendUploads(f, mb.Mark().UIDNext, ops)
-	if err != nil {
-		return err
-	}
-	out := make([]mail.Outgoing, len(deps))
-	for i, d := range deps {
-		out[i] = mail.Outgoing{Flags: d.op.Flags, Date: d.op.Row.Date, Size: d.op.Local.Content.Wire, Open: func() (io.ReadCloser, error) {
-			body, err := a.Local.Open(ctx, d.op.Folder, d.op.Local.Key)
-			if err != nil {
-				return nil, err
-			}
-			d.sent = mail.NewHasher()
-			return hashing{body, d.sent}, nil
-		}}
-	}
-	appendErr := mb.Append(ctx, out, func(i int, uid mail.UID, err error) {
-		deps[i].uid, deps[i].err, deps[i].over = uid, err, true
-		if err == nil {
-			a.emit(Event{Kind: EventMoved, Folder: f.Name, Op: ops[i], Bytes: opBytes(ops[i])})
-		}
-	})
-	silent, err := a.recordUploads(f, deps)
-	if err == nil && len(silent) > 0 {
-		err = a.findSilent(ctx, mb, f, silent)
-	}
-	return firstOf(appendErr, err)
-}
-
-// hashing hashes a body while it is sent, for the file may have been rewritten
-// since it was read.
-type hashing struct {
-	io.ReadCloser
-	h *mail.Hasher
-}
-
-func (r hashing) Read(p []byte) (int, error) {
-	n, err := r.ReadCloser.Read(p)
-	r.h.Write(p[:n])
-	return n, err
 }
 
 func (a *applier) intendUploads(to *folder, next mail.UID, ops []*plan.Op) ([]*departure, error) {
@@ -226,7 +172,7 @@ func (d *departure) settle(b *mail.Batch) {
 		row.Flags, row.Content = in.Flags, in.Content
 		row.RemoteSize = 0
 		if d.sent != nil {
-			row.Content = d.sent.Content()
+			row.Content = *d.sent
 		}
 		if d.op.Local.Stamp != nil {
 			row.File = *d.op.Local.Stamp

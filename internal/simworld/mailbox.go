@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"iter"
 
 	"imapsync/mail"
 	"imapsync/syncer"
@@ -248,64 +249,87 @@ func messageFault(folder mail.FolderName, uid mail.UID, err error) error {
 	return f
 }
 
-// Append implements syncer.Mailbox. Each message is a step of its own, but when
-// the answer to one is lost, some of the next have arrived too.
-func (m *Mailbox) Append(ctx context.Context, messages []mail.Outgoing, done func(i int, uid mail.UID, err error)) error {
+// answersBehind is how many messages an Append is ahead of the answers.
+const answersBehind = 3
+
+// Append implements syncer.Mailbox. Each message is a step of its own. Some are
+// sent before earlier ones are answered: when an answer is lost, some of the next
+// have arrived too.
+func (m *Mailbox) Append(ctx context.Context, messages iter.Seq[mail.Outgoing], done func(i int, uid mail.UID, err error)) error {
 	defer m.alone()()
-	for i, out := range messages {
-		content, err := m.readOutgoing(out)
-		if err != nil {
-			done(i, 0, err)
-			if m.broken {
-				return m.s.w.fault(LostBefore, Call{Side: Remote, Name: "append", Folder: m.name})
+	var answers []func()
+	answer := func(behind int) {
+		for ; len(answers) > behind; answers = answers[1:] {
+			answers[0]()
+		}
+	}
+	i, ahead := 0, 0
+	var lost error
+	for out := range messages {
+		if lost != nil {
+			if ahead--; ahead < 0 || !m.sentAhead(out) {
+				break
 			}
 			continue
 		}
-		var uid mail.UID
-		err = m.do(ctx, "append", NameOf(content), true, func(b *box) error {
-			if b.space.ReadOnly {
-				return refusal(m.name, "append", "NO [READ-ONLY]")
+		uid, err := m.append(ctx, out)
+		if err != nil && m.broken && mail.ScopeOf(err) != mail.ScopeMessage {
+			if lost = err; uid == 0 || !isLost(err) {
+				break
 			}
-			uid = b.add(content, out.Flags, out.Date)
-			return nil
-		})
-		switch {
-		case isLost(err):
-			if uid != 0 {
-				m.sentAhead(messages[i+1:])
-			}
-			return err
-		case err != nil && m.broken:
-			return err
-		case err != nil:
-			done(i, 0, messageFault(m.name, 0, err))
-		case m.s.NoUIDPlus:
-			done(i, 0, nil)
-		default:
-			done(i, uid, nil)
+			ahead = m.s.w.pick("sent ahead", 2*answersBehind)
+			continue
 		}
+		if m.s.NoUIDPlus {
+			uid = 0
+		}
+		at := i
+		answers = append(answers, func() { done(at, uid, err) })
+		if i++; m.broken {
+			lost = m.s.w.fault(LostBefore, Call{Side: Remote, Name: "append", Folder: m.name})
+			break
+		}
+		answer(answersBehind)
 	}
-	return nil
+	answer(0)
+	return lost
 }
 
-// sentAhead stores the first of the messages that went out while the answer to
-// an earlier one was awaited. Nobody learns of it.
-func (m *Mailbox) sentAhead(messages []mail.Outgoing) {
+// append sends one message; with an error there may be a UID all the same.
+func (m *Mailbox) append(ctx context.Context, out mail.Outgoing) (uid mail.UID, err error) {
+	content, err := m.readOutgoing(out)
+	if err != nil {
+		return 0, err
+	}
+	err = m.do(ctx, "append", NameOf(content), true, func(b *box) error {
+		if b.space.ReadOnly {
+			return refusal(m.name, "append", "NO [READ-ONLY]")
+		}
+		uid = b.add(content, out.Flags, out.Date)
+		return nil
+	})
+	if err != nil && !m.broken {
+		err = messageFault(m.name, 0, err)
+	}
+	return uid, err
+}
+
+// sentAhead stores a message that went out while the answer to an earlier one was
+// awaited. Nobody learns of it.
+func (m *Mailbox) sentAhead(out mail.Outgoing) bool {
+	content, err := m.readOutgoing(out)
+	if err != nil {
+		return false
+	}
 	w := m.s.w
 	w.mu.Lock()
-	n := w.pick("sent ahead", len(messages)+1)
-	w.mu.Unlock()
-	for _, out := range messages[:n] {
-		content, err := m.readOutgoing(out)
-		if err != nil {
-			return
-		}
-		w.mu.Lock()
-		if b := m.s.boxes[m.name]; b != nil && b.validity == m.validity {
-			b.add(content, out.Flags, out.Date)
-		}
-		w.mu.Unlock()
+	defer w.mu.Unlock()
+	b := m.s.boxes[m.name]
+	if b == nil || b.validity != m.validity {
+		return false
 	}
+	b.add(content, out.Flags, out.Date)
+	return true
 }
 
 func (m *Mailbox) readOutgoing(out mail.Outgoing) ([]byte, error) {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -99,7 +100,7 @@ func TestAppendCopyMoveTellUIDsWithUIDPlusOnly(t *testing.T) {
 		out := mail.Outgoing{Flags: mail.NewFlags(mail.Flagged), Size: int64(len(wire(Content("C")))),
 			Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(wire(Content("C")))), nil }}
 		calls := 0
-		must(t, mb.Append(ctx, []mail.Outgoing{out}, func(i int, uid mail.UID, err error) {
+		must(t, mb.Append(ctx, slices.Values([]mail.Outgoing{out}), func(i int, uid mail.UID, err error) {
 			calls++
 			if err != nil || (uid == 2) != plus {
 				t.Errorf("append: uid %d, %v", uid, err)
