@@ -10,11 +10,13 @@ import (
 
 // watchDrafts looks at the files of drafts, which mail programs write in place:
 // that changes neither the file's name nor, mostly, its directory's time. Other
-// messages are looked at in full checks only.
-func (r *run) watchDrafts(ctx context.Context) error {
+// messages are looked at in full checks only. It is done once for those in folders
+// that are for drafts by their names, before they are scanned, and again for those
+// that the server says are.
+func (r *run) watchDrafts(ctx context.Context, holdsDrafts func(*folder) bool) error {
 	var folders []mail.FolderName
 	for _, f := range r.sorted() {
-		if f.holdsDrafts() {
+		if holdsDrafts(f) {
 			folders = append(folders, f.Name)
 		}
 	}
@@ -24,7 +26,7 @@ func (r *run) watchDrafts(ctx context.Context) error {
 	}
 	for _, row := range rows {
 		f := r.folders[row.Folder]
-		if f == nil || !f.Local.Exists || row.Key == "" || f.rewritten {
+		if f == nil || f.loaded == nil && !f.Local.Exists || row.Key == "" || f.rewritten {
 			continue
 		}
 		stamp, err := r.Local.Stat(ctx, row.Folder, row.Key, row.Flags)
@@ -36,13 +38,15 @@ func (r *run) watchDrafts(ctx context.Context) error {
 	return nil
 }
 
-// holdsDrafts reports whether the folder is the one for drafts: by SPECIAL-USE
-// (RFC 6154), or by the name that most mail programs give it.
-func (f *folder) holdsDrafts() bool {
+// marksDrafts reports whether the folder is the one for drafts by SPECIAL-USE (RFC
+// 6154) alone.
+func (f *folder) marksDrafts() bool {
 	isDrafts := func(attr string) bool { return strings.EqualFold(attr, `\Drafts`) }
-	if f.remote != nil && slices.ContainsFunc(f.remote.Attrs, isDrafts) {
-		return true
-	}
+	return f.remote != nil && slices.ContainsFunc(f.remote.Attrs, isDrafts) && !f.namesDrafts()
+}
+
+// namesDrafts reports it by the name that most mail programs give it.
+func (f *folder) namesDrafts() bool {
 	components := f.Name.Components()
 	return strings.EqualFold(components[len(components)-1], "Drafts")
 }

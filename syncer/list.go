@@ -12,48 +12,26 @@ import (
 	"imapsync/mail"
 )
 
-// list asks both sides for their folders at once and fills r.folders.
-func (r *run) list(ctx context.Context) ([]mail.FolderName, error) {
-	records, err := r.folderRecords(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if r.foreign {
-		records = nil
-	}
-	var locals []mail.LocalFolder
-	var remotes []mail.RemoteFolder
+// list asks both sides for their folders at once and fills r.folders. meanwhile, if
+// not nil, is called when the Maildir's are known and the server's still awaited.
+func (r *run) list(ctx context.Context, meanwhile func(ctx context.Context) error) ([]mail.FolderName, error) {
 	g, gctx := errgroup.WithContext(ctx)
-	g.Go(func() (err error) {
-		locals, err = r.Local.Folders(gctx)
-		r.expectFor(changedOnDisk(locals, records)) // beside what the server tells
-		return err
-	})
+	var remotes []mail.RemoteFolder
 	g.Go(func() (err error) { remotes, err = r.Remote.Folders(gctx); return err })
+	g.Go(func() error {
+		if err := r.listLocal(gctx); err != nil || meanwhile == nil {
+			return err
+		}
+		return meanwhile(gctx)
+	})
 	if err := g.Wait(); err != nil {
 		return nil, err
 	}
 	r.reached = true
-	r.listed = listed{make(map[mail.FolderName]bool, len(locals)), make(map[mail.FolderName]bool, len(remotes))}
-	for _, l := range locals {
-		r.listed.local[l.Name] = true
-		if otherInbox(l.Name) {
-			r.refuseInbox(l.Name)
-			continue
-		}
-		if f := r.folder(l.Name); f != nil {
-			f.stamp, f.Local.Exists = l.Stamp, true
-		}
-	}
 	for i := range remotes {
 		r.listed.remote[remotes[i].Name] = true
 		if f := r.folder(remotes[i].Name); f != nil {
 			f.remote = &remotes[i]
-		}
-	}
-	for _, rec := range records {
-		if f := r.folder(rec.Folder); f != nil {
-			f.record, f.Known, f.Settled, f.Mark, f.validity = rec, true, rec.Settled, rec.Mark, rec.Mark.UIDValidity
 		}
 	}
 	for _, name := range r.opt.AcceptFolders {
@@ -68,6 +46,38 @@ func (r *run) list(ctx context.Context) ([]mail.FolderName, error) {
 		}
 	}
 	return slices.Sorted(maps.Keys(r.folders)), nil
+}
+
+// listLocal fills r.folders with what the Maildir and the record have.
+func (r *run) listLocal(ctx context.Context) error {
+	records, err := r.folderRecords(ctx)
+	if err != nil {
+		return err
+	}
+	locals, err := r.Local.Folders(ctx)
+	if err != nil {
+		return err
+	}
+	r.listed = listed{make(map[mail.FolderName]bool, len(locals)), map[mail.FolderName]bool{}}
+	for _, l := range locals {
+		r.listed.local[l.Name] = true
+		if otherInbox(l.Name) {
+			r.refuseInbox(l.Name)
+			continue
+		}
+		if f := r.folder(l.Name); f != nil {
+			f.stamp, f.Local.Exists = l.Stamp, true
+		}
+	}
+	if r.foreign {
+		return nil
+	}
+	for _, rec := range records {
+		if f := r.folder(rec.Folder); f != nil {
+			f.record, f.Known, f.Settled, f.Mark, f.validity = rec, true, rec.Settled, rec.Mark, rec.Mark.UIDValidity
+		}
+	}
+	return nil
 }
 
 // otherInbox reports whether a folder on disk is called INBOX in another case,

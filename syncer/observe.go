@@ -13,18 +13,23 @@ import (
 )
 
 // observe learns what each side holds of every folder that may have changed. The
-// Maildir is read in as many folders at once as there are lanes; what is asked of
-// the server does not wait for that, for many questions share a flight.
+// Maildir is read in as many folders at once as there are lanes, those that changed
+// there while the server is still dialled; what is asked of the server waits for no
+// scan, for many questions share a flight.
 func (r *run) observe(ctx context.Context) error {
-	names, err := r.list(ctx)
-	if err != nil {
-		return err
-	}
-	if err := r.watchDrafts(ctx); err != nil {
-		return err
-	}
-	r.expectFor(r.changed(names))
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	looks, lctx := errgroup.WithContext(ctx)
+	names, err := r.list(ctx, func(ctx context.Context) error { return r.beginEarly(ctx, lctx, looks) })
+	if err == nil && slices.ContainsFunc(r.sorted(), (*folder).marksDrafts) {
+		err = r.watchDrafts(ctx, (*folder).marksDrafts)
+	}
+	if err != nil {
+		cancel()
+		_ = looks.Wait()
+		return err
+	}
+	r.expectFor(r.changed())
 	scans, sctx := errgroup.WithContext(lctx)
 	scans.SetLimit(r.opt.Lanes)
 	for _, name := range names {
@@ -33,15 +38,71 @@ func (r *run) observe(ctx context.Context) error {
 			f.failed = true
 			continue
 		}
-		ask := func() { looks.Go(func() error { return r.leftOut(lctx, f, r.look(lctx, f)) }) }
-		scans.Go(func() error { return r.leftOut(sctx, f, r.observeFolder(sctx, f, ask)) })
+		ask := func() { looks.Go(func() error { return r.leftOut(lctx, f, r.ask(lctx, f)) }) }
+		if f.loaded != nil {
+			ask()
+		} else {
+			scans.Go(func() error { return r.leftOut(sctx, f, r.observeFolder(sctx, f, ask)) })
+		}
 	}
 	err = scans.Wait()
 	if err := firstOf(looks.Wait(), err); err != nil {
 		return err
 	}
+	if err := r.rescan(ctx); err != nil {
+		return err
+	}
 	r.dropUnchanged()
 	return r.followMoves(ctx)
+}
+
+// beginEarly begins to scan the folders that have changed on disk, before what the
+// server has is known.
+func (r *run) beginEarly(ctx, lctx context.Context, looks *errgroup.Group) error {
+	if err := r.watchDrafts(ctx, (*folder).namesDrafts); err != nil {
+		return err
+	}
+	var early []*folder
+	for _, f := range r.sorted() {
+		f.full = r.opt.Full || r.checkDue(f)
+		if f.Local.Exists && !r.sameLocal(f) && !r.unsettled[f.Name] {
+			f.loaded = make(chan struct{})
+			early = append(early, f)
+		}
+	}
+	r.expectFor(len(early))
+	looks.Go(func() error {
+		scans, sctx := errgroup.WithContext(lctx)
+		scans.SetLimit(r.opt.Lanes)
+		for _, f := range early {
+			scans.Go(func() error { return r.leftOut(sctx, f, r.loadAndScan(sctx, f)) })
+		}
+		return scans.Wait()
+	})
+	return nil
+}
+
+func (r *run) loadAndScan(ctx context.Context, f *folder) error {
+	f.notLoaded = r.load(ctx, f)
+	close(f.loaded)
+	if f.notLoaded != nil {
+		return f.notLoaded
+	}
+	return r.scan(ctx, f)
+}
+
+// rescan looks at the files of folders that turned out to be for drafts, and to
+// hold one that was written in place, when they had been scanned by name.
+func (r *run) rescan(ctx context.Context) error {
+	for _, f := range r.sorted() {
+		if f.loaded == nil || f.failed || !f.rewritten || f.statted {
+			continue
+		}
+		if err := r.leftOut(ctx, f, r.scan(ctx, f)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // leftOut leaves a folder out of which a side could not be looked into.
@@ -66,72 +127,75 @@ func (r *run) expectFor(changed int) {
 }
 
 // changed counts the folders that are to be looked into.
-func (r *run) changed(names []mail.FolderName) (n int) {
-	for _, name := range names {
-		if local, remote := r.unchanged(r.folders[name]); !local || !remote {
+func (r *run) changed() (n int) {
+	for _, f := range r.folders {
+		if f.loaded != nil || !r.sameLocal(f) || !r.sameRemote(f) {
 			n++
 		}
 	}
 	return n
 }
 
-// changedOnDisk counts the folders of the record that have other stamps by now.
-func changedOnDisk(locals []mail.LocalFolder, records []mail.FolderRecord) (n int) {
-	now := make(map[mail.FolderName]mail.DirStamp, len(locals))
-	for _, l := range locals {
-		now[l.Name] = l.Stamp
-	}
-	for _, rec := range records {
-		if stamp, there := now[rec.Folder]; there && !stamp.Unchanged(rec.Stamp) {
-			n++
-		}
-	}
-	return n
+// trusted reports whether what the record says of a folder may be relied on.
+func (r *run) trusted(f *folder) bool { return f.record.Settled && !f.full && !r.dueIn(f.Name) }
+
+// sameLocal reports whether the Maildir's side is surely as it was.
+func (r *run) sameLocal(f *folder) bool {
+	return r.trusted(f) && f.Local.Exists && f.stamp.Unchanged(f.record.Stamp) && !f.rewritten
 }
 
-// unchanged tells of each side whether it is surely as it was.
-func (r *run) unchanged(f *folder) (local, remote bool) {
-	if !f.record.Settled || f.full || r.dueIn(f.Name) {
-		return false, false
-	}
-	local = f.Local.Exists && f.stamp.Unchanged(f.record.Stamp) && !f.rewritten
-	remote = f.remote != nil && f.remote.Selectable && f.remote.Mark != nil &&
+// sameRemote reports it of the server's.
+func (r *run) sameRemote(f *folder) bool {
+	return r.trusted(f) && f.remote != nil && f.remote.Selectable && f.remote.Mark != nil &&
 		*f.remote.Mark == f.record.Mark && f.record.Mark.HighestModSeq != 0 && atMark(f.record) && !r.moved
-	return local, remote
 }
 
-// observeFolder fills in both snapshots, each from the base rows where that side
-// is surely as it was. ask begins to look at the server's.
+// observeFolder fills in both snapshots of a folder that is not scanned already,
+// each from the base rows where that side is surely as it was. ask begins to look
+// at the server's.
 func (r *run) observeFolder(ctx context.Context, f *folder, ask func()) error {
 	f.full = r.opt.Full || r.checkDue(f)
-	sameLocal, sameRemote := r.unchanged(f)
-	if sameLocal && sameRemote {
+	sameLocal := r.sameLocal(f)
+	if sameLocal && r.sameRemote(f) {
 		f.unchanged = true
 		return nil
 	}
-	if f.Known {
-		rows, err := r.State.Rows(ctx, f.Name)
-		if err != nil {
-			return err
-		}
-		f.Base = rows
+	if err := r.load(ctx, f); err != nil {
+		return err
 	}
 	if sameLocal {
 		f.Local = localFromBase(f)
+	}
+	ask()
+	if sameLocal {
+		return nil
+	}
+	return r.scan(ctx, f)
+}
+
+func (r *run) load(ctx context.Context, f *folder) (err error) {
+	if f.Known {
+		f.Base, err = r.State.Rows(ctx, f.Name)
+	}
+	return err
+}
+
+// ask fills in the snapshot of the server's side.
+func (r *run) ask(ctx context.Context, f *folder) error {
+	if f.loaded != nil {
+		if <-f.loaded; f.notLoaded != nil {
+			return nil // told by who loads
+		}
 	}
 	if r.moved || f.record.Mark.UIDValidity == 0 {
 		f.unnumber()
 		f.unflag()
 	}
-	if sameRemote {
+	if r.sameRemote(f) {
 		f.Remote = remoteFromBase(f)
-	} else {
-		ask()
-	}
-	if sameLocal {
 		return nil
 	}
-	return r.scan(ctx, f)
+	return r.look(ctx, f)
 }
 
 // atMark reports whether the rows can be those of the mark, which was taken before
@@ -217,16 +281,17 @@ func remoteFromBase(f *folder) mail.RemoteSnapshot {
 
 // scan lists the Maildir folder and reads the files that are new in it.
 func (r *run) scan(ctx context.Context, f *folder) error {
-	s, err := r.Local.Scan(ctx, f.Name, f.full || f.rewritten)
+	f.statted, f.restamped, f.Unread = f.full || f.rewritten, nil, nil
+	s, err := r.Local.Scan(ctx, f.Name, f.statted)
 	if err != nil && r.mend(ctx, f, err) {
-		s, err = r.Local.Scan(ctx, f.Name, f.full || f.rewritten)
+		s, err = r.Local.Scan(ctx, f.Name, f.statted)
 	}
 	if err != nil {
 		return err
 	}
 	if s.Exists && len(missingKeys(f.Base, s)) > 0 {
 		// readdir may miss a file that is being renamed: look again.
-		again, err := r.Local.Scan(ctx, f.Name, f.full || f.rewritten)
+		again, err := r.Local.Scan(ctx, f.Name, f.statted)
 		if err != nil {
 			return err
 		}

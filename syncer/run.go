@@ -88,6 +88,9 @@ type folder struct {
 	remote    *mail.RemoteFolder // as LIST told; nil when it did not
 	validity  uint32             // UIDVALIDITY its UIDs are taken under; 0 not known yet
 	stamp     mail.DirStamp      // of the listing
+	loaded    chan struct{}      // closed when Base is; nil where the folder is not scanned early
+	notLoaded error              // why it could not be
+	statted   bool               // each file was looked at
 	full      bool               // compared in full
 	rewritten bool               // a draft was written in place: its files are looked at
 	restored  bool               // the server brought it back from an earlier moment

@@ -151,7 +151,7 @@ func (v *verifier) verify(ctx context.Context) error {
 	if err := v.checkState(ctx); err != nil {
 		return err
 	}
-	names, err := v.list(ctx)
+	names, err := v.list(ctx, nil)
 	if err != nil {
 		return err
 	}
