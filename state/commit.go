@@ -71,6 +71,9 @@ func (d *DB) transact(ctx context.Context, group ...*waiting) error {
 	if d.conn == nil {
 		return errClosed
 	}
+	if err := d.widen(ctx, group); err != nil {
+		return err
+	}
 	var assigned []*int64
 	err := d.conn.within(ctx, func() error {
 		for _, w := range group {
@@ -88,6 +91,25 @@ func (d *DB) transact(ctx context.Context, group ...*waiting) error {
 			*id = 0
 		}
 	}
+	return err
+}
+
+// manyRows is when a run has written so many rows that pages of the indexes are
+// wanted again and again.
+const manyRows = 2000
+
+// widen gives SQLite a larger cache once many rows are written. A run with few
+// changes reads each page once or twice, and memory that is fresh for each of
+// them costs it more than reading again from the system's cache.
+func (d *DB) widen(ctx context.Context, group []*waiting) error {
+	before := d.written
+	for _, w := range group {
+		d.written += len(w.batch.Put)
+	}
+	if before > manyRows || d.written <= manyRows {
+		return nil
+	}
+	_, err := d.conn.exec(ctx, "PRAGMA cache_size = -16384")
 	return err
 }
 

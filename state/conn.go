@@ -15,8 +15,8 @@ import (
 var (
 	common  = []string{"busy_timeout(5000)", "foreign_keys(1)"}
 	writing = url.Values{
-		"mode":    {"rw"}, // never creates
-		"_pragma": append([]string{"journal_mode(WAL)", "synchronous(FULL)", "cache_size(-16384)"}, common...),
+		"mode":    {"rw"},                                                                                                         // never creates
+		"_pragma": append([]string{"journal_mode(WAL)", "synchronous(FULL)", "cache_size(-512)", "cache_spill(4096)"}, common...), // pages of 4 kB
 	}
 	reading      = url.Values{"mode": {"ro"}, "_pragma": common}
 	readingStill = url.Values{"mode": {"ro"}, "immutable": {"1"}, "_pragma": common}

@@ -21,9 +21,10 @@ type DB struct {
 	readOnly bool
 	absent   bool // opened for reading where no state is
 
-	turn  sync.Mutex // held while reading or writing
-	conn  *conn      // nil when closed
-	still *stillness // not nil: the connection is valid while nobody writes; see OpenReadOnly
+	turn    sync.Mutex // held while reading or writing
+	conn    *conn      // nil when closed
+	written int        // rows put so far; see widen
+	still   *stillness // not nil: the connection is valid while nobody writes; see OpenReadOnly
 
 	queueMu sync.Mutex // guards queue
 	queue   []*waiting // what the next to write takes along

@@ -106,10 +106,10 @@ func (d *DB) RowsOf(ctx context.Context, digests []mail.Digest) ([]*mail.Base, e
 func compare(a, b mail.Digest) int { return bytes.Compare(a[:], b[:]) }
 
 // baseDecoder returns a function that decodes basePacked. It parses each
-// distinct set of flags once and allocates rows by the slab: a folder has many
-// rows and few sets of flags.
+// distinct set of flags once and allocates rows by the slab, which fills 8 kB: a
+// folder may have many rows and has few sets of flags.
 func baseDecoder() func(c *columns, folder mail.FolderName) *mail.Base {
-	const slabSize = 256
+	const slabSize = 32
 	parsed := make(map[string]mail.Flags)
 	var slab []mail.Base
 	return func(c *columns, folder mail.FolderName) *mail.Base {
