@@ -3,6 +3,7 @@ package state
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"testing"
 
 	"imapsync/mail"
@@ -162,6 +163,91 @@ func BenchmarkHistoryOfKey(b *testing.B) {
 	for b.Loop() {
 		if _, err := d.History(context.Background(), Trail{Key: "1700000000.M7P7.host"}); err != nil {
 			b.Fatal(err)
+		}
+	}
+}
+
+// What a run with few changes asks of the state of 20 folders of 250 messages,
+// from Open to Close: all rows, and in each folder 5 downloads, 50 flags and 5
+// deletions recorded.
+func BenchmarkFewChanges(b *testing.B) {
+	path := filepath.Join(b.TempDir(), "work.db")
+	d, err := Open(context.Background(), path)
+	if err != nil {
+		b.Fatal(err)
+	}
+	var names []mail.FolderName
+	for i := range 20 {
+		batch := mail.Batch{}
+		names = append(names, mail.FolderName(fmt.Sprintf("Folder %03d", i)))
+		for uid := range mail.UID(250) {
+			batch.Put = append(batch.Put, row(names[i], uid+1, keyOf(i, uid+1)))
+		}
+		commit(b, d, batch)
+	}
+	d.Close()
+	b.ReportAllocs()
+	for next := mail.UID(251); b.Loop(); next += 5 {
+		fewChanges(b, path, names, next)
+	}
+}
+
+func keyOf(folder int, uid mail.UID) mail.Key {
+	return mail.Key(fmt.Sprintf("1700000000.M%dP%dQ%d.host.example.org", folder, uid, uid))
+}
+
+func fewChanges(b *testing.B, path string, names []mail.FolderName, next mail.UID) {
+	d, err := Open(context.Background(), path)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer d.Close()
+	if _, err := d.Folders(context.Background()); err != nil {
+		b.Fatal(err)
+	}
+	rows := make([][]*mail.Base, len(names))
+	for i, name := range names {
+		rows[i] = rowsOf(b, d, name)
+	}
+	done := func(name mail.FolderName, rows []*mail.Base, action string) (log []mail.Entry) {
+		for _, r := range rows {
+			log = append(log, mail.Entry{Run: 1, Folder: name, UID: r.UID, Key: r.Key, Action: action, Rule: "rule", Reason: "it was so on the server"})
+		}
+		return log
+	}
+	for i, name := range names {
+		begun, copied := mail.Batch{}, mail.Batch{}
+		for uid := next; uid < next+5; uid++ {
+			in := &mail.Intent{Kind: mail.IntentDownload, Folder: name, UID: uid, Key: keyOf(i, uid)}
+			begun.AddIntents = append(begun.AddIntents, in)
+			copied.Put = append(copied.Put, row(name, uid, in.Key))
+		}
+		copied.SettleIntents, copied.Log = begun.AddIntents, done(name, copied.Put, "download")
+		gone, changed := rows[i][:5], rows[i][5:55]
+		for _, r := range changed {
+			r.Flags.System ^= mail.Answered
+		}
+		commit(b, d, begun)
+		commit(b, d, copied)
+		commit(b, d, mail.Batch{Put: changed, Log: done(name, changed, "store")})
+		commit(b, d, mail.Batch{Drop: gone, Log: done(name, gone, "remove")})
+	}
+}
+
+// The rows of 20 folders of 250 messages.
+func BenchmarkRows20x250(b *testing.B) {
+	d := newState(b)
+	for i := range 20 {
+		batch := mail.Batch{}
+		for uid := range mail.UID(250) {
+			batch.Put = append(batch.Put, row(mail.FolderName(fmt.Sprint(i)), uid+1, keyOf(i, uid+1)))
+		}
+		commit(b, d, batch)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		for i := range 20 {
+			rowsOf(b, d, mail.FolderName(fmt.Sprint(i)))
 		}
 	}
 }

@@ -2,7 +2,6 @@ package state
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -37,8 +36,8 @@ func (d *DB) Commit(ctx context.Context, batch mail.Batch) error {
 	d.queueMu.Lock()
 	d.queue = append(d.queue, w)
 	d.queueMu.Unlock()
-	d.writes.Lock()
-	defer d.writes.Unlock()
+	d.turn.Lock()
+	defer d.turn.Unlock()
 	if !w.over {
 		d.queueMu.Lock()
 		group := d.queue
@@ -69,29 +68,48 @@ func (d *DB) commitGroup(ctx context.Context, group []*waiting) {
 
 // transact commits batches in their order, or nothing of them.
 func (d *DB) transact(ctx context.Context, group ...*waiting) error {
-	sqltx, err := d.sql.BeginTx(ctx, nil)
-	if err != nil {
+	if d.conn == nil {
+		return errClosed
+	}
+	if err := d.widen(ctx, group); err != nil {
 		return err
 	}
-	statements := map[string]*sql.Stmt{}
 	var assigned []*int64
-	for _, w := range group {
-		t := &tx{ctx: ctx, sql: sqltx, statements: statements, folders: map[mail.FolderName]int64{}, counts: map[int64]int64{}}
-		err = t.apply(w.batch)
-		assigned = append(assigned, t.assigned...)
-		if err != nil {
-			break
+	err := d.conn.within(ctx, func() error {
+		for _, w := range group {
+			t := &tx{ctx: ctx, conn: d.conn, folders: map[mail.FolderName]int64{}, counts: map[int64]int64{}}
+			err := t.apply(w.batch)
+			assigned = append(assigned, t.assigned...)
+			if err != nil {
+				return err
+			}
 		}
-	}
-	if err == nil {
-		err = sqltx.Commit()
-	}
+		return nil
+	})
 	if err != nil {
-		sqltx.Rollback()
 		for _, id := range assigned {
 			*id = 0
 		}
 	}
+	return err
+}
+
+// manyRows is when a run has written so many rows that pages of the indexes are
+// wanted again and again.
+const manyRows = 2000
+
+// widen gives SQLite a larger cache once many rows are written. A run with few
+// changes reads each page once or twice, and memory that is fresh for each of
+// them costs it more than reading again from the system's cache.
+func (d *DB) widen(ctx context.Context, group []*waiting) error {
+	before := d.written
+	for _, w := range group {
+		d.written += len(w.batch.Put)
+	}
+	if before > manyRows || d.written <= manyRows {
+		return nil
+	}
+	_, err := d.conn.exec(ctx, "PRAGMA cache_size = -16384")
 	return err
 }
 
@@ -103,12 +121,11 @@ func isEmpty(b mail.Batch) bool {
 
 // tx is one batch of a transaction.
 type tx struct {
-	ctx        context.Context
-	sql        *sql.Tx
-	statements map[string]*sql.Stmt      // of the transaction
-	folders    map[mail.FolderName]int64 // ids looked up
-	counts     map[int64]int64           // rows more or, below zero, fewer, by folder ID
-	assigned   []*int64                  // IDs given to the caller's rows; taken back on failure
+	ctx      context.Context
+	conn     *conn
+	folders  map[mail.FolderName]int64 // ids looked up
+	counts   map[int64]int64           // rows more or, below zero, fewer, by folder ID
+	assigned []*int64                  // IDs given to the caller's rows; taken back on failure
 }
 
 func (t *tx) apply(b mail.Batch) error {

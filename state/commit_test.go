@@ -423,7 +423,7 @@ func TestCommitsAndReadsFromSeveralGoroutines(t *testing.T) {
 func TestDiskFull(t *testing.T) {
 	d := newState(t)
 	commit(t, d, mail.Batch{Put: []*mail.Base{row("INBOX", 1, "a")}})
-	if _, err := d.sql.Exec("PRAGMA max_page_count = 1"); err != nil { // it takes the present count
+	if _, err := d.conn.exec(context.Background(), "PRAGMA max_page_count = 1"); err != nil { // it takes the present count
 		t.Fatal(err)
 	}
 	var batch mail.Batch

@@ -47,8 +47,11 @@ func newName(path string) string { return path + ".new" }
 // put into WAL mode here: at its final name that would be one more moment to
 // be killed in.
 func layDown(ctx context.Context, tmp string) error {
-	db := connect(tmp, scratch)
-	if _, err := db.ExecContext(ctx, schema+stamp(latest)+"PRAGMA journal_mode = WAL"); err != nil {
+	db, err := connect(ctx, tmp, scratch)
+	if err != nil {
+		return err
+	}
+	if _, err := db.exec(ctx, schema+stamp(latest)+"PRAGMA journal_mode = WAL"); err != nil {
 		db.Close()
 		return err
 	}

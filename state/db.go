@@ -2,13 +2,11 @@ package state
 
 import (
 	"context"
-	"database/sql"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"net/url"
 	"os"
 	"path/filepath"
 	"sync"
@@ -20,14 +18,16 @@ import (
 // be called from several goroutines.
 type DB struct {
 	path     string
-	sql      *sql.DB // nil: opened for reading where no state is
 	readOnly bool
+	absent   bool // opened for reading where no state is
 
-	reads   sync.Mutex // held while reading
-	writes  sync.Mutex // held while writing
+	turn    sync.Mutex // held while reading or writing
+	conn    *conn      // nil when closed
+	written int        // rows put so far; see widen
+	still   *stillness // not nil: the connection is valid while nobody writes; see OpenReadOnly
+
 	queueMu sync.Mutex // guards queue
 	queue   []*waiting // what the next to write takes along
-	still   *stillness // not nil: the connection is valid while nobody writes; see OpenReadOnly
 }
 
 // Open opens a state for reading and writing, and makes it if it is not there:
@@ -54,12 +54,15 @@ func Open(ctx context.Context, path string) (*DB, error) {
 		}
 		dropSecondName(path)
 	}
-	d := &DB{path: path, sql: connect(path, writing)}
-	if err := upgrade(ctx, d.sql, version, migrations); err != nil {
-		d.sql.Close()
+	c, err := connect(ctx, path, writing)
+	if err != nil {
 		return nil, fault("open state", path, err)
 	}
-	return d, nil
+	if err := upgrade(ctx, c, version, migrations); err != nil {
+		c.Close()
+		return nil, fault("open state", path, err)
+	}
+	return &DB{path: path, conn: c}, nil
 }
 
 // OpenReadOnly opens a state for looking, with or without the Lock, while a run
@@ -76,6 +79,7 @@ func OpenReadOnly(ctx context.Context, path string) (*DB, error) {
 	}
 	d := &DB{path: path, readOnly: true}
 	if exists, err := present(path); err != nil || !exists {
+		d.absent = true
 		return d, err
 	}
 	version, err := probe(ctx, path)
@@ -87,29 +91,36 @@ func OpenReadOnly(ctx context.Context, path string) (*DB, error) {
 			fmt.Errorf("it has version %d, this program works with version %d", version, latest),
 			"the next sync brings it up to date")
 	}
-	d.reopen()
+	if err := d.reopen(ctx); err != nil {
+		return nil, fault("open state", path, err)
+	}
 	return d, nil
 }
 
 // reopen connects in the way that fits what lies beside the file now.
-func (d *DB) reopen() {
-	if d.sql != nil {
-		d.sql.Close()
+func (d *DB) reopen(ctx context.Context) (err error) {
+	if d.conn != nil {
+		d.conn.Close()
 	}
 	d.still = lookStill(d.path)
 	how := reading
 	if d.still != nil {
 		how = readingStill
 	}
-	d.sql = connect(d.path, how)
+	d.conn, err = connect(ctx, d.path, how)
+	return err
 }
 
 // Close ends the use of the state. The write-ahead log is folded into the file.
 func (d *DB) Close() error {
-	if d.sql == nil {
+	d.turn.Lock()
+	defer d.turn.Unlock()
+	if d.conn == nil {
 		return nil
 	}
-	return fault("close state", d.path, d.sql.Close())
+	err := d.conn.Close()
+	d.conn = nil
+	return fault("close state", d.path, err)
 }
 
 // resolve follows symbolic links, as SQLite does before it looks for a
@@ -157,26 +168,30 @@ func probe(ctx context.Context, path string) (int, error) {
 	if lookStill(path) != nil {
 		how = readingStill
 	}
-	db := connect(path, how)
+	db, err := connect(ctx, path, how)
+	if err != nil {
+		return 0, fault(doing, path, err)
+	}
 	defer db.Close()
-	var app, version, tables int
-	err := db.QueryRowContext(ctx, `SELECT
+	var app, version, tables int64
+	err = db.query(ctx, `SELECT
 		(SELECT application_id FROM pragma_application_id),
 		(SELECT user_version FROM pragma_user_version),
-		(SELECT count(*) FROM sqlite_schema)`).Scan(&app, &version, &tables)
+		(SELECT count(*) FROM sqlite_schema)`, nil,
+		func(c *columns) { app, version, tables = c.int(), c.int(), c.int() })
 	switch {
 	case err != nil:
 		return 0, fault(doing, path, err)
 	case app != applicationID:
 		return 0, refuse(mail.ClassFailed, doing, path, errors.New("it is a database of another program"), hintForeign)
-	case version > latest:
+	case version > int64(latest):
 		return 0, refuse(mail.ClassFailed, doing, path,
 			fmt.Errorf("it has version %d, this program knows versions up to %d", version, latest),
 			hintNewer)
 	case version < 1 || tables == 0:
 		return 0, refuse(mail.ClassFailed, doing, path, fmt.Errorf("version %d with %d tables", version, tables), hintDamaged)
 	}
-	return version, nil
+	return int(version), nil
 }
 
 // ofToday reports whether the header of the file says that it is a state of the
@@ -202,34 +217,4 @@ func ofToday(path string) bool {
 	const pages, version, application = 28, 60, 68
 	return string(header[:16]) == "SQLite format 3\x00" && number(application) == applicationID &&
 		number(version) == latest && number(pages) > 1 // without a table it has one page
-}
-
-// The ways to connect, as parameters of an SQLite URI
-// (https://www.sqlite.org/uri.html).
-var (
-	common  = []string{"busy_timeout(5000)", "foreign_keys(1)"}
-	writing = url.Values{
-		"mode":    {"rw"}, // never creates
-		"_txlock": {"immediate"},
-		"_pragma": append([]string{"journal_mode(WAL)", "synchronous(FULL)", "cache_size(-16384)"}, common...),
-	}
-	reading      = url.Values{"mode": {"ro"}, "_pragma": common}
-	readingStill = url.Values{"mode": {"ro"}, "immutable": {"1"}, "_pragma": common}
-	// scratch is for a file that is thrown away unless all goes well.
-	scratch = url.Values{"mode": {"rw"}, "_pragma": {"journal_mode(OFF)", "synchronous(OFF)"}}
-)
-
-// connect prepares a pool of one connection; it dials on first use.
-func connect(path string, how url.Values) *sql.DB {
-	params := url.Values{"_error_rc": {"1"}, "_dqs": {"0"}}
-	for k, v := range how {
-		params[k] = v
-	}
-	dsn := url.URL{Scheme: "file", Path: path, RawQuery: params.Encode()}
-	db, err := sql.Open("sqlite", dsn.String())
-	if err != nil {
-		panic(err) // only for an unknown driver
-	}
-	db.SetMaxOpenConns(1)
-	return db
 }

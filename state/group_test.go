@@ -18,7 +18,7 @@ func together(t *testing.T, d *DB, batches ...mail.Batch) []error {
 	t.Helper()
 	errs := make([]error, len(batches))
 	var wg sync.WaitGroup
-	d.writes.Lock()
+	d.turn.Lock()
 	for i, b := range batches {
 		wg.Go(func() { errs[i] = d.Commit(context.Background(), b) })
 		for queued := 0; queued <= i; runtime.Gosched() {
@@ -27,7 +27,7 @@ func together(t *testing.T, d *DB, batches ...mail.Batch) []error {
 			d.queueMu.Unlock()
 		}
 	}
-	d.writes.Unlock()
+	d.turn.Unlock()
 	wg.Wait()
 	return errs
 }

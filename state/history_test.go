@@ -109,10 +109,10 @@ func TestThePastIsCutOff(t *testing.T) {
 	}
 
 	// By number: rows far apart stand for many.
-	if _, err := d.sql.Exec(`UPDATE history SET id = id + ? WHERE action = 'young9'`, historyRows); err != nil {
+	if _, err := d.conn.exec(context.Background(), `UPDATE history SET id = id + ? WHERE action = 'young9'`, int64(historyRows)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := d.sql.Exec(`UPDATE runs SET id = id + ? WHERE finished IS NOT NULL`, runRows); err != nil {
+	if _, err := d.conn.exec(context.Background(), `UPDATE runs SET id = id + ? WHERE finished IS NOT NULL`, int64(runRows)); err != nil {
 		t.Fatal(err)
 	}
 	commit(t, d, mail.Batch{Run: &mail.RunRecord{Started: now, Finished: now}})

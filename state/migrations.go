@@ -2,7 +2,6 @@ package state
 
 import (
 	"context"
-	"database/sql"
 	_ "embed"
 	"fmt"
 )
@@ -56,22 +55,17 @@ func stamp(version int) string {
 
 // upgrade brings a state from its version to that after the last step, in one
 // transaction.
-func upgrade(ctx context.Context, db *sql.DB, version int, steps []string) error {
+func upgrade(ctx context.Context, c *conn, version int, steps []string) error {
 	if version == len(steps) {
-		return db.PingContext(ctx)
+		return nil
 	}
-	tx, err := db.BeginTx(ctx, nil)
-	if err != nil {
-		return err
-	}
-	defer tx.Rollback()
-	for ; version < len(steps); version++ {
-		if _, err := tx.ExecContext(ctx, steps[version]); err != nil {
-			return fmt.Errorf("upgrade from version %d: %w", version, err)
+	return c.within(ctx, func() error {
+		for ; version < len(steps); version++ {
+			if _, err := c.exec(ctx, steps[version]); err != nil {
+				return fmt.Errorf("upgrade from version %d: %w", version, err)
+			}
 		}
-	}
-	if _, err := tx.ExecContext(ctx, stamp(version)); err != nil {
+		_, err := c.exec(ctx, stamp(version))
 		return err
-	}
-	return tx.Commit()
+	})
 }

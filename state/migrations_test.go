@@ -90,17 +90,18 @@ func TestUpgradeIsWholeOrNothing(t *testing.T) {
 	ctx := context.Background()
 	path := closedState(t)
 	version := func() (v, tables int) {
-		db := connect(path, reading)
+		db := connected(t, path, reading)
 		defer db.Close()
-		if err := db.QueryRow(`SELECT (SELECT user_version FROM pragma_user_version),
-			(SELECT count(*) FROM sqlite_schema WHERE name LIKE 'step%')`).Scan(&v, &tables); err != nil {
+		if err := db.query(ctx, `SELECT (SELECT user_version FROM pragma_user_version),
+			(SELECT count(*) FROM sqlite_schema WHERE name LIKE 'step%')`, nil,
+			func(c *columns) { v, tables = int(c.int()), int(c.int()) }); err != nil {
 			t.Fatal(err)
 		}
 		return v, tables
 	}
 	steps := append([]string{}, migrations...)
 	steps = append(steps, "CREATE TABLE step1 (x) STRICT; CREATE TABLE step2 (x INTEGER) STRICT") // x has no type
-	db := connect(path, writing)
+	db := connected(t, path, writing)
 	if err := upgrade(ctx, db, latest, steps); err == nil {
 		t.Error("a wrong step worked")
 	}

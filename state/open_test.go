@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -31,6 +32,15 @@ func closedState(t testing.TB) string {
 		t.Fatal(err)
 	}
 	return path
+}
+
+func connected(t testing.TB, path string, how url.Values) *conn {
+	t.Helper()
+	c, err := connect(context.Background(), path, how)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
 }
 
 // runSQL runs SQL on a file as another program would.
@@ -80,9 +90,9 @@ func TestWhatIsNoUsableStateIsLeftAlone(t *testing.T) {
 			// The log of a newer program that was killed before folding it in.
 			newer := filepath.Join(t.TempDir(), "newer.db")
 			copyFile(t, path, newer)
-			db := connect(newer, writing)
+			db := connected(t, newer, writing)
 			defer db.Close()
-			if _, err := db.Exec("PRAGMA user_version = 99"); err != nil {
+			if _, err := db.exec(context.Background(), "PRAGMA user_version = 99"); err != nil {
 				t.Fatal(err)
 			}
 			copyFile(t, newer+"-wal", path+"-wal")

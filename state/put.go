@@ -1,7 +1,7 @@
 package state
 
 import (
-	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 
@@ -149,8 +149,8 @@ func (t *tx) folder(name mail.FolderName) (int64, error) {
 	}
 	id, err := t.folderOf(`SELECT id FROM folders WHERE name = ?`, string(name))
 	if errors.Is(err, errNoRow) {
-		var result sql.Result
-		if result, err = t.result(insert("folders", folderColumns), folderValues(mail.FolderRecord{Folder: name})...); err != nil {
+		var result driver.Result
+		if result, err = t.conn.exec(t.ctx, insert("folders", folderColumns), folderValues(mail.FolderRecord{Folder: name})...); err != nil {
 			return 0, err
 		}
 		id, err = result.LastInsertId()

@@ -5,7 +5,6 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
-	"io"
 	"time"
 
 	"imapsync/mail"
@@ -13,62 +12,32 @@ import (
 
 // list runs a query and decodes each row of the answer.
 func list[T any](ctx context.Context, d *DB, doing, query string, args []any, decode func(c *columns) T) ([]T, error) {
-	if d.sql == nil {
+	if d.absent {
 		return nil, nil
 	}
-	d.reads.Lock()
-	defer d.reads.Unlock()
+	d.turn.Lock()
+	defer d.turn.Unlock()
+	if d.conn == nil {
+		return nil, fault(doing, d.path, errClosed)
+	}
 	for {
 		var answer []T
-		err := d.query(ctx, query, args, func(c *columns) { answer = append(answer, decode(c)) })
+		err := d.conn.query(ctx, query, args, func(c *columns) { answer = append(answer, decode(c)) })
 		if d.still == nil || d.still.holds() {
 			if err != nil {
 				return nil, fault(doing, d.path, err)
 			}
 			return answer, nil
 		}
-		d.reopen() // the answer may be mixed of what was before and after somebody wrote
+		// The answer may be mixed of what was before and after somebody wrote.
+		if err := d.reopen(ctx); err != nil {
+			return nil, fault(doing, d.path, err)
+		}
 	}
 }
 
-// query goes to the driver directly: a folder has up to a million rows, and
-// database/sql would convert each of their columns once more.
-func (d *DB) query(ctx context.Context, query string, args []any, each func(c *columns)) error {
-	conn, err := d.sql.Conn(ctx)
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	return conn.Raw(func(dc any) error {
-		named := make([]driver.NamedValue, len(args))
-		for i, a := range args {
-			named[i] = driver.NamedValue{Ordinal: i + 1, Value: a}
-		}
-		rows, err := dc.(driver.QueryerContext).QueryContext(ctx, query, named)
-		if err != nil {
-			return err
-		}
-		defer rows.Close()
-		return eachRow(ctx, rows, each)
-	})
-}
-
-func eachRow(ctx context.Context, rows driver.Rows, each func(c *columns)) error {
-	c := &columns{values: make([]driver.Value, len(rows.Columns()))}
-	for c.err == nil {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		if err := rows.Next(c.values); errors.Is(err, io.EOF) {
-			return nil
-		} else if err != nil {
-			return err
-		}
-		c.next = 0
-		each(c)
-	}
-	return c.err
-}
+// errClosed says that a DB is used after its Close.
+var errClosed = errors.New("it was closed")
 
 // columns hands out the columns of a row from left to right. STRICT tables
 // hold what the schema says; err remembers a damaged file that does not.

@@ -3,15 +3,17 @@ package state
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"imapsync/mail"
 )
 
-// baseColumns are the columns of a base row in the order baseDecoder takes
-// and baseValues gives them: first the namedBy columns it is found by, then
-// what is known of it.
+// baseColumns are the columns of a base row in the order baseValues gives them:
+// first the namedBy columns it is found by, then what is known of it.
 const (
 	baseColumns = `uid, key, digest, ` + baseInfo
 	baseInfo    = `header, body, size, wire, net, fields, flags,
@@ -19,12 +21,18 @@ const (
 	namedBy = 3
 )
 
+// basePacked is what baseDecoder takes: the key, and all else in one text, with
+// spaces between. A folder has many rows, and to ask SQLite for a column costs
+// more than to write it into that text.
+const basePacked = `key, concat_ws(' ', coalesce(digest, zeroblob(32)), coalesce(header, zeroblob(32)), coalesce(body, zeroblob(32)),
+	base.id, coalesce(uid, 0), size, wire, net, fields, remote_size, coalesce(date, ''), file_size, file_mtime, flags)`
+
 // Rows returns the base rows of a folder in the order of their UIDs, those
 // without one first. An unknown folder has none.
 func (d *DB) Rows(ctx context.Context, folder mail.FolderName) ([]*mail.Base, error) {
 	decode := baseDecoder()
 	return list(ctx, d, "read rows of "+string(folder)+" from state",
-		`SELECT id, `+baseColumns+` FROM base
+		`SELECT `+basePacked+` FROM base
 		WHERE folder = (SELECT id FROM folders WHERE name = ?) ORDER BY uid`,
 		[]any{string(folder)},
 		func(c *columns) *mail.Base { return decode(c, folder) })
@@ -35,7 +43,7 @@ func (d *DB) Rows(ctx context.Context, folder mail.FolderName) ([]*mail.Base, er
 func (d *DB) Drafts(ctx context.Context, folders []mail.FolderName) ([]*mail.Base, error) {
 	decode := baseDecoder()
 	named := func(c *columns) *mail.Base { return decode(c, mail.FolderName(c.text())) }
-	const from = `SELECT folders.name, base.id, ` + baseColumns + ` FROM base JOIN folders ON folders.id = base.folder WHERE `
+	const from = `SELECT folders.name, ` + basePacked + ` FROM base JOIN folders ON folders.id = base.folder WHERE `
 	drafts, err := list(ctx, d, "find drafts in state", from+`instr(substr(flags, 1, instr(flags || ' ', ' ')), 'D') > 0`, nil, named)
 	if err != nil {
 		return nil, err
@@ -58,7 +66,7 @@ func (d *DB) Drafts(ctx context.Context, folders []mail.FolderName) ([]*mail.Bas
 func (d *DB) Removing(ctx context.Context) ([]*mail.Base, error) {
 	decode := baseDecoder()
 	return list(ctx, d, "read removals from state",
-		`SELECT folders.name, base.id, `+baseColumns+` FROM removals JOIN base ON base.id = removals.row JOIN folders ON folders.id = base.folder`, nil,
+		`SELECT folders.name, `+basePacked+` FROM removals JOIN base ON base.id = removals.row JOIN folders ON folders.id = base.folder`, nil,
 		func(c *columns) *mail.Base { return decode(c, mail.FolderName(c.text())) })
 }
 
@@ -79,7 +87,7 @@ func (d *DB) RowsOf(ctx context.Context, digests []mail.Digest) ([]*mail.Base, e
 			args[i] = chunk[i][:8]
 		}
 		rows, err := list(ctx, d, "find rows by content in state",
-			`SELECT folders.name, base.id, `+baseColumns+` FROM base JOIN folders ON folders.id = base.folder
+			`SELECT folders.name, `+basePacked+` FROM base JOIN folders ON folders.id = base.folder
 			WHERE digest IS NOT NULL AND substr(digest, 1, 8) IN (?`+strings.Repeat(", ?", len(chunk)-1)+`)`,
 			args,
 			func(c *columns) *mail.Base { return decode(c, mail.FolderName(c.text())) })
@@ -97,11 +105,11 @@ func (d *DB) RowsOf(ctx context.Context, digests []mail.Digest) ([]*mail.Base, e
 
 func compare(a, b mail.Digest) int { return bytes.Compare(a[:], b[:]) }
 
-// baseDecoder returns a function that decodes id and baseColumns. It parses
-// each distinct set of flags once and allocates rows by the slab: a folder has
-// many rows and few sets of flags.
+// baseDecoder returns a function that decodes basePacked. It parses each
+// distinct set of flags once and allocates rows by the slab, which fills 8 kB: a
+// folder may have many rows and has few sets of flags.
 func baseDecoder() func(c *columns, folder mail.FolderName) *mail.Base {
-	const slabSize = 256
+	const slabSize = 32
 	parsed := make(map[string]mail.Flags)
 	var slab []mail.Base
 	return func(c *columns, folder mail.FolderName) *mail.Base {
@@ -110,20 +118,66 @@ func baseDecoder() func(c *columns, folder mail.FolderName) *mail.Base {
 		}
 		b := &slab[0]
 		slab = slab[1:]
-		b.ID, b.Folder = c.int(), folder
-		b.UID, b.Key = mail.UID(c.int()), mail.Key(c.text())
-		b.Content = c.content()
-		text := c.text()
-		flags, known := parsed[text]
+		b.Folder, b.Key = folder, mail.Key(c.text())
+		p := packed{c: c, text: c.text()}
+		p.digest(&b.Content.Digest)
+		p.digest(&b.Content.Header)
+		p.digest(&b.Content.Body)
+		b.ID, b.UID = p.int(), mail.UID(p.int())
+		b.Content.Size, b.Content.Wire, b.Content.Net, b.Content.Fields = p.int(), p.int(), p.int(), int(p.int())
+		b.RemoteSize, b.Date = p.int(), p.seconds()
+		b.File = mail.FileStamp{Size: p.int(), MTime: p.int()}
+		flags, known := parsed[p.text]
 		if !known {
+			text := strings.Clone(p.text)
 			flags = mail.ParseFlags(text)
 			parsed[text] = flags
 		}
 		b.Flags = flags
-		b.RemoteSize, b.Date = c.int(), c.seconds()
-		b.File = mail.FileStamp{Size: c.int(), MTime: c.int()}
 		return b
 	}
+}
+
+// packed hands out the parts of a text in basePacked's form from left to right;
+// text is what is left.
+type packed struct {
+	c    *columns // remembers what is wrong
+	text string
+}
+
+func (p *packed) wrong() {
+	p.c.err = fmt.Errorf("%w: a row of base holds what its schema forbids", errDamaged)
+	p.text = ""
+}
+
+// upTo takes n bytes and the space that follows.
+func (p *packed) upTo(n int) (part string) {
+	if n < 0 || n >= len(p.text) || p.text[n] != ' ' {
+		p.wrong()
+		return ""
+	}
+	part, p.text = p.text[:n], p.text[n+1:]
+	return part
+}
+
+func (p *packed) digest(d *mail.Digest) { copy(d[:], p.upTo(len(d))) }
+
+func (p *packed) int() int64 {
+	part := p.upTo(strings.IndexByte(p.text, ' '))
+	n, err := strconv.ParseInt(part, 10, 64)
+	if err != nil {
+		p.wrong()
+	}
+	return n
+}
+
+// seconds is the zero time for what is not known.
+func (p *packed) seconds() time.Time {
+	if strings.HasPrefix(p.text, " ") {
+		p.text = p.text[1:]
+		return time.Time{}
+	}
+	return time.Unix(p.int(), 0).UTC()
 }
 
 // baseValues are the values of baseColumns.

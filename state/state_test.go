@@ -3,6 +3,7 @@ package state
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -109,6 +110,56 @@ func TestRowsComeBackAsTheyWere(t *testing.T) {
 	}
 	if got := rowsOf(t, d, "none"); len(got) != 0 {
 		t.Errorf("unknown folder has rows: %v", got)
+	}
+}
+
+// TestRowsThatTheSchemaForbids: only a damaged file has them, and then none of
+// its rows is believed.
+func TestRowsThatTheSchemaForbids(t *testing.T) {
+	for name, change := range map[string]string{
+		"short digest":    "digest = x'0102'",
+		"long header":     "header = zeroblob(33)",
+		"digests shifted": "digest = zeroblob(31), header = zeroblob(33)",
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := closedState(t)
+			runSQL(t, path, "PRAGMA ignore_check_constraints = 1; UPDATE base SET "+change+" WHERE uid = 7")
+			d, err := Open(context.Background(), path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer d.Close()
+			if rows, err := d.Rows(context.Background(), "INBOX"); !IsDamaged(err) || rows != nil {
+				t.Errorf("%d rows, error %v", len(rows), err)
+			}
+		})
+	}
+}
+
+// TestClosedStateHoldsNothing: what is asked of it after Close is refused and
+// not answered as if it were empty.
+func TestClosedStateHoldsNothing(t *testing.T) {
+	ctx := context.Background()
+	for name, open := range map[string]func(context.Context, string) (*DB, error){"writing": Open, "reading": OpenReadOnly} {
+		t.Run(name, func(t *testing.T) {
+			d, err := open(ctx, closedState(t))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for range 2 {
+				if err := d.Close(); err != nil {
+					t.Error(err)
+				}
+			}
+			var f *mail.Fault
+			if rows, err := d.Rows(ctx, "INBOX"); !errors.As(err, &f) || f.Scope != mail.ScopeAccount {
+				t.Errorf("%d rows, error %v", len(rows), err)
+			}
+			err = d.Commit(ctx, mail.Batch{Put: []*mail.Base{row("INBOX", 100, "x")}})
+			if !errors.As(err, &f) || f.Scope != mail.ScopeAccount {
+				t.Errorf("commit: error %v", err)
+			}
+		})
 	}
 }
 

@@ -1,7 +1,6 @@
 package state
 
 import (
-	"database/sql"
 	"errors"
 	"strings"
 )
@@ -31,29 +30,8 @@ func assignExcluded(columns string) string {
 	return b.String()
 }
 
-// prepared returns the statement of a query, prepared once in the transaction.
-func (t *tx) prepared(query string) (*sql.Stmt, error) {
-	s := t.statements[query]
-	if s == nil {
-		var err error
-		if s, err = t.sql.PrepareContext(t.ctx, query); err != nil {
-			return nil, err
-		}
-		t.statements[query] = s
-	}
-	return s, nil
-}
-
-func (t *tx) result(query string, args ...any) (sql.Result, error) {
-	s, err := t.prepared(query)
-	if err != nil {
-		return nil, err
-	}
-	return s.ExecContext(t.ctx, args...)
-}
-
 func (t *tx) exec(query string, args ...any) error {
-	_, err := t.result(query, args...)
+	_, err := t.conn.exec(t.ctx, query, args...)
 	return err
 }
 
@@ -62,11 +40,9 @@ var errNoRow = errors.New("the state has no such row")
 
 // folderOf runs a query that answers with the ID of a folder.
 func (t *tx) folderOf(query string, arg any) (id int64, err error) {
-	s, err := t.prepared(query)
-	if err != nil {
-		return 0, err
-	}
-	if err = s.QueryRowContext(t.ctx, arg).Scan(&id); errors.Is(err, sql.ErrNoRows) {
+	found := false
+	err = t.conn.query(t.ctx, query, []any{arg}, func(c *columns) { id, found = c.int(), true })
+	if err == nil && !found {
 		err = errNoRow
 	}
 	return id, err
@@ -74,7 +50,7 @@ func (t *tx) folderOf(query string, arg any) (id int64, err error) {
 
 // insertNew inserts a row and tells its ID.
 func (t *tx) insertNew(id *int64, query string, args ...any) error {
-	result, err := t.result(query, args...)
+	result, err := t.conn.exec(t.ctx, query, args...)
 	if err != nil {
 		return err
 	}
@@ -87,7 +63,7 @@ func (t *tx) insertNew(id *int64, query string, args ...any) error {
 
 // updateOne changes exactly one row.
 func (t *tx) updateOne(query string, args ...any) error {
-	result, err := t.result(query, args...)
+	result, err := t.conn.exec(t.ctx, query, args...)
 	if err != nil {
 		return err
 	}
