@@ -115,6 +115,9 @@ func (a *Account) Expect(connections int) {
 // waits, or of the first one of all to who asks next.
 func (a *Account) connect(ctx context.Context, spare bool) {
 	c, err := a.dial(ctx, spare)
+	if err == nil && spare {
+		c.wire.Introduce()
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.dialling--

@@ -53,9 +53,19 @@ func (r *run) apply(ctx, work context.Context, p *plan.Plan) error {
 	if err := a.prepare(p); err != nil {
 		return err
 	}
+	confirmed := func() error { return nil }
 	for _, s := range steps {
-		if err := a.step(work, s, p); err != nil {
-			return err
+		if s.kinds[0] == plan.Forget { // what follows is for mailboxes where nothing is left to do
+			if err := confirmed(); err != nil {
+				return err
+			}
+		}
+		err := a.step(work, s, p)
+		if s.kinds[0] == plan.SetFlags && (err == nil || errors.Is(err, errInterrupted)) {
+			confirmed = a.confirming(work)
+		}
+		if err != nil {
+			return firstOf(err, confirmed())
 		}
 	}
 	return nil
@@ -78,11 +88,6 @@ func (a *applier) step(work context.Context, s step, p *plan.Plan) error {
 	})
 	if err := a.abreast(work, s, names, lanes); err != nil {
 		return err
-	}
-	if s.kinds[0] == plan.SetFlags {
-		if err := a.confirmStored(work); err != nil {
-			return err
-		}
 	}
 	return a.interrupted()
 }
@@ -184,7 +189,7 @@ func (a *applier) lanes(s step, p *plan.Plan) map[mail.FolderName][]*plan.Op {
 // lane does one step for one folder; an error of folder scope ends what is
 // done in this folder, not the run.
 func (a *applier) lane(ctx context.Context, s step, f *folder, ops []*plan.Op) error {
-	if err := a.interrupted(); err != nil || f.failed {
+	if err := a.interrupted(); err != nil || a.hasFailed(f) {
 		return err
 	}
 	return a.laneEnded(ctx, f, s.do(a, ctx, f, ops))
@@ -200,6 +205,12 @@ func (a *applier) laneEnded(ctx context.Context, f *folder, err error) error {
 	}
 	a.fail(f.Name, nil, err)
 	return nil
+}
+
+func (a *applier) hasFailed(f *folder) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return f.failed
 }
 
 func (a *applier) failFolder(f *folder) {

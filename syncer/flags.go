@@ -3,6 +3,7 @@ package syncer
 import (
 	"context"
 	"slices"
+	"sync"
 
 	"golang.org/x/sync/errgroup"
 
@@ -65,6 +66,14 @@ func (a *applier) recordFlags(ops []*plan.Op) error {
 		b.Put = append(b.Put, o.Row)
 	}
 	return a.record(b, ops...)
+}
+
+// confirming confirms beside the deletions, which concern other messages; the
+// returned function waits for it.
+func (a *applier) confirming(ctx context.Context) (wait func() error) {
+	done := make(chan error, 1)
+	go func() { done <- a.confirmStored(ctx) }()
+	return sync.OnceValue(func() error { return <-done })
 }
 
 // confirmStored records the flags that were stored on the server. A STORE on a

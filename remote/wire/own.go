@@ -13,6 +13,23 @@ func (c *Conn) sendAhead() error {
 	return nil
 }
 
+// Introduce sends those questions now, for a connection that may be idle for a
+// while: what the server can do is known for certain then by the first command.
+func (c *Conn) Introduce() {
+	c.wmu.Lock()
+	defer c.wmu.Unlock()
+	if len(c.ahead) == 0 || c.ended() != nil {
+		return
+	}
+	err := c.sendAhead()
+	if err == nil {
+		err = c.flush()
+	}
+	if err != nil {
+		_ = c.fail(err)
+	}
+}
+
 // sendOwn writes a command of our own among those of imapclient; ended is
 // called by the reader when it is answered. The caller holds wmu and flushes.
 func (c *Conn) sendOwn(text string, ended func(status)) error {
