@@ -65,6 +65,10 @@ func (m *Mailbox) goOn() {
 // it is wanted for. Where anything is wrong with it none is selected, and who asks
 // for it is told.
 func (c *conn) arrive(ctx context.Context, a *Account, folder mail.FolderName) {
+	if c.coming == nil && c.fetching == nil {
+		return
+	}
+	defer c.guard(ctx)()
 	if c.at() != folder {
 		defer c.drain()
 	}
@@ -73,8 +77,8 @@ func (c *conn) arrive(ctx context.Context, a *Account, folder mail.FolderName) {
 		return
 	}
 	c.coming, c.fetching = nil, next.fetching
-	defer c.guard(ctx)()
 	if next.visit.Wait() != nil {
+		c.drain()
 		return
 	}
 	m := &Mailbox{a: a, c: c, folder: next.folder, readOnly: next.visit.ReadOnly}

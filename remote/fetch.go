@@ -255,7 +255,7 @@ func (m *Mailbox) fetchSets(all []imap.NumSet, sent []*flight, b *bodies) error 
 				if q.flight == nil {
 					q.flight = m.askContents(q.set, b)
 				}
-				if unsent.Add(-1) == 0 {
+				if unsent.Add(-1) == 0 && b.after.wait() == nil { // which would take this mailbox for the selected one
 					m.goOn()
 				}
 				err := q.flight.wait()

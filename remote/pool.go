@@ -38,7 +38,8 @@ func (a *Account) acquire(ctx context.Context, folder mail.FolderName) (*conn, e
 			case <-freed:
 			}
 		case c.alive():
-			if c.arrive(ctx, a, folder); c.usable(ctx) {
+			// One on which contents wait to be taken answers nothing else before.
+			if c.arrive(ctx, a, folder); c.fetching != nil || c.usable(ctx) {
 				return c, nil
 			}
 			a.discard(c)
