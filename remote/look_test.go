@@ -442,3 +442,22 @@ func TestDovecotLooksThenRemoves(t *testing.T) {
 		}
 	})
 }
+
+// A question about changes that the server refuses is not taken for "none".
+func TestLooksAskAgainWhatWasRefused(t *testing.T) {
+	w, a := listedTowns(t, 2)
+	fetch, refused := w.on["UID FETCH"], false
+	w.on["UID FETCH"] = func(c *fakeConn, tag, args string) {
+		if strings.Contains(args, "CHANGEDSINCE") && !refused {
+			refused = true
+			c.send("%s NO not now", tag)
+			return
+		}
+		fetch(c, tag, args)
+	}
+	known := mail.Known{Mark: mail.Mark{UIDValidity: 101, UIDNext: 3, Messages: 2, HighestModSeq: 40}, Messages: map[mail.UID]mail.Flags{1: {}, 2: {}}}
+	s, err := a.Look(t.Context(), "F1", false, known, false)
+	if err != nil || !refused || len(s.Messages) != 2 || len(s.Messages[1].Flags.Keywords()) != 1 || len(s.Messages[2].Flags.Keywords()) != 1 {
+		t.Errorf("%v, %+v", err, s)
+	}
+}
