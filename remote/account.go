@@ -23,7 +23,7 @@ type Account struct {
 	waiting  int                // who waits for a connection
 	dialling int                // connections being made
 	dials    sync.WaitGroup     // who makes them
-	boarding sync.Mutex         // held by who chooses a connection to look at a mailbox with
+	boarding chan struct{}      // full while somebody chooses a connection to look at a mailbox with
 	touring  *tour              // the connection that was chosen last
 	failed   []error            // of those that were not made, to be told to who asks next
 	limit    int                // connections at most; lowered when the server allows fewer
@@ -67,6 +67,7 @@ func New(cfg Config) *Account {
 		all:       map[*conn]struct{}{},
 		limit:     cfg.Connections,
 		freed:     make(chan struct{}),
+		boarding:  make(chan struct{}, 1),
 		life:      life,
 		end:       end,
 		spares:    spares,

@@ -3,6 +3,7 @@ package remote
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"imapsync/mail"
 	"imapsync/remote/wire"
@@ -13,17 +14,21 @@ type coming struct {
 	folder   mail.FolderName
 	flags    []mail.UID // of which messages they are asked for at once
 	contents []mail.UID // which messages are fetched at once
+	m        *Mailbox   // it
 	visit    *wire.Visit
+	sent     time.Time
 	list     *listing
 	fetching *fetching
 }
 
 // foretold is what came of the flags asked for ahead; no use once anything else
-// was said on the connection.
+// was said on the connection, or when they are not of this moment any more.
 type foretold struct {
 	flags []mail.UID
 	list  *listing
 }
+
+const foretoldFor = 2 * time.Second
 
 // Ahead tells which mailbox the caller opens next, and of which messages it asks
 // the flags first there. Its SELECT and that question then travel behind the last
@@ -45,26 +50,29 @@ func (m *Mailbox) goOn() {
 	name, learnt := m.a.learnt[next.folder]
 	wanted := m.a.waiting > 0 // by somebody who would have to wait for those contents
 	m.a.mu.Unlock()
-	if !learnt || wanted && len(next.contents) > 0 {
+	asked := sets(next.flags)
+	if !learnt || wanted && len(next.contents) > 0 || len(asked) > inFlight {
 		return
 	}
 	c := m.c
 	next.list = newListing(c)
 	next.visit = &wire.Visit{Mailbox: name, ReadOnly: m.readOnly, CondStore: c.condstore(), Told: next.list.told}
-	for _, set := range sets(next.flags) {
+	for _, set := range asked {
 		next.visit.Ask = append(next.visit.Ask, fmt.Sprintf("UID FETCH %s (UID FLAGS)", set.String()))
 	}
 	m.was, c.box, c.coming = *m.box(), selection{}, next
+	next.m = &Mailbox{a: m.a, c: c, folder: next.folder, readOnly: m.readOnly, was: m.a.told(next.folder, m.readOnly)}
+	next.sent = time.Now()
 	c.wire.Visit(next.visit)
 	if len(next.contents) > 0 {
-		next.fetching = (&Mailbox{a: m.a, c: c, folder: next.folder, readOnly: m.readOnly}).fetchAhead(next)
+		next.fetching = next.m.fetchAhead(next)
 	}
 }
 
 // arrive waits for the mailbox that the connection goes on to, folder being what
 // it is wanted for. Where anything is wrong with it none is selected, and who asks
 // for it is told.
-func (c *conn) arrive(ctx context.Context, a *Account, folder mail.FolderName) {
+func (c *conn) arrive(ctx context.Context, folder mail.FolderName) {
 	if c.coming == nil && c.fetching == nil {
 		return
 	}
@@ -81,8 +89,7 @@ func (c *conn) arrive(ctx context.Context, a *Account, folder mail.FolderName) {
 		c.drain()
 		return
 	}
-	m := &Mailbox{a: a, c: c, folder: next.folder, readOnly: next.visit.ReadOnly}
-	box, err := m.visited(ctx, next.visit)
+	box, err := next.m.visited(ctx, next.visit)
 	if err != nil {
 		c.drain()
 		return
@@ -93,7 +100,9 @@ func (c *conn) arrive(ctx context.Context, a *Account, folder mail.FolderName) {
 			return
 		}
 	}
-	c.foretold = &foretold{next.flags, next.list}
+	if time.Since(next.sent) < foretoldFor {
+		c.foretold = &foretold{next.flags, next.list}
+	}
 }
 
 // at is the mailbox a connection has selected, or will have.

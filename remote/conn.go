@@ -132,6 +132,7 @@ func (c *conn) usable(ctx context.Context) bool {
 		return true
 	}
 	defer c.guard(ctx)()
+	c.foretold = nil
 	return c.client.Noop().Wait() == nil
 }
 

@@ -97,7 +97,7 @@ func (a *Account) deselect(ctx context.Context, folder mail.FolderName) error {
 			return nil
 		}
 		stop := c.guard(ctx)
-		c.arrive(ctx, a, "")
+		c.arrive(ctx, "")
 		err := c.leave(folder)
 		stop()
 		if err != nil {

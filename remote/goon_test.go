@@ -243,7 +243,7 @@ var everything = map[string]func(ctx context.Context, m *Mailbox) error{
 	},
 	"append": func(ctx context.Context, m *Mailbox) error {
 		var refused error
-		err := m.Append(ctx, []mail.Outgoing{outgoing(message(7), ":P word")}, func(_ int, _ mail.UID, err error) { refused = err })
+		err := m.Append(ctx, slices.Values([]mail.Outgoing{outgoing(message(7), ":P word")}), func(_ int, _ mail.UID, err error) { refused = err })
 		return worst([]error{err, refused})
 	},
 }

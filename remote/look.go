@@ -62,8 +62,12 @@ type tour struct {
 // board takes a place on a connection that others look at mailboxes with, or takes
 // a free one.
 func (a *Account) board(ctx context.Context) (*tour, error) {
-	a.boarding.Lock() // who comes at the same time shares what the first is given
-	defer a.boarding.Unlock()
+	select { // who comes at the same time shares what the first is given
+	case a.boarding <- struct{}{}:
+		defer func() { <-a.boarding }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 	a.mu.Lock()
 	if t := a.touring; t != nil && t.visitors > 0 && t.visitors < lookedAtOnce && len(a.idle) == 0 && t.c.alive() {
 		t.visitors++
@@ -155,7 +159,13 @@ func (m *Mailbox) visited(ctx context.Context, v *wire.Visit) (selection, error)
 	}
 	mark := mail.Mark{UIDValidity: told.UIDValidity, UIDNext: mail.UID(told.UIDNext), Messages: told.Messages, HighestModSeq: told.HighestModSeq}
 	box := m.selection(mark, spaceIn(told, m.readOnly))
-	if f.Err = m.a.remember(box); f.Err != nil {
+	if m.was.listed {
+		f.Err = sameValidity(m.was.mark.UIDValidity, box.mark.UIDValidity)
+	}
+	if f.Err == nil {
+		f.Err = m.a.remember(box)
+	}
+	if f.Err != nil {
 		return selection{}, &f
 	}
 	return box, nil

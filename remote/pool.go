@@ -39,7 +39,7 @@ func (a *Account) acquire(ctx context.Context, folder mail.FolderName) (*conn, e
 			}
 		case c.alive():
 			// One on which contents wait to be taken answers nothing else before.
-			if c.arrive(ctx, a, folder); c.fetching != nil || c.usable(ctx) {
+			if c.arrive(ctx, folder); c.fetching != nil || c.usable(ctx) {
 				return c, nil
 			}
 			a.discard(c)
@@ -172,7 +172,7 @@ func (a *Account) release(c *conn) {
 		a.discard(c)
 		return
 	}
-	c.used = time.Now()
+	c.used, c.foretold = time.Now(), nil
 	a.hear(c)
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -60,11 +60,11 @@ type selecting struct {
 
 // begin sends the SELECT or EXAMINE. The caller guards the connection.
 func (m *Mailbox) begin(ctx context.Context) (*selecting, error) {
+	m.c.arrive(ctx, "")
 	name, err := m.a.serverName(ctx, m.c, m.folder)
 	if err != nil {
 		return nil, err
 	}
-	m.c.arrive(ctx, m.a, "")
 	m.a.hear(m.c)
 	m.was, m.c.box, m.c.foretold = *m.box(), selection{}, nil
 	cmd := m.c.client.Select(name, &imap.SelectOptions{ReadOnly: m.readOnly, CondStore: m.c.condstore()})

@@ -204,7 +204,8 @@ func (s *survey) old() (n uint32) {
 }
 
 // exists is the number of messages as the server last told it. imapclient has it
-// right once a command sent after the SELECT was answered.
+// right once a command sent after its own SELECT was answered; of a mailbox that was
+// visited it knows nothing.
 func (m *Mailbox) exists() uint32 {
 	box := m.c.client.Mailbox()
 	if box == nil {

@@ -79,17 +79,3 @@ func TestTurnsLeaveNobodyOut(t *testing.T) {
 		}
 	}
 }
-
-// changedOnDisk counts what the record has of other stamps, not what is new or
-// gone.
-func TestChangedOnDisk(t *testing.T) {
-	stamp := func(ino uint64) (s mail.DirStamp) {
-		s.Cur.Ino, s.New.Ino, s.Taken = ino, ino, 1<<62
-		return s
-	}
-	locals := []mail.LocalFolder{{Name: "same", Stamp: stamp(1)}, {Name: "touched", Stamp: stamp(2)}, {Name: "new", Stamp: stamp(3)}}
-	records := []mail.FolderRecord{{Folder: "same", Stamp: stamp(1)}, {Folder: "touched", Stamp: stamp(9)}, {Folder: "gone", Stamp: stamp(4)}}
-	if n := changedOnDisk(locals, records); n != 1 {
-		t.Errorf("%d changed", n)
-	}
-}

@@ -195,29 +195,44 @@ func (v *Visit) heard(typ, args string) bool {
 	return true
 }
 
-// code takes an untagged OK; false leaves it to others.
+// code takes an untagged OK; false leaves it to others. What is told of the mailbox
+// after the SELECT was answered is not of the moment that its mark stands for.
 func (v *Visit) code(st status) bool {
-	n, isNumber := number(st.args, math.MaxInt64)
-	switch {
-	case st.code == "CLOSED" && !v.open: // what came so far was of the mailbox that is left (RFC 7162 section 3.2.11)
-		v.box = Box{}
-	case st.code == "PERMANENTFLAGS":
-		if list, ok := flagValues(st.args); ok {
-			v.box.Permanent, v.box.AnyPermanent = v.c.flagNames(list, true), true
+	switch st.code {
+	case "CLOSED": // what came so far was of the mailbox that is left (RFC 7162 section 3.2.11)
+		if !v.open {
+			v.box = Box{}
 		}
-	case st.code == "UIDVALIDITY" && isNumber && n <= math.MaxUint32:
-		v.box.UIDValidity = uint32(n)
-	case st.code == "UIDNEXT" && isNumber && n <= math.MaxUint32:
-		v.box.UIDNext = uint32(n)
-	case st.code == "HIGHESTMODSEQ" && isNumber:
-		v.box.HighestModSeq = n
-	case st.code == "NOMODSEQ":
-		v.box.HighestModSeq = 0
-	case st.code == "UNSEEN", st.code == "":
+	case "PERMANENTFLAGS", "UIDVALIDITY", "UIDNEXT", "HIGHESTMODSEQ", "NOMODSEQ":
+		if !v.open {
+			v.keep(st)
+		}
+	case "UNSEEN", "":
 	default:
 		return false
 	}
 	return true
+}
+
+// keep keeps what a SELECT tells by a response code.
+func (v *Visit) keep(st status) {
+	n, isNumber := number(st.args, math.MaxInt64)
+	switch {
+	case st.code == "PERMANENTFLAGS":
+		if list, ok := flagValues(st.args); ok {
+			v.box.Permanent, v.box.AnyPermanent = v.c.flagNames(list, true), true
+		}
+	case st.code == "NOMODSEQ":
+		v.box.HighestModSeq = 0
+	case !isNumber:
+	case st.code == "HIGHESTMODSEQ":
+		v.box.HighestModSeq = n
+	case n > math.MaxUint32:
+	case st.code == "UIDVALIDITY":
+		v.box.UIDValidity = uint32(n)
+	case st.code == "UIDNEXT":
+		v.box.UIDNext = uint32(n)
+	}
 }
 
 // quotedName writes a mailbox name for a command.
