@@ -58,6 +58,7 @@ func TestGoOnToAListedMailbox(t *testing.T) {
 func box2(lines string) func(c *fakeConn, tag string) {
 	return func(c *fakeConn, tag string) { c.send("%s\n%s OK in", lines, tag) }
 }
+
 // The mark of a look is that of its SELECT, whatever is told afterwards.
 func TestLookKeepsTheMarkOfItsSelect(t *testing.T) {
 	w, a := listedTowns(t, 2)
