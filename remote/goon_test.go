@@ -28,13 +28,18 @@ type pairOf struct {
 
 func newPair(t *testing.T) (*pairOf, *Account) {
 	t.Helper()
+	return newPairListing(t, `* LIST () "/" A`, `* LIST () "/" B`, `* LIST () "/" C`)
+}
+
+func newPairListing(t *testing.T, list ...string) (*pairOf, *Account) {
+	t.Helper()
 	p := &pairOf{at: map[*fakeConn]string{}, flags: `\Flagged`}
 	on := map[string]answer{}
 	for _, name := range []string{"SELECT", "UNSELECT", "UID FETCH", "UID SEARCH", "UID STORE", "UID COPY", "UID MOVE", "UID EXPUNGE", "NOOP"} {
 		on[name] = func(c *fakeConn, tag, args string) { p.answer(c, tag, name, args) }
 	}
 	on["LIST"] = func(c *fakeConn, tag, args string) {
-		c.send("* LIST () \"/\" A\n* LIST () \"/\" B\n* LIST () \"/\" C\n%s OK done", tag)
+		c.send("%s\n%s OK done", strings.Join(list, "\n"), tag)
 	}
 	on["STATUS"] = func(c *fakeConn, tag, args string) { c.send("* STATUS B (MESSAGES 0)\n%s OK done", tag) }
 	on["APPEND"] = func(c *fakeConn, tag, args string) { c.send("%s OK [APPENDUID 9 4] done", tag) }

@@ -35,15 +35,12 @@ func TestForetoldOutlivesOtherUse(t *testing.T) {
 // A mailbox that was listed with another UIDVALIDITY than the SELECT ahead finds is
 // refused, then and whenever it is opened.
 func TestGoOnToAListedMailbox(t *testing.T) {
-	p, _ := newPair(t)
-	p.on["LIST"] = func(c *fakeConn, tag, args string) {
-		c.send("* LIST () \"/\" A\n* LIST () \"/\" B\n* STATUS B (MESSAGES 3 UIDNEXT 4 UIDVALIDITY 9 HIGHESTMODSEQ 50)\n%s OK done", tag)
+	p, a := newPairListing(t, `* LIST () "/" A`, `* LIST () "/" B`, "* STATUS B (MESSAGES 3 UIDNEXT 4 UIDVALIDITY 9 HIGHESTMODSEQ 50)")
+	p.mu.Lock()
+	p.onB = func(c *fakeConn, tag string) {
+		c.send("%s\n%s OK in", strings.ReplaceAll(selected, "UIDVALIDITY 9", "UIDVALIDITY 10"), tag)
 	}
-	a := p.account(func(c *Config) { c.Connections = 1 })
-	if _, err := a.Folders(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	p.onB = box2(strings.ReplaceAll(selected, "UIDVALIDITY 9", "UIDVALIDITY 10"))
+	p.mu.Unlock()
 	goOnFrom(t, a, changes[0], 1)
 	m, err := a.Open(t.Context(), "B", false)
 	if err == nil {
@@ -53,10 +50,6 @@ func TestGoOnToAListedMailbox(t *testing.T) {
 	if err == nil || len(p.in("B")) > 1 {
 		t.Errorf("%v, in B %q", err, p.in("B"))
 	}
-}
-
-func box2(lines string) func(c *fakeConn, tag string) {
-	return func(c *fakeConn, tag string) { c.send("%s\n%s OK in", lines, tag) }
 }
 
 // The mark of a look is that of its SELECT, whatever is told afterwards.

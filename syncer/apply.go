@@ -179,11 +179,17 @@ func (s step) has(o *plan.Op) bool {
 func (a *applier) lanes(s step, p *plan.Plan) map[mail.FolderName][]*plan.Op {
 	lanes := map[mail.FolderName][]*plan.Op{}
 	for _, o := range p.Ops {
-		if s.has(o) && !a.completed[o] && !a.opAside(o) && (o.After == nil || a.completed[o.After]) {
+		if s.has(o) && !a.isDone(o) && !a.opAside(o) && (o.After == nil || a.isDone(o.After)) {
 			lanes[o.Folder] = append(lanes[o.Folder], o)
 		}
 	}
 	return lanes
+}
+
+func (a *applier) isDone(o *plan.Op) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.completed[o]
 }
 
 // lane does one step for one folder; an error of folder scope ends what is

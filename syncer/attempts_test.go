@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -101,21 +102,15 @@ func TestUnreachedServerIsNotTriedAgain(t *testing.T) {
 	}
 }
 
-// unsteady loses the connection with every SELECT from a time on.
-type unsteady struct {
-	syncer.Remote
-	steady int
-}
+// unsteady loses the connection with every SELECT.
+type unsteady struct{ syncer.Remote }
 
 func (u *unsteady) Look(ctx context.Context, f mail.FolderName, readOnly bool, known mail.Known, full bool) (mail.RemoteSnapshot, error) {
 	return look(ctx, u, f, readOnly, known, full)
 }
 
 func (u *unsteady) Open(ctx context.Context, folder mail.FolderName, readOnly bool) (syncer.Mailbox, error) {
-	if u.steady--; u.steady < 0 {
-		return nil, &mail.Fault{Scope: mail.ScopeFolder, Class: mail.ClassTemporary, Folder: folder, Doing: "select", Err: errors.New("connection reset")}
-	}
-	return u.Remote.Open(ctx, folder, readOnly)
+	return nil, &mail.Fault{Scope: mail.ScopeFolder, Class: mail.ClassTemporary, Folder: folder, Doing: "select", Err: errors.New("connection reset")}
 }
 
 // Attempts that get nothing done are counted, and what stopped the last is told.
@@ -204,6 +199,7 @@ type moody struct {
 	syncer.Remote
 	folder mail.FolderName
 	after  time.Duration
+	once   atomic.Bool
 }
 
 func (m *moody) Look(ctx context.Context, f mail.FolderName, readOnly bool, known mail.Known, full bool) (mail.RemoteSnapshot, error) {
@@ -211,9 +207,8 @@ func (m *moody) Look(ctx context.Context, f mail.FolderName, readOnly bool, know
 }
 
 func (m *moody) Open(ctx context.Context, folder mail.FolderName, readOnly bool) (syncer.Mailbox, error) {
-	if after := m.after; folder == m.folder && after > 0 {
-		m.after = 0
-		return nil, &mail.Fault{Scope: mail.ScopeFolder, Class: mail.ClassTemporary, Folder: folder, After: after, Err: errors.New("NO back off")}
+	if folder == m.folder && m.once.CompareAndSwap(false, true) {
+		return nil, &mail.Fault{Scope: mail.ScopeFolder, Class: mail.ClassTemporary, Folder: folder, After: m.after, Err: errors.New("NO back off")}
 	}
 	return m.Remote.Open(ctx, folder, readOnly)
 }
