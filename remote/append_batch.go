@@ -173,7 +173,7 @@ func (u *upload) awaitBatch(p *sent) ([]mail.UID, error) {
 		return nil, err
 	}
 	if answer.Status != "OK" {
-		return nil, &imap.Error{Type: imap.StatusResponseType(answer.Status), Code: imap.ResponseCode(answer.Code), Text: answer.Text}
+		return nil, refusalOf(answer)
 	}
 	uids := make([]mail.UID, 0, len(p.members))
 	for _, message := range p.members {

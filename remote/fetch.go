@@ -109,6 +109,7 @@ func (m *Mailbox) fetch(ctx context.Context, uids []mail.UID, b *bodies, ahead *
 	uids, err := m.withoutHuge(uids, b.section, without)
 	if err != nil {
 		_ = b.after.wait()
+		ahead.drop()
 		return err
 	}
 	b.want = make(map[mail.UID]bool, len(uids))

@@ -58,7 +58,14 @@ func (n *coming) fetches() *fetching {
 // drain throws away what was fetched ahead and nobody wants.
 func (c *conn) drain() {
 	f := c.fetching
-	if c.fetching = nil; f == nil {
+	c.fetching = nil
+	f.drop()
+}
+
+// drop has the contents read and thrown away: what nobody reads blocks the
+// connection.
+func (f *fetching) drop() {
+	if f == nil {
 		return
 	}
 	f.taken()

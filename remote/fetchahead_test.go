@@ -195,6 +195,38 @@ func TestFetchAheadForNobody(t *testing.T) {
 	}
 }
 
+// A Fetch that ends before it takes what was fetched ahead leaves nothing behind that
+// would block the connection.
+func TestFetchAheadEndsEarly(t *testing.T) {
+	f := twoBoxes(t, 0, func(c *fakeConn, _ []int) {
+		for _, uid := range []int{1, 2, 3} {
+			c.body(uid, message(uid))
+		}
+	})
+	a := f.account(func(c *Config) { c.Connections = 1 })
+	if _, err := a.Folders(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	a.sizes["Next"] = map[mail.UID]int64{2: 1 << 40} // more than is ever taken
+	uids := []mail.UID{1, 2, 3}
+	m := open(t, a, mail.Inbox)
+	m.FetchAhead("Next", uids)
+	if _, _, err := fetchAll(t, m, uids); err != nil {
+		t.Fatal(err)
+	}
+	m.Close()
+	m = open(t, a, "Next")
+	err := m.Fetch(t.Context(), uids, func(_ mail.UID, _ io.Reader, err error) error { return err })
+	if err == nil {
+		t.Error("no error")
+	}
+	m.Close()
+	flags, err := open(t, a, mail.Inbox).Flags(t.Context(), uids)
+	if err != nil || len(flags) != 3 {
+		t.Errorf("%v, %v", flags, err)
+	}
+}
+
 func fetchOf(t *testing.T, a *Account, folder mail.FolderName, uids ...mail.UID) error {
 	m, err := a.Open(t.Context(), folder, false)
 	if err != nil {

@@ -18,9 +18,9 @@ import (
 // the other without waiting. An answer that leaves anything open counts for
 // nothing: the mailbox is looked at once more on a connection of its own.
 func (a *Account) Look(ctx context.Context, folder mail.FolderName, readOnly bool, known mail.Known, full bool) (mail.RemoteSnapshot, error) {
-	snap, err := a.glance(ctx, folder, readOnly, known, full)
-	if err != nil || snap != nil {
-		return orEmpty(snap), err
+	snap, settled, err := a.glance(ctx, folder, readOnly, known, full)
+	if settled || err != nil {
+		return snap, err
 	}
 	for {
 		c, err := a.acquire(ctx, folder)
@@ -36,13 +36,6 @@ func (a *Account) Look(ctx context.Context, folder mail.FolderName, readOnly boo
 			return snap, err
 		}
 	}
-}
-
-func orEmpty(snap *mail.RemoteSnapshot) mail.RemoteSnapshot {
-	if snap == nil {
-		return mail.RemoteSnapshot{}
-	}
-	return *snap
 }
 
 // lookedAtOnce is how many mailboxes share a connection.
@@ -102,30 +95,30 @@ func (a *Account) alight(t *tour) {
 	}
 }
 
-// glance looks at a mailbox beside others; nil without an error where the answer
-// leaves something open.
-func (a *Account) glance(ctx context.Context, folder mail.FolderName, readOnly bool, known mail.Known, full bool) (*mail.RemoteSnapshot, error) {
+// glance looks at a mailbox beside others; settled is false where the answer leaves
+// something open.
+func (a *Account) glance(ctx context.Context, folder mail.FolderName, readOnly bool, known mail.Known, full bool) (snap mail.RemoteSnapshot, settled bool, err error) {
 	t, err := a.board(ctx)
 	if err != nil {
-		return nil, err
+		return snap, false, err
 	}
 	defer a.alight(t)
 	defer t.c.guard(ctx)()
 	m := &Mailbox{a: a, c: t.c, folder: folder, readOnly: readOnly}
 	name, err := a.serverName(ctx, t.c, folder)
 	if err != nil {
-		return nil, err
+		return snap, false, err
 	}
 	s := &survey{m: m, given: known, full: full, listing: newListing(t.c)}
 	s.assume(m.foreseen(known))
 	v := &wire.Visit{Mailbox: name, ReadOnly: readOnly, CondStore: t.c.condstore(), Ask: s.questions(), Told: s.listing.told}
 	number := t.send(v)
 	if v.Wait() != nil {
-		return nil, ctx.Err() // and nothing else: another connection may serve
+		return snap, false, ctx.Err() // and nothing else: another connection may serve
 	}
 	box, err := m.visited(ctx, v)
 	if err != nil {
-		return nil, err
+		return snap, false, err
 	}
 	t.mu.Lock()
 	if number == t.sent {
@@ -134,10 +127,9 @@ func (a *Account) glance(ctx context.Context, folder mail.FolderName, readOnly b
 	t.mu.Unlock()
 	s.exists = func() uint32 { return v.Box().Exists }
 	if !s.settles(v, box.mark) {
-		return nil, nil
+		return snap, false, nil
 	}
-	snap := s.result(box)
-	return &snap, nil
+	return s.result(box), true, nil
 }
 
 // send sends a visit and tells which one it is.
