@@ -29,6 +29,7 @@ const (
 	MoveRemote   Kind = "move remote"   // MOVE from Folder to To
 	CopyRemote   Kind = "copy remote"   // COPY from Folder to To, for the file that lies there
 	Download     Kind = "download"      // a new file for a remote message
+	CopyLocal    Kind = "copy local"    // likewise, of the content that another file has
 	Upload       Kind = "upload"        // a new remote message for a file
 	SetFlags     Kind = "flags"         // bring both sides and the base to Flags
 	DeleteLocal  Kind = "delete local"  // remove the file
@@ -49,6 +50,7 @@ type Op struct {
 	Row     *mail.Base   // the base row the message has when the operation is done
 	Old     *mail.Base   // Upload, CopyRemote: the row that gives its file to Row and keeps its UID alone
 	DropOld bool         // Old is of no use then: its message is a new one
+	Source  *mail.Base   // CopyLocal: the row of the file that has the content
 	After   *Op          // the operation that must have been done before this one
 	Local   *mail.Local  // the file as it was seen
 	Remote  *mail.Remote // the message as it was seen
@@ -69,4 +71,7 @@ func (o *Op) Deletion() bool { return o.Kind == DeleteLocal || o.Kind == DeleteR
 
 // Copy reports whether the operation creates a message on a side, and so is
 // journalled.
-func (o *Op) Copy() bool { return o.Kind == Download || o.Kind == Upload || o.Kind == CopyRemote }
+func (o *Op) Copy() bool { return o.Arrives() || o.Kind == Upload || o.Kind == CopyRemote }
+
+// Arrives reports whether the operation makes a file of a new remote message.
+func (o *Op) Arrives() bool { return o.Kind == Download || o.Kind == CopyLocal }

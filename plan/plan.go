@@ -31,6 +31,7 @@ type Folder struct {
 type Input struct {
 	Folders  []*Folder
 	Sources  []*mail.Base                    // rows of unchanged folders with contents that new files have too
+	Twins    []*mail.Base                    // rows of unchanged folders with sizes that new messages on the server have too
 	Unseen   []*mail.Base                    // rows of folders that could not be looked into
 	Withheld map[mail.Digest]mail.FolderName // headers of new messages whose bodies the server did not give, and where
 	Features mail.Features
@@ -62,6 +63,7 @@ func Make(in Input) *Plan {
 		d.plan.Unproven[name] = "new messages there may be those missing elsewhere without proof"
 		d.kept[name] = true
 	}
+	d.copyTwins(j)
 	in.Guard.hold(d.plan, d.staying)
 	d.folders()
 	order(d.plan.Ops)

@@ -458,3 +458,38 @@ func TestNothingToReplaceWritesNothing(t *testing.T) {
 		t.Errorf("%d bytes written", after-before)
 	}
 }
+
+func TestRowsOfSize(t *testing.T) {
+	d := newState(t)
+	var put []*mail.Base
+	sizes := []int64{0, 77}
+	for i := range 1200 { // more than two queries' worth
+		r := row(mail.FolderName(fmt.Sprint("F", i%3)), mail.UID(i+1), mail.Key(fmt.Sprint("k", i)))
+		r.RemoteSize = int64(1000 + i/2)
+		put = append(put, r)
+		sizes = append(sizes, r.RemoteSize)
+	}
+	unsized := row("F0", 5000, "unsized")
+	unsized.RemoteSize = 0
+	other := row("F0", 5001, "other")
+	other.RemoteSize = 78
+	commit(t, d, mail.Batch{Put: append(put, unsized, other)})
+	got, err := d.RowsOfSize(t.Context(), sizes)
+	if err != nil || len(got) != len(put) {
+		t.Fatalf("%d rows found, want %d, %v", len(got), len(put), err)
+	}
+	want := map[int64]*mail.Base{}
+	for _, r := range put {
+		want[r.ID] = r
+	}
+	for _, r := range got {
+		if w := want[r.ID]; w == nil || !same(r, w) {
+			t.Errorf("found %+v, want %+v", r, w)
+		}
+	}
+	plan, err := list(t.Context(), d, "", `EXPLAIN QUERY PLAN SELECT id FROM base WHERE remote_size > 0 AND remote_size IN (?, ?)`,
+		[]any{int64(1), int64(2)}, func(c *columns) string { c.int(); c.int(); c.int(); return c.text() })
+	if err != nil || !strings.Contains(strings.Join(plan, "\n"), "INDEX base_size") {
+		t.Errorf("rows are not found by the index: %v, %v", plan, err)
+	}
+}

@@ -43,6 +43,8 @@ CREATE TABLE pause (
     until INTEGER NOT NULL,
     said  TEXT    NOT NULL
 ) STRICT;`,
+	2: `
+CREATE INDEX base_size ON base (remote_size) WHERE remote_size > 0;`,
 }
 
 // latest is the version written today.

@@ -74,6 +74,9 @@ CREATE TABLE base (
 -- pages for each insertion to touch, and what else they find is sorted out.
 CREATE INDEX base_digest ON base (substr(digest, 1, 8)) WHERE digest IS NOT NULL;
 
+-- A message that another client copied to a second folder is found by its size.
+CREATE INDEX base_size ON base (remote_size) WHERE remote_size > 0;
+
 -- Drafts are looked at in every run, for mail programs rewrite them in place.
 CREATE INDEX base_draft ON base (folder) WHERE instr(substr(flags, 1, instr(flags || ' ', ' ')), 'D') > 0;
 

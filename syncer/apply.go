@@ -27,6 +27,7 @@ var steps = []step{
 	{[]plan.Kind{plan.MoveRemote}, (*applier).moveRemote},
 	{[]plan.Kind{plan.Upload}, (*applier).upload},
 	{[]plan.Kind{plan.Download}, (*applier).download},
+	{[]plan.Kind{plan.CopyLocal}, (*applier).download},
 	{[]plan.Kind{plan.SetFlags}, (*applier).setFlags},
 	{[]plan.Kind{plan.DeleteLocal}, (*applier).deleteLocal},
 	{[]plan.Kind{plan.DeleteRemote}, (*applier).deleteRemote},
@@ -103,7 +104,7 @@ func (a *applier) abreast(work context.Context, s step, names []mail.FolderName,
 		}
 		return err
 	}
-	if s.kinds[0] == plan.Download {
+	if k := s.kinds[0]; k == plan.Download || k == plan.CopyLocal {
 		a.line(names, lanes, func(d *queued) {
 			g.Go(func() error {
 				defer d.passOn()

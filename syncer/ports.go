@@ -79,6 +79,10 @@ type Delivery interface {
 	// Write stores one message from its wire bytes. An error of body aborts
 	// this message only.
 	Write(m mail.NewFile, body io.Reader) (mail.Content, mail.FileStamp, error)
+	// Link stores one message that another file has, without a second copy of its
+	// bytes. mail.ErrChanged where that file is gone, or is not exactly as it was
+	// when the stamp was taken, or has not the date for its time.
+	Link(m mail.NewFile, from mail.FolderName, key mail.Key, stamp mail.FileStamp) error
 	// Commit makes all written files durable and visible, or those it can: it
 	// returns the keys that failed.
 	Commit(ctx context.Context) (map[mail.Key]error, error)
@@ -178,6 +182,8 @@ type State interface {
 	Account(ctx context.Context) (mail.Identity, error)
 	Folders(ctx context.Context) ([]mail.FolderRecord, error)
 	Rows(ctx context.Context, folder mail.FolderName) ([]*mail.Base, error)
+	// RowsOfSize finds rows of any folder by the size the server announced.
+	RowsOfSize(ctx context.Context, sizes []int64) ([]*mail.Base, error)
 	// RowsOf finds rows of any folder by the digest of their content.
 	RowsOf(ctx context.Context, digests []mail.Digest) ([]*mail.Base, error)
 	// Drafts finds the rows with the flag \Draft and all rows of these folders.

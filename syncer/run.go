@@ -57,6 +57,7 @@ type run struct {
 	skipped     map[mail.FolderName]*mail.FolderRecord // unchanged, not looked into
 	unsettled   map[mail.FolderName]bool               // with copies of an earlier run that may or may not exist
 	awaited     map[int64]bool                         // times of deliveries of an earlier run that may lie anywhere
+	twins       []*mail.Base                           // rows of folders not looked into that new messages may be equal to
 	unseen      []*mail.Base                           // rows of folders that could not be looked into
 	unreadFiles map[int64]mail.FolderName              // new files that could not be read, by size in bytes; unknownSize fits all
 	unreadMail  map[int64]mail.FolderName              // new messages likewise, by announced size
@@ -257,7 +258,7 @@ func concerned(o *plan.Op) []mail.FolderName {
 
 func opBytes(o *plan.Op) int64 {
 	switch {
-	case o.Kind == plan.Download && o.Remote != nil:
+	case o.Arrives() && o.Remote != nil:
 		return o.Remote.Size
 	case o.Kind == plan.Upload:
 		return o.Row.Content.Wire

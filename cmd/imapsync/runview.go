@@ -235,6 +235,7 @@ var kindTexts = []struct {
 	{plan.MoveRemote, "", "moved on the server", "to move on the server"},
 	{plan.CopyRemote, "", "copied on the server", "to copy on the server"},
 	{plan.Download, "", "downloaded", "to download"},
+	{plan.CopyLocal, "", "copied in the Maildir", "to copy in the Maildir"},
 	{plan.Upload, "", "uploaded", "to upload"},
 	{plan.SetFlags, "", "flagged", "to flag"},
 	{plan.DeleteLocal, "", "deleted from the Maildir", "to delete from the Maildir"},

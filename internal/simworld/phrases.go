@@ -118,7 +118,7 @@ func opPhrases(op *plan.Op, name string) map[Side]phrase {
 		return map[Side]phrase{Local: {"delete ", in, ""}}
 	case plan.DeleteRemote:
 		return map[Side]phrase{Remote: {"delete ", in, ""}}
-	case plan.Download:
+	case plan.Download, plan.CopyLocal:
 		return added(Local)
 	case plan.Upload:
 		return added(Remote)

@@ -100,6 +100,18 @@ func (r *Record) RowsOf(ctx context.Context, digests []mail.Digest) (rows []*mai
 	return rows, err
 }
 
+// RowsOfSize implements syncer.State.
+func (r *Record) RowsOfSize(ctx context.Context, sizes []int64) (rows []*mail.Base, err error) {
+	want := map[int64]bool{}
+	for _, s := range sizes {
+		want[s] = true
+	}
+	err = r.query(ctx, "rows of size", "", func() {
+		rows = r.rowsWhere(func(b mail.Base) bool { return want[b.RemoteSize] })
+	})
+	return rows, err
+}
+
 // Drafts implements syncer.State.
 func (r *Record) Drafts(ctx context.Context, folders []mail.FolderName) (rows []*mail.Base, err error) {
 	err = r.query(ctx, "drafts", "", func() {
