@@ -51,7 +51,10 @@ type Account struct {
 
 	DisableExtensions []string // upper case
 
+	Hooks Hooks
+
 	sections []section
+	hooks    []func(*Hooks) // of the account's own section
 }
 
 // TLS is how the connection to the server is protected.

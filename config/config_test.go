@@ -153,7 +153,12 @@ func TestErrors(t *testing.T) {
 		{`compress = [true]`, "compress", `must be "auto", true or false`},
 		{`keyring = true`, "keyring", "not supported by this version"},
 		{`max_age = "2y"`, "max_age", "not supported by this version"},
-		{`hooks = {}`, "hooks", "not supported by this version"},
+		{`hooks = { after_snyc = "x" }`, "hooks.after_snyc", `did you mean "after_sync"?`},
+		{`hooks = { after_sync = true }`, "hooks.after_sync", "must be a string, not a boolean"},
+		{`hooks = { after_sync = "a\u0000b" }`, "hooks.after_sync", "NUL"},
+		{`hooks = { always = "yes" }`, "hooks.always", "must be true or false"},
+		{`hooks = { timeout = "10ms" }`, "hooks.timeout", "at least 1s"},
+		{`hooks = "notmuch new"`, "hooks", "must be a table"},
 		{`folder = 1`, "folder", "must be a table"},
 		{`folder."A/*".trash = "x"`, `folder."A/*".trash`, "not supported by this version"},
 		{`folder."A/*".host = "x"`, `folder."A/*".host`, "for the whole account"},
@@ -341,4 +346,22 @@ func FuzzParse(f *testing.F) {
 			a.Folders.Match("A/B")
 		}
 	})
+}
+
+// TestHooks: an account's section stands over the file's, wherever that is.
+func TestHooks(t *testing.T) {
+	const account = "host = \"h\"\nuser = \"u\"\npassword_command = \"p\"\nmaildir = \"/"
+	c, err := Parse("/c.toml", []byte("[accounts.a]\n"+account+"a\"\n[accounts.a.hooks]\nafter_sync = \"\"\nalways = true\n"+
+		"[hooks]\nafter_sync = \"notmuch new\"\non_error = \"e\"\ntimeout = \"1m\"\n[accounts.b]\n"+account+"b\"\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]Hooks{
+		"a": {OnError: "e", Always: true, Timeout: time.Minute},
+		"b": {AfterSync: "notmuch new", OnError: "e", Timeout: time.Minute},
+	} {
+		if got := c.Account(name).Hooks; got != want {
+			t.Errorf("hooks of %s are %+v, want %+v", name, got, want)
+		}
+	}
 }

@@ -21,7 +21,7 @@ type Key struct {
 func Keys() []Key { return append([]Key(nil), accountKeys...) }
 
 // laterKeys are keys that later versions will know: better named than unknown.
-var laterKeys = strings.Fields(`keyring max_age max_size body pull push expunge trash rename hooks tunnel proxy
+var laterKeys = strings.Fields(`keyring max_age max_size body pull push expunge trash rename tunnel proxy
 	client_cert client_key oauth on_change watch interval gmail subscribed`)
 
 func setString(to func(*Account) *string) func(*Account, value) {
@@ -131,6 +131,8 @@ var accountKeys = []Key{
 	{Name: "conflicts", Form: `{ deletion = "yields" | "wins" }`, Default: `{ deletion = "yields" }`,
 		Text: "What becomes of a message deleted on one side and flagged, answered, forwarded or tagged on the other: " +
 			"it comes back, or it goes.", set: setConflicts, folder: folderConflicts},
+	{Name: "hooks", Form: `{ after_sync = "notmuch new", .. }`, Text: "Shell commands to run after a sync of this account, each in the place of the one in the section [hooks].",
+		set: func(a *Account, v value) { a.hooks = readHooks(v) }},
 	{Name: "disable_extensions", Form: `["CONDSTORE", ..]`, Default: "[]", Text: "Server capabilities to do without, for servers that get them wrong.",
 		set: setExtensions},
 }

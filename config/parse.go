@@ -15,17 +15,23 @@ func parse(file string, data []byte, readable bool) (*Config, error) {
 	d := newDocument(file, data)
 	d.readable = readable
 	c := &Config{File: file}
+	var hooks []func(*Hooks)
 	for _, v := range (value{doc: d, v: map[string]any(d.root)}).entries() {
 		switch v.name() {
 		case "state_dir":
 			c.StateDir, _ = v.file()
+		case "hooks":
+			hooks = readHooks(v)
 		case "accounts":
 			for _, section := range v.entries() {
 				c.Accounts = append(c.Accounts, parseAccount(section))
 			}
 		default:
-			v.unknown("state_dir", "accounts")
+			v.unknown("state_dir", "hooks", "accounts")
 		}
+	}
+	for _, a := range c.Accounts {
+		a.Hooks = hooksOf(hooks, a.hooks)
 	}
 	if c.StateDir == "" && len(d.errs) == 0 {
 		dir, err := DefaultStateDir()

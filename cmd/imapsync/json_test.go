@@ -45,6 +45,7 @@ func TestDocumented(t *testing.T) {
 		"status": statusObject{}, "folder": folderObject{}, "past conflict": conflictObject{}, "check": finding{}, "demo": demoObject{},
 		"difference": differenceObject{}, "verified": verifiedObject{}, "message": messageObject{}, "history": historyObject{},
 		"undoable": deletionObject{}, "put back": putBackObject{}, "undone": undoneObject{},
+		"hook": hookObject{}, "found": foundObject{},
 	} {
 		keys := keysOf(reflect.TypeOf(object))
 		for _, key := range keys {

@@ -16,7 +16,8 @@ import (
 type runView struct {
 	*lane
 	dryRun bool
-	bar    *bar // nil when no progress is shown
+	bar    *bar  // nil when no progress is shown
+	news   *news // for the hooks; nil when there are none
 }
 
 // The JSON objects of a run (docs/json.md).
@@ -74,6 +75,7 @@ func (v *runView) event(e syncer.Event) {
 	case syncer.EventDone:
 		v.out.object(operationObject{v.out.head("done", v.Name), e.Op, e.Bytes})
 		v.out.detail("%s: %v", v.Name, e.Op)
+		v.news.done(e.Op)
 	case syncer.EventConflict:
 		v.out.object(operationObject{head: v.out.head("conflict", v.Name), Operation: e.Op})
 		v.out.say("%s: conflict: %s: %s", v.Name, e.Op.Folder, e.Op.Reason)
@@ -185,10 +187,7 @@ func (v *runView) summary(r *syncer.Report, code int) {
 		}
 		v.printPlan(r.Plan)
 	}
-	held := 0
-	for _, h := range r.Held {
-		held += h.Count
-	}
+	held := heldIn(r)
 	seconds := r.Finished.Sub(r.Started).Seconds()
 	v.out.object(summaryObject{v.out.head("summary", v.Name), r.Run, outcomeOf(code), code, v.dryRun, r.Folders, r.Messages,
 		counts, r.Bytes, held, len(r.Failures), seconds})

@@ -80,7 +80,7 @@ func (l *lane) run(ctx context.Context, options syncer.Options, wait time.Durati
 	options.Lanes = l.Connections
 	options.Folders = l.folders
 	options.Attempts = attempts
-	show := &runView{lane: l, dryRun: options.DryRun, bar: l.out.barOf(l.Name)}
+	show := &runView{lane: l, dryRun: options.DryRun, bar: l.out.barOf(l.Name), news: l.newNews()}
 	report, err := l.runOnce(ctx, options, wait, show)
 	if state.IsDamaged(err) && !options.DryRun {
 		var note string
@@ -89,7 +89,11 @@ func (l *lane) run(ctx context.Context, options syncer.Options, wait time.Durati
 			report, err = l.runOnce(ctx, options, wait, show)
 		}
 	}
-	return report, show.ended(ctx, report, err)
+	code := show.ended(ctx, report, err)
+	if !options.DryRun {
+		l.runHooks(ctx, show.news, report, err, code)
+	}
+	return report, code
 }
 
 // attempts is how often in a row a run tries to go on without getting anything
@@ -105,6 +109,7 @@ func (l *lane) runOnce(ctx context.Context, options syncer.Options, wait time.Du
 	show.notice(s.note)
 	report, err := syncer.Run(ctx, s.Account, options, show.event)
 	show.warnings(s.warnings())
+	show.news.locate(context.WithoutCancel(ctx), s.dir)
 	if err == nil && !options.DryRun && !report.Interrupted {
 		err = l.prune(ctx)
 	}

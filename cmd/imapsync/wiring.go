@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"sync"
 	"time"
 
 	"imapsync/config"
@@ -32,6 +33,7 @@ type lane struct {
 	only       bool              // no other account is configured
 	folders    []mail.FolderName // named on the command line; nil is all
 	now        func() time.Time
+	hooking    *sync.Mutex // held by the account whose hook runs
 }
 
 // stateFile is where the account's state is kept.
