@@ -53,7 +53,7 @@ func (n *news) done(o *plan.Op) {
 		if !o.OnLocal && !o.OnRemote {
 			return
 		}
-	case plan.Download:
+	case plan.Download, plan.CopyLocal:
 		n.arrived = append(n.arrived, arrival{o.Row.Folder, o.Row.Key})
 		if o.Row.Flags.System&mail.Seen == 0 {
 			n.unseen++
