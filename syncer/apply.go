@@ -113,6 +113,9 @@ func (a *applier) abreast(work context.Context, s step, names []mail.FolderName,
 		})
 		return g.Wait()
 	}
+	if s.kinds[0] == plan.Upload && !a.features.Awaited {
+		return a.uploadAll(work, names, lanes)
+	}
 	g.SetLimit(a.opt.Lanes)
 	for _, turn := range a.turns(names, lanes) {
 		g.Go(func() error {

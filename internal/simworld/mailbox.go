@@ -267,12 +267,14 @@ func (m *Mailbox) Append(ctx context.Context, messages iter.Seq[mail.Outgoing], 
 	var lost error
 	for out := range messages {
 		if lost != nil {
-			if ahead--; ahead < 0 || !m.sentAhead(out) {
+			if ahead--; ahead < 0 || !m.toward(out.Folder).sentAhead(out) {
 				break
 			}
 			continue
 		}
-		uid, err := m.append(ctx, out)
+		to := m.toward(out.Folder)
+		uid, err := to.append(ctx, out)
+		m.broken = to.broken
 		if err != nil && m.broken && mail.ScopeOf(err) != mail.ScopeMessage {
 			if lost = err; uid == 0 || !isLost(err) {
 				break
@@ -296,6 +298,22 @@ func (m *Mailbox) Append(ctx context.Context, messages iter.Seq[mail.Outgoing], 
 }
 
 // append sends one message; with an error there may be a UID all the same.
+// toward is another mailbox on the same connection, which is not selected for an
+// APPEND.
+func (m *Mailbox) toward(folder mail.FolderName) *Mailbox {
+	if folder == "" || folder == m.name {
+		return m
+	}
+	m.s.w.mu.Lock()
+	defer m.s.w.mu.Unlock()
+	to := *m
+	to.name = folder
+	if b := m.s.boxes[folder]; b != nil {
+		to.validity = b.validity
+	}
+	return &to
+}
+
 func (m *Mailbox) append(ctx context.Context, out mail.Outgoing) (uid mail.UID, err error) {
 	content, err := m.readOutgoing(out)
 	if err != nil {
