@@ -126,8 +126,8 @@ type Features struct {
 // Outgoing is a message to append. Open may be called again after a retry.
 type Outgoing struct {
 	Folder FolderName // where it goes; "" is the mailbox of the Append
-	Flags Flags
-	Date  time.Time
-	Size  int64 // exact number of bytes Open will give
-	Open  func() (io.ReadCloser, error)
+	Flags  Flags
+	Date   time.Time
+	Size   int64 // exact number of bytes Open will give
+	Open   func() (io.ReadCloser, error)
 }
