@@ -32,7 +32,7 @@ type Account struct {
 
 	User   string
 	Secret Secret // zero with auth external
-	Auth   string // auto, scram-sha-256, plain, login, xoauth2, oauthbearer, external
+	Auth   string // auto, scram-sha-256, scram-sha-1, plain, login, cram-md5, xoauth2, oauthbearer, external
 
 	Maildir   string // absolute
 	Layout    Layout

@@ -126,7 +126,6 @@ func TestErrors(t *testing.T) {
 		{`fingerprint = "AB"`, "fingerprint", "64 hex digits"},
 		{`fingerprint = []`, "fingerprint", "empty list"},
 		{`fingerprint = [1]`, "fingerprint", "item 1 must be a string"},
-		{`auth = "cram-md5"`, "auth", "not supported by this version"},
 		{`auth = "gssapi"`, "auth", "must be one of auto"},
 		{`auth = "external"`, "password", "no secret is sent"},
 		{`password_command = "x"`, "password", "contradicts password_command: give one source"},

@@ -98,8 +98,9 @@ var accountKeys = []Key{
 		set: setCredential},
 	{Name: "token_command", Form: `"oauth-token work"`, Text: "A shell command; the first line it prints is an OAuth 2 access token.",
 		set: setSecretCommand(true)},
-	{Name: "auth", Form: `"auto" | "scram-sha-256" | "plain" | "login" | "xoauth2" | "oauthbearer" | "external"`, Default: `"auto"`,
-		Text: "The SASL mechanism; auto takes the best that the server offers for the secret at hand.", set: setAuth},
+	{Name: "auth", Form: `"auto" | "scram-sha-256" | "scram-sha-1" | "plain" | "login" | "cram-md5" | "xoauth2" | "oauthbearer" | "external"`, Default: `"auto"`,
+		Text: "The SASL mechanism; auto takes the best that the server offers for the secret at hand. " +
+			"The scram mechanisms bind the login to the TLS connection (-PLUS) where the server can.", set: setAuth},
 	{Name: "maildir", Form: `"~/Mail/work"`, Text: "The root of the Maildir; made if it is not there.",
 		set: setFile(func(a *Account) *string { return &a.Maildir })},
 	{Name: "layout", Form: `"verbatim" | "maildir++" | "flat"`, Default: `"verbatim"`,

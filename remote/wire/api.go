@@ -28,7 +28,7 @@ type Options struct {
 
 	User   string
 	Secret func(ctx context.Context) (string, error) // password, or OAuth 2 access token for the bearer mechanisms
-	Auth   string                                    // auto, plain, login, scram-sha-256, xoauth2, oauthbearer, external
+	Auth   string                                    // auto, scram-sha-256, scram-sha-1, plain, login, cram-md5, xoauth2, oauthbearer, external
 	Bearer bool                                      // Secret gives an access token: auto chooses among the bearer mechanisms
 
 	// Logins is shared by all connections of an account, or nil.

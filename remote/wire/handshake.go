@@ -40,12 +40,13 @@ func (c *Conn) handshake(ctx context.Context) error {
 		c.o.stage("login", "", err)
 		return err
 	}
+	detail := "logged in already (PREAUTH)"
 	if !preauth {
-		how, err := c.login(ctx)
-		c.o.stage("login", how, err)
-		if err != nil {
-			return err
-		}
+		detail, err = c.login(ctx)
+	}
+	c.o.stage("login", detail, err)
+	if err != nil {
+		return err
 	}
 	if err := c.capsAfterLogin(); err != nil {
 		c.o.stage("capabilities", "", err)
@@ -61,7 +62,7 @@ func (c *Conn) readGreeting() (preauth bool, err error) {
 	var line []byte
 	for len(line) == 0 {
 		if line, err = c.readResponse(); err != nil {
-			return false, graded(doing, err)
+			return false, c.greetingError(doing, err)
 		}
 	}
 	typ, rest := word(strings.TrimPrefix(string(line), "* "))

@@ -170,6 +170,9 @@ func TestPlaintextRefused(t *testing.T) {
 	}
 }
 
+// inClear is a connection that can be overheard, and is used all the same.
+func inClear(o *wire.Options) { abroad(o); o.AllowPlain = true }
+
 func TestLoginDisabled(t *testing.T) {
 	e := dialError(t, wire.KindPlaintext, func(s *server) {
 		s.write("* OK [CAPABILITY IMAP4rev1 STARTTLS LOGINDISABLED] hi\r\n")
@@ -276,6 +279,13 @@ func TestTLS(t *testing.T) {
 		t.Error(e)
 	}
 	dialError(t, wire.KindNetwork, func(s *server) { s.br.Peek(1) }, secure(wire.Implicit))
+
+	wants := only(good)
+	wants.ClientAuth = tls.RequireAndVerifyClientCert
+	e = dialError(t, wire.KindTLS, serve(wants), trusting(good, name), secure(wire.Implicit))
+	if !strings.Contains(e.Hint, "client_cert") {
+		t.Error(e)
+	}
 }
 
 func TestStartTLS(t *testing.T) {
@@ -369,6 +379,13 @@ func TestMechanisms(t *testing.T) {
 		{"external", "AUTH=EXTERNAL SASL-IR", func(o *wire.Options) { o.Secret, o.User = nil, "" }, []string{"C: AUTHENTICATE EXTERNAL =", "S: OK"}},
 		{"external in turn", "AUTH=EXTERNAL", func(o *wire.Options) { o.Auth, o.User = "external", "" }, []string{"C: AUTHENTICATE EXTERNAL", "S: + ", "c: ", "S: OK"}},
 		{"after scram refused", "AUTH=SCRAM-SHA-256 AUTH=PLAIN SASL-IR", nil, []string{"C: AUTHENTICATE SCRAM-SHA-256 ", "S: NO [AUTHENTICATIONFAILED] no such hash", "C: AUTHENTICATE PLAIN " + plain, "S: OK"}},
+		{"cram-md5", "AUTH=PLAIN AUTH=CRAM-MD5 SASL-IR", func(o *wire.Options) { // the example of RFC 2195
+			o.Auth, o.User = "cram-md5", "tim"
+			o.Secret = func(context.Context) (string, error) { return "tanstaaftanstaaf", nil }
+		}, []string{"C: AUTHENTICATE CRAM-MD5", "S: + " + b64("<1896.697170952@postoffice.reston.mci.net>"), "c: " + b64("tim b913a602c7eda7a495b4e6e7334d3890"), "S: OK"}},
+		{"cram-md5 last of all", "AUTH=CRAM-MD5 AUTH=PLAIN SASL-IR", nil, []string{"C: AUTHENTICATE PLAIN " + plain, "S: OK"}},
+		{"cram-md5 rather than in clear", "AUTH=CRAM-MD5 AUTH=PLAIN SASL-IR", inClear, []string{"C: AUTHENTICATE CRAM-MD5", "S: + PDFAeD4=", "c: " + b64("jane@example.org 3b8eeccfa5a824ad206c913dda760b8d"), "S: OK"}},
+		{"disabled", "AUTH=SCRAM-SHA-256 AUTH=PLAIN SASL-IR", func(o *wire.Options) { o.Disable = []string{"AUTH=SCRAM-SHA-256"} }, []string{"C: AUTHENTICATE PLAIN " + plain, "S: OK"}},
 		{"untagged in between", "AUTH=PLAIN SASL-IR", nil, []string{"C: AUTHENTICATE PLAIN " + plain, "S: * CAPABILITY IMAP4rev1 FOO", "S: * OK still here", "S: ", "S: OK [CAPABILITY IMAP4rev1] in"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -410,7 +427,7 @@ func (s *server) play(talk []string) {
 				raw, _ := base64.StdEncoding.DecodeString(blob)
 				text = mech + "OAUTHBEARER " + base64.StdEncoding.EncodeToString([]byte(strings.ReplaceAll(string(raw), "PORT", fmt.Sprint(port))))
 			}
-			if line != text && !(strings.HasSuffix(text, "SCRAM-SHA-256 ") && strings.HasPrefix(line, text)) {
+			if line != text && !(strings.Contains(text, "SCRAM-SHA-") && strings.HasSuffix(text, " ") && strings.HasPrefix(line, text)) {
 				s.t.Errorf("client sent %q, want %q", line, text)
 				panic(errScript)
 			}
@@ -439,10 +456,15 @@ func TestLoginRefused(t *testing.T) {
 		{"too many", "", nil, []string{`C: LOGIN "jane@example.org" "correct horse"`, "S: NO [ALERT] Too many simultaneous connections. (Failure)"}, wire.KindUnavailable, "fewer connections"},
 		{"bye", "", nil, []string{`C: LOGIN "jane@example.org" "correct horse"`, "S: * BYE too many failures"}, wire.KindBye, "too many failures"},
 		{"xoauth2", "AUTH=XOAUTH2 SASL-IR", bearer, []string{"C: AUTHENTICATE XOAUTH2 " + b64("user="+user+"\x01auth=Bearer "+password+"\x01\x01"),
-			"S: + " + b64(`{"status":"400","schemes":"Bearer","scope":"https://mail"}`), "c: ", "S: NO no"}, wire.KindAuth, "status 400 https://mail"},
+			"S: + " + b64(`{"status":"400","schemes":"Bearer","scope":"https://mail"}`), "c: ", "S: NO no"}, wire.KindAuth, "the access token is expired, revoked or not for this server (status 400, scope https://mail)"},
+		{"xoauth2, in turn and in text", "AUTH=XOAUTH2", bearer, []string{"C: AUTHENTICATE XOAUTH2", "S: +", "c: " + b64("user="+user+"\x01auth=Bearer "+password+"\x01\x01"),
+			"S: + " + b64("token of yesterday"), "c: ", "S: NO no"}, wire.KindAuth, "by XOAUTH2: token of yesterday"},
 		{"oauthbearer", "AUTH=OAUTHBEARER", bearer, []string{"C: AUTHENTICATE OAUTHBEARER", "S: + ", "c: " + b64("OAUTH"), "S: NO no"}, wire.KindAuth, ""},
 		{"none fits", "AUTH=GSSAPI LOGINDISABLED", nil, nil, wire.KindPlaintext, "GSSAPI"},
 		{"wants oauth", "AUTH=XOAUTH2 LOGINDISABLED", func(o *wire.Options) { o.Auth = "plain" }, nil, wire.KindPlaintext, ""},
+		{"scram alone in clear", "AUTH=CRAM-MD5 AUTH=SCRAM-SHA-1 AUTH=PLAIN SASL-IR", inClear, []string{"C: AUTHENTICATE SCRAM-SHA-1 ", "S: NO no"}, wire.KindAuth, "by SCRAM-SHA-1"},
+		{"external", "AUTH=EXTERNAL SASL-IR", func(o *wire.Options) { o.Secret, o.User = nil, "" }, []string{"C: AUTHENTICATE EXTERNAL =", "S: NO no"}, wire.KindAuth, "client_cert"},
+		{"no external", "AUTH=PLAIN", func(o *wire.Options) { o.Secret, o.User = nil, "" }, nil, wire.KindAuth, "client_cert"},
 		{"no oauth", "AUTH=PLAIN", bearer, nil, wire.KindAuth, "use a password"},
 		{"unknown", "AUTH=PLAIN", auth("kerberos"), nil, wire.KindConfig, "kerberos"},
 		{"empty", "AUTH=PLAIN", func(o *wire.Options) { o.Secret = func(context.Context) (string, error) { return "", nil } }, nil, wire.KindSecret, "empty"},
