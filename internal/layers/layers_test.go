@@ -45,6 +45,7 @@ var table = []rule{
 	{"maildir", []string{"mail"}, [][]string{sql, goIMAP}},
 	{"remote", []string{"mail", "remote/wire"}, [][]string{sql}},
 	{"remote/wire", nil, [][]string{sql}},
+	{"remote/route", []string{"remote/wire"}, [][]string{sql, goIMAP}},
 	{"state", []string{"mail"}, [][]string{goIMAP}},
 	{"syncer", []string{"mail", "conflict", "plan"}, [][]string{goIMAP, sql, files}},
 	{"config", []string{"mail", "conflict"}, [][]string{sql, goIMAP}},

@@ -164,6 +164,13 @@ func TestPlaintextRefused(t *testing.T) {
 	if !strings.Contains(e.Hint, "insecure") {
 		t.Error(e)
 	}
+	// A proxy on this machine leads elsewhere, too.
+	dialError(t, wire.KindPlaintext, func(s *server) {
+		s.write("* OK [CAPABILITY IMAP4rev1 AUTH=PLAIN] hi\r\n")
+		s.untilClosed()
+	}, func(o *wire.Options) { o.Via = wire.ViaProxy })
+	dial(t, "", func(s *server) { s.untilClosed() }, abroad, func(o *wire.Options) { o.Via = wire.ViaTunnel })
+
 	c := dial(t, "", func(s *server) { s.untilClosed() }, abroad, func(o *wire.Options) { o.AllowPlain = true })
 	if c.TLSState() != nil {
 		t.Error("TLS state of a plain connection")
@@ -436,6 +443,33 @@ func (s *server) play(talk []string) {
 				text = tag + " " + text
 			}
 			s.write("%s", text+"\r\n")
+		}
+	}
+}
+
+// TestPreauth: who is logged in already, as in a tunnel, needs no secret.
+func TestPreauth(t *testing.T) {
+	o := options(listen(t, func(s *server) {
+		s.write("* PREAUTH [CAPABILITY IMAP4rev1 AUTH=PLAIN] logged in\r\n")
+		s.write("* CAPABILITY IMAP4rev1 IDLE\r\n%s OK done\r\n", s.expect("CAPABILITY"))
+		s.untilClosed()
+	}))
+	o.Secret = func(context.Context) (string, error) { return "", errors.New("asked for") }
+	var stages []string
+	o.Stage = func(name, detail string, err error) {
+		stages = append(stages, fmt.Sprint(name, ": ", detail, " ", err))
+	}
+	o.Via, o.DialContext = wire.ViaTunnel, (&net.Dialer{}).DialContext
+	c, err := wire.Dial(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Close()
+	want := []string{"tunnel: 127.0.0.1:", "greeting: logged in", "login: logged in already (PREAUTH) <nil>", "capabilities: IDLE"}
+	for i := range want {
+		if i >= len(stages) || !strings.HasPrefix(stages[i], want[i]) {
+			t.Errorf("stages %q, want %q", stages, want)
+			break
 		}
 	}
 }
