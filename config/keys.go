@@ -82,7 +82,7 @@ var accountKeys = []Key{
 			"with host the account stays the same when the command changes. It cannot ask on the terminal.",
 		set: setString(func(a *Account) *string { return &a.Tunnel })},
 	{Name: "proxy", Form: `"socks5://…" | "http://…" | "none"`, Default: "that of the environment",
-		Text: "The proxy to connect through, [USER:PASSWORD@]HOST:PORT, by SOCKS 5 or HTTP CONNECT. In the environment it is ALL_PROXY, else HTTPS_PROXY, " +
+		Text: "The proxy to connect through, [USER:PASSWORD@]HOST:PORT, by SOCKS 5 or HTTP CONNECT (https:// where the proxy itself wants TLS). In the environment it is ALL_PROXY, else HTTPS_PROXY, " +
 			"not for this machine and what NO_PROXY names.", set: setProxy},
 	{Name: "tls", Form: `"implicit" | "starttls" | "none"`, Default: `"implicit", or "none" in a tunnel`,
 		Text: "How the connection is protected: TLS from the first byte, TLS begun by STARTTLS and insisted upon, or not at all. " +

@@ -32,7 +32,7 @@ func (p Proxy) Format(f fmt.State, _ rune) {
 
 // proxySchemes are the kinds of proxies there are; socks5 and socks5h are the
 // same here: the proxy looks up the server's name.
-var proxySchemes = []string{"socks5", "socks5h", "http"}
+var proxySchemes = []string{"socks5", "socks5h", "http", "https"}
 
 const proxyForm = `"socks5://HOST:PORT" or "http://HOST:PORT", with USER:PASSWORD@ before HOST where the proxy wants that`
 

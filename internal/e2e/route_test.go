@@ -183,14 +183,11 @@ func TestClientCertificate(t *testing.T) {
 	a.converged()
 }
 
-// TestProxy: all connections go through the proxy, which is told user and
-// password; nobody else is.
-func TestProxy(t *testing.T) {
-	s := dovecot.Start(t, dovecot.WithTLS())
-	a := newAccount(t, s, "alice")
-	a.seedRemote(1, "INBOX", 3)
-	var asked atomic.Int64
-	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+// connectProxy is a proxy of HTTP CONNECT that leads to the server's TLS port,
+// and how often it did.
+func connectProxy(s *dovecot.Server) (asked *atomic.Int64, handler http.HandlerFunc) {
+	asked = new(atomic.Int64)
+	return asked, func(w http.ResponseWriter, req *http.Request) {
 		want := "Basic " + base64.StdEncoding.EncodeToString([]byte("me:s3cr3t-unmistakable"))
 		if req.Method != http.MethodConnect || req.Host != "imap.example:993" || req.Header.Get("Proxy-Authorization") != want {
 			w.WriteHeader(http.StatusProxyAuthRequired)
@@ -211,7 +208,18 @@ func TestProxy(t *testing.T) {
 		defer client.Close()
 		go func() { io.Copy(server, br); server.Close() }()
 		io.Copy(client, server)
-	}))
+	}
+}
+
+// TestProxy: all connections go through the proxy, which is told user and
+// password; nobody else is.
+func TestProxy(t *testing.T) {
+	s := dovecot.Start(t, dovecot.WithTLS())
+	a := newAccount(t, s, "alice")
+	a.seedRemote(1, "INBOX", 3)
+	asked, handler := connectProxy(s)
+	proxy, behindTLS := httptest.NewServer(handler), httptest.NewTLSServer(handler)
+	defer behindTLS.Close()
 	defer proxy.Close()
 	configure := func(more string) {
 		a.write(a.config, fmt.Sprintf("state_dir = %q\n[accounts.test]\nhost = 'imap.example'\nfingerprint = %q\nuser = 'alice'\npassword = %q\nmaildir = %q\n%s\n",
@@ -240,7 +248,13 @@ func TestProxy(t *testing.T) {
 	said(a.run("-vv", "check"), 3, "fail proxy: ", "through the proxy http://"+address)
 	t.Setenv("ALL_PROXY", "carrier://pigeon")
 	said(a.run("sync"), 2, "the environment's ALL_PROXY must be", `proxy = "none"`)
-	if asked.Load() < 3 {
+	t.Setenv("ALL_PROXY", "https://me:s3cr3t-unmistakable@"+strings.TrimPrefix(behindTLS.URL, "https://"))
+	said(a.run("sync"), 3, "set up TLS with the proxy https://127.0.0.1:")
+	ca := filepath.Join(a.dir, "ca.pem")
+	a.write(ca, string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: behindTLS.Certificate().Raw})))
+	t.Setenv("SSL_CERT_FILE", ca)
+	said(a.run("-vv", "check"), 0, "through https://127.0.0.1:")
+	if asked.Load() < 4 {
 		t.Errorf("the proxy was asked %d times", asked.Load())
 	}
 }

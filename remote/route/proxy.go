@@ -3,6 +3,7 @@ package route
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -19,13 +20,14 @@ import (
 )
 
 // Proxy connects through a proxy of SOCKS 5 (RFC 1928) or HTTP (CONNECT, RFC
-// 9110 section 9.3.6), which also looks up the server's name.
+// 9110 section 9.3.6), itself behind TLS or not, which also looks up the
+// server's name.
 type Proxy struct {
 	url  *url.URL
 	name string // of the proxy, without credentials
 }
 
-// NewProxy returns the proxy of a URL of the scheme socks5, socks5h or http.
+// NewProxy returns the proxy of a URL of the scheme socks5, socks5h, http or https.
 func NewProxy(u *url.URL) *Proxy {
 	p := &Proxy{url: u}
 	p.name = u.Scheme + "://" + p.address()
@@ -39,6 +41,8 @@ func (p *Proxy) address() string {
 	case port != "":
 	case p.url.Scheme == "http":
 		port = "80"
+	case p.url.Scheme == "https":
+		port = "443"
 	default:
 		port = "1080"
 	}
@@ -65,7 +69,15 @@ func (p *Proxy) DialContext(ctx context.Context, network, address string) (net.C
 
 func (p *Proxy) through(ctx context.Context, conn net.Conn, address string) (net.Conn, error) {
 	doing := "connect to " + address + " through the proxy " + p.name
-	if p.url.Scheme == "http" {
+	switch p.url.Scheme {
+	case "https":
+		protected := tls.Client(conn, &tls.Config{ServerName: p.url.Hostname()})
+		if err := protected.HandshakeContext(ctx); err != nil {
+			return nil, p.failed(wire.KindTLS, "set up TLS with the proxy "+p.name, err)
+		}
+		conn = protected
+		fallthrough
+	case "http":
 		status, err := p.connect(conn, address)
 		switch {
 		case err != nil:

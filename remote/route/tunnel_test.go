@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"imapsync/remote/route"
 	"imapsync/remote/wire"
 )
@@ -63,6 +65,14 @@ func TestTunnel(t *testing.T) {
 	tunnel, conn, pids := enter(t, "cat")
 	fmt.Fprint(conn, "hello")
 	expect(t, conn, "hello")
+	text, err := os.ReadFile(pids)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pid, _ := strconv.Atoi(strings.TrimSpace(string(text)))
+	if group, err := unix.Getpgid(pid); err != nil || group != pid { // else Ctrl-C would end it
+		t.Errorf("the process group of %d is %d, %v", pid, group, err)
+	}
 	second, err := tunnel.DialContext(t.Context(), "tcp", "")
 	if err != nil {
 		t.Fatal(err)

@@ -92,9 +92,12 @@ func (c *Conn) byeError(doing string, st status) *Error {
 func (c *Conn) upgrade(ctx context.Context, preauth bool) error {
 	doing := "start TLS with " + c.o.address()
 	if preauth {
-		return &Error{Kind: KindTLS, Doing: doing,
-			Err:  errors.New("the server greets as logged in already (PREAUTH), so that TLS cannot be started"),
-			Hint: `somebody may be tampering with the connection; tls = "implicit" cannot be tampered with`}
+		hint := `somebody may be tampering with the connection; tls = "implicit" cannot be tampered with`
+		if c.o.Via == ViaTunnel {
+			hint = "leave tls out: it is for the tunnel to protect the connection"
+		}
+		return &Error{Kind: KindTLS, Doing: doing, Hint: hint,
+			Err: errors.New("the server greets as logged in already (PREAUTH), so that TLS cannot be started")}
 	}
 	if len(c.caps) == 0 {
 		if _, err := c.command("CAPABILITY"); err != nil {

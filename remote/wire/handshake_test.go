@@ -286,10 +286,18 @@ func TestTLS(t *testing.T) {
 		t.Error(e)
 	}
 	dialError(t, wire.KindNetwork, func(s *server) { s.br.Peek(1) }, secure(wire.Implicit))
+}
 
-	wants := only(good)
-	wants.ClientAuth = tls.RequireAndVerifyClientCert
-	e = dialError(t, wire.KindTLS, serve(wants), trusting(good, name), secure(wire.Implicit))
+// TestClientCertificateWanted: a server of TLS 1.3 refuses one only after the
+// handshake.
+func TestClientCertificateWanted(t *testing.T) {
+	const name = "imap.example.org"
+	cert := certFor(t, name, time.Now().Add(24*time.Hour))
+	e := dialError(t, wire.KindTLS, func(s *server) {
+		if s.startTLS(&tls.Config{Certificates: []tls.Certificate{cert}, ClientAuth: tls.RequireAndVerifyClientCert}) {
+			s.login("")
+		}
+	}, trusting(cert, name), secure(wire.Implicit))
 	if !strings.Contains(e.Hint, "client_cert") {
 		t.Error(e)
 	}
