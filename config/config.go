@@ -23,16 +23,22 @@ type Config struct {
 type Account struct {
 	Name string
 
-	Host         string
+	Host         string // "" only with Tunnel
 	Port         int
+	Tunnel       string // command whose input and output are the connection; "": TCP
+	Proxy        Proxy  // see ProxyURL
 	TLS          TLS
 	Insecure     bool       // credentials may cross a network without TLS
 	CAFile       string     // PEM file of the authorities to believe instead of the system's; "" for those
 	Fingerprints [][32]byte // SHA-256 of the certificates to believe, whoever signed them; none: usual check
 
-	User   string
-	Secret Secret // zero with auth external
-	Auth   string // auto, scram-sha-256, plain, login, xoauth2, oauthbearer, external
+	ClientCert string // PEM file of the certificate to show; "" for none
+	ClientKey  string // PEM file of its key; "" for none
+
+	User        string // see LoginName
+	UserCommand string
+	Secret      Secret // zero where none is needed: EXTERNAL, PREAUTH
+	Auth        string // auto, scram-sha-256, scram-sha-1, plain, login, cram-md5, xoauth2, oauthbearer, external
 
 	Maildir   string // absolute
 	Layout    Layout

@@ -47,6 +47,49 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
+// TestRoutes: what may be left out in a tunnel, or with a certificate, and what
+// may not.
+func TestRoutes(t *testing.T) {
+	for _, c := range []struct{ section, wrong string }{
+		{"tunnel = 'x'", ""},
+		{"tunnel = 'x'\nhost = 'h'", ""},
+		{"tunnel = 'x'\nhost = 'h'\ntls = 'starttls'\nuser = 'u'\npassword = 'p'", ""},
+		{"tunnel = 'x'\nproxy = 'none'", "contradicts tunnel"},
+		{"tunnel = 'x'\ntls = 'implicit'", "needs host"},
+		{"tunnel = 'x'\nca_file = 'f'", `contradicts tls = "none"`},
+		{"tunnel = 'x'\npassword = 'p'", "user is missing"},
+		{"tunnel = 'x'\nauth = 'plain'\nuser = 'u'", "no secret"},
+		{"tunnel = ''", "must not be empty"},
+		{"host = 'h'\nclient_cert = 'c.pem'", ""},
+		{"host = 'h'\nclient_cert = 'c.pem'\nclient_key = 'k.pem'\nauth = 'external'", ""},
+		{"host = 'h'\nclient_cert = 'c.pem'\nuser = 'u'\npassword = 'p'", ""},
+		{"host = 'h'\nclient_cert = 'c.pem'\npassword = 'p'", "user is missing"},
+		{"host = 'h'\nclient_cert = 'c.pem'\ntls = 'none'\ninsecure = true", "without TLS"},
+		{"host = 'h'\nuser_command = 'x'\npassword = 'p'", ""},
+	} {
+		conf, err := Parse("/c.toml", []byte("[accounts.w]\nmaildir = '/m'\n"+c.section))
+		switch {
+		case c.wrong == "" && err != nil, c.wrong != "" && (err == nil || !strings.Contains(err.Error(), c.wrong)):
+			t.Errorf("%q: %v, want %q", c.section, err, c.wrong)
+		case c.wrong == "" && strings.HasPrefix(c.section, "tunnel") && (conf.Accounts[0].TLS == TLSNone) == strings.Contains(c.section, "tls"):
+			t.Errorf("%q: tls is %q", c.section, conf.Accounts[0].TLS)
+		}
+	}
+	names := map[string]string{}
+	for _, section := range []string{"host = 'h'\nuser = 'u'\npassword = 'p'", "host = 'h'\ntunnel = 'x'", "tunnel = 'x'", "tunnel = 'y z'"} {
+		conf, err := Parse("/c.toml", []byte("[accounts.w]\nmaildir = '/m'\n"+section))
+		if err != nil {
+			t.Fatal(err)
+		}
+		names[section] = conf.Accounts[0].Server()
+	}
+	a, b := names["tunnel = 'x'"], names["tunnel = 'y z'"]
+	if names["host = 'h'\nuser = 'u'\npassword = 'p'"] != "h:993" || names["host = 'h'\ntunnel = 'x'"] != "h:993" ||
+		a == b || len(a) != len("tunnel-123456789abc") || strings.Contains(b, "y z") {
+		t.Errorf("servers %q", names)
+	}
+}
+
 func TestEveryKey(t *testing.T) {
 	c, err := Parse("/etc/c.toml", []byte(`
 state_dir = "/s"
@@ -126,7 +169,13 @@ func TestErrors(t *testing.T) {
 		{`fingerprint = "AB"`, "fingerprint", "64 hex digits"},
 		{`fingerprint = []`, "fingerprint", "empty list"},
 		{`fingerprint = [1]`, "fingerprint", "item 1 must be a string"},
-		{`auth = "cram-md5"`, "auth", "not supported by this version"},
+		{`proxy = "socks4://p:1"`, "proxy", `"socks4" is not known`},
+		{`proxy = "p:1080"`, "proxy", "must be"},
+		{`proxy = "http://me:hunter2@"`, "proxy", "must be"},
+		{`proxy = "http://me:hunter2@p:port"`, "proxy", "must be"},
+		{`proxy = "http://p/path"`, "proxy", "must be"},
+		{`client_key = "k.pem"`, "client_key", "give client_cert too"},
+		{`user_command = "x"`, "user_command", "contradicts user: give one"},
 		{`auth = "gssapi"`, "auth", "must be one of auto"},
 		{`auth = "external"`, "password", "no secret is sent"},
 		{`password_command = "x"`, "password", "contradicts password_command: give one source"},

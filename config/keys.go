@@ -21,8 +21,7 @@ type Key struct {
 func Keys() []Key { return append([]Key(nil), accountKeys...) }
 
 // laterKeys are keys that later versions will know: better named than unknown.
-var laterKeys = strings.Fields(`keyring max_age max_size body pull push expunge trash rename tunnel proxy
-	client_cert client_key oauth on_change watch interval gmail subscribed`)
+var laterKeys = strings.Fields(`keyring max_age max_size body pull push expunge trash rename oauth on_change watch interval gmail subscribed`)
 
 func setString(to func(*Account) *string) func(*Account, value) {
 	return func(a *Account, v value) {
@@ -77,7 +76,15 @@ var accountKeys = []Key{
 		set: setString(func(a *Account) *string { return &a.Host })},
 	{Name: "port", Form: "993", Default: "993, or 143 unless tls is implicit", Text: "The TCP port.",
 		set: setInt(1, 65535, func(a *Account) *int { return &a.Port })},
-	{Name: "tls", Form: `"implicit" | "starttls" | "none"`, Default: `"implicit"`,
+	{Name: "tunnel", Form: `"ssh host /usr/libexec/dovecot/imap"`,
+		Text: "A shell command whose standard input and output are the connection, in place of a TCP connection to host. " +
+			"Where it greets as logged in (PREAUTH) user and secret can be left out, and host unless tls is set; " +
+			"with host the account stays the same when the command changes. It cannot ask on the terminal.",
+		set: setString(func(a *Account) *string { return &a.Tunnel })},
+	{Name: "proxy", Form: `"socks5://…" | "http://…" | "none"`, Default: "that of the environment",
+		Text: "The proxy to connect through, [USER:PASSWORD@]HOST:PORT, by SOCKS 5 or HTTP CONNECT (https:// where the proxy itself wants TLS). In the environment it is ALL_PROXY, else HTTPS_PROXY, " +
+			"not for this machine and what NO_PROXY names.", set: setProxy},
+	{Name: "tls", Form: `"implicit" | "starttls" | "none"`, Default: `"implicit", or "none" in a tunnel`,
 		Text: "How the connection is protected: TLS from the first byte, TLS begun by STARTTLS and insisted upon, or not at all. " +
 			`"none" is refused for a host other than this machine unless insecure = true.`,
 		set: setChoice(func(a *Account) *TLS { return &a.TLS }, string(TLSImplicit), string(TLSStart), string(TLSNone))},
@@ -87,8 +94,14 @@ var accountKeys = []Key{
 		set: setFile(func(a *Account) *string { return &a.CAFile })},
 	{Name: "fingerprint", Form: `"AB:CD:…" | [..]`,
 		Text: "Believe exactly the certificates of these SHA-256 fingerprints, whoever signed them.", set: setFingerprints},
+	{Name: "client_cert", Form: `"~/me.pem"`, Text: "A PEM file with the certificate, and those of its authorities, that this machine shows to the server. " +
+		"Without a secret it is the login (EXTERNAL).", set: setFile(func(a *Account) *string { return &a.ClientCert })},
+	{Name: "client_key", Form: `"~/me.key"`, Default: "the file of client_cert", Text: "A PEM file with the private key of client_cert, not encrypted.",
+		set: setFile(func(a *Account) *string { return &a.ClientKey })},
 	{Name: "user", Form: `"me@example.org"`, Text: "The login name.",
 		set: setString(func(a *Account) *string { return &a.User })},
+	{Name: "user_command", Form: `"pass mail/work-user"`, Text: "A shell command; the first line it prints is the login name.",
+		set: setString(func(a *Account) *string { return &a.UserCommand })},
 	{Name: "password", Form: `"…"`, Text: "The password itself; the file must then be readable by its owner alone.", set: setPassword},
 	{Name: "password_file", Form: `"~/.secret"`, Text: "A file whose first line is the password.",
 		set: setSecretFile},
@@ -98,8 +111,9 @@ var accountKeys = []Key{
 		set: setCredential},
 	{Name: "token_command", Form: `"oauth-token work"`, Text: "A shell command; the first line it prints is an OAuth 2 access token.",
 		set: setSecretCommand(true)},
-	{Name: "auth", Form: `"auto" | "scram-sha-256" | "plain" | "login" | "xoauth2" | "oauthbearer" | "external"`, Default: `"auto"`,
-		Text: "The SASL mechanism; auto takes the best that the server offers for the secret at hand.", set: setAuth},
+	{Name: "auth", Form: `"auto" | "scram-sha-256" | "scram-sha-1" | "plain" | "login" | "cram-md5" | "xoauth2" | "oauthbearer" | "external"`, Default: `"auto"`,
+		Text: "The SASL mechanism; auto takes the best that the server offers for the secret at hand. " +
+			"The scram mechanisms bind the login to the TLS connection (-PLUS) where the server can.", set: setAuth},
 	{Name: "maildir", Form: `"~/Mail/work"`, Text: "The root of the Maildir; made if it is not there.",
 		set: setFile(func(a *Account) *string { return &a.Maildir })},
 	{Name: "layout", Form: `"verbatim" | "maildir++" | "flat"`, Default: `"verbatim"`,

@@ -2,7 +2,6 @@ package config
 
 import (
 	"errors"
-	"fmt"
 	"strings"
 
 	"imapsync/conflict"
@@ -71,11 +70,7 @@ func setCredential(a *Account, v value) {
 }
 
 func setAuth(a *Account, v value) {
-	if s, _ := v.v.(string); s == "cram-md5" {
-		v.fail("%s", notSupported(fmt.Sprintf("%q", s)))
-		return
-	}
-	if s, ok := v.oneOf("auto", "scram-sha-256", "plain", "login", "xoauth2", "oauthbearer", "external"); ok {
+	if s, ok := v.oneOf("auto", "scram-sha-256", "scram-sha-1", "plain", "login", "cram-md5", "xoauth2", "oauthbearer", "external"); ok {
 		a.Auth = s
 	}
 }

@@ -83,13 +83,15 @@ func New(cfg Config) *Account {
 // resuming makes the connections after the first resume its TLS session: no
 // certificate crosses the link again, and TLS 1.2 takes a round trip less. The
 // sessions are this account's alone, whose rules for certificates held when
-// they began; VerifyConnection is asked again each time.
+// they began; VerifyConnection is asked again each time. Not where the client
+// shows a certificate too: Dovecot hangs up on such a session (OpenSSL wants a
+// session id context to resume one).
 func resuming(cfg *tls.Config) *tls.Config {
 	if cfg == nil {
 		cfg = &tls.Config{}
 	}
 	cfg = cfg.Clone()
-	if cfg.ClientSessionCache == nil {
+	if cfg.ClientSessionCache == nil && len(cfg.Certificates) == 0 {
 		cfg.ClientSessionCache = tls.NewLRUClientSessionCache(1) // there is but one server
 	}
 	return cfg

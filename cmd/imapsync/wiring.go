@@ -7,10 +7,8 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
-	"strconv"
 	"sync"
 	"time"
 
@@ -34,6 +32,7 @@ type lane struct {
 	folders    []mail.FolderName // named on the command line; nil is all
 	now        func() time.Time
 	hooking    *sync.Mutex // held by the account whose hook runs
+	user       *string     // what loginName has found out
 }
 
 // stateFile is where the account's state is kept.
@@ -65,7 +64,7 @@ func (l *lane) wireOptions() (wire.Options, error) {
 	}
 	var err error
 	o.TLS, err = l.tlsConfig()
-	if o.TLS == nil && l.TLS != config.TLSNone {
+	if l.CAFile == "" && len(l.Fingerprints) == 0 && l.TLS != config.TLSNone {
 		go func() { _, _ = x509.SystemCertPool() }() // read once a process; here beside the rest of the beginning
 	}
 	return o, err
@@ -75,8 +74,24 @@ var compressions = map[config.Compress]wire.Compression{
 	config.CompressAuto: wire.CompressAuto, config.CompressAlways: wire.CompressAlways, config.CompressNever: wire.CompressNever,
 }
 
-// tlsConfig tells which certificates to believe; nil is the usual check.
+// tlsConfig tells which certificates to believe and to show; nil is the usual
+// check, and none.
 func (l *lane) tlsConfig() (*tls.Config, error) {
+	own, err := l.clientCertificates()
+	if err != nil {
+		return nil, err
+	}
+	trust, err := l.trust()
+	if trust == nil && len(own) > 0 {
+		trust = &tls.Config{}
+	}
+	if trust != nil {
+		trust.Certificates = own
+	}
+	return trust, err
+}
+
+func (l *lane) trust() (*tls.Config, error) {
 	switch {
 	case len(l.Fingerprints) > 0:
 		return &tls.Config{
@@ -128,7 +143,7 @@ func (l *lane) openMaildir() (*maildir.Maildir, error) {
 func (l *lane) account(dir *maildir.Maildir, server *remote.Account, db *state.DB) syncer.Account {
 	return syncer.Account{
 		Name:      l.Name,
-		Identity:  mail.Identity{Server: net.JoinHostPort(l.Host, strconv.Itoa(l.Port)), User: l.User},
+		Identity:  l.identity(),
 		Maildir:   l.Maildir,
 		Local:     localSide{dir},
 		Remote:    remoteSide{server, l},
@@ -181,12 +196,12 @@ type session struct {
 // for writing under the account's lock, which is waited for up to wait; for
 // looking nothing is locked or changed.
 func (l *lane) open(ctx context.Context, looking bool, wait time.Duration) (*session, error) {
-	options, err := l.wireOptions()
+	server, err := l.serverConfig(ctx)
 	if err != nil {
 		return nil, err
 	}
-	options.Costs = l.connected
-	s := &session{server: remote.New(remote.Config{Wire: options, Connections: l.Connections})}
+	server.Wire.Costs = l.connected
+	s := &session{server: remote.New(server)}
 	s.open = append(s.open, s.server.Close)
 	if s.dir, err = l.openMaildir(); err != nil {
 		return nil, err

@@ -46,6 +46,7 @@ var table = []rule{
 	{"query", []string{"mail"}, [][]string{inOut, clock, chance, context}},
 	{"remote", []string{"mail", "query", "remote/wire"}, [][]string{sql}},
 	{"remote/wire", nil, [][]string{sql}},
+	{"remote/route", []string{"remote/wire"}, [][]string{sql, goIMAP}},
 	{"state", []string{"mail"}, [][]string{goIMAP}},
 	{"syncer", []string{"mail", "conflict", "plan"}, [][]string{goIMAP, sql, files}},
 	{"config", []string{"mail", "conflict"}, [][]string{sql, goIMAP}},
