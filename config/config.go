@@ -10,6 +10,7 @@ import (
 
 	"imapsync/conflict"
 	"imapsync/mail"
+	"imapsync/oauth"
 )
 
 // Config is a configuration file whose every value has been checked.
@@ -31,8 +32,9 @@ type Account struct {
 	Fingerprints [][32]byte // SHA-256 of the certificates to believe, whoever signed them; none: usual check
 
 	User   string
-	Secret Secret // zero with auth external
-	Auth   string // auto, scram-sha-256, plain, login, xoauth2, oauthbearer, external
+	Secret Secret        // zero with auth external
+	OAuth  *oauth.Client // not nil: the secret is an access token that package oauth gets, not Secret
+	Auth   string        // auto, scram-sha-256, plain, login, xoauth2, oauthbearer, external
 
 	Maildir   string // absolute
 	Layout    Layout

@@ -151,7 +151,7 @@ func TestErrors(t *testing.T) {
 		{`disable_extensions = ["imap4rev1"]`, "disable_extensions", "what the server speaks"},
 		{`compress = "true"`, "compress", `must be "auto", true or false`},
 		{`compress = [true]`, "compress", `must be "auto", true or false`},
-		{`keyring = true`, "keyring", "not supported by this version"},
+		{`keyring = 1`, "keyring", "must be true or false"},
 		{`max_age = "2y"`, "max_age", "not supported by this version"},
 		{`hooks = {}`, "hooks", "not supported by this version"},
 		{`folder = 1`, "folder", "must be a table"},

@@ -68,12 +68,18 @@ type program struct {
 	configFile string // of -c
 	now        func() time.Time
 	app        *cli.App
+	console    *console
+	browse     func(address string) error // shows a page to the user
 }
 
 // run carries out one command line (without the program's name) and returns
 // the exit code.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	p := &program{out: newOutput(stdout, stderr), now: time.Now}
+	p := &program{out: newOutput(stdout, stderr), now: time.Now, console: newConsole(os.Stdin, stderr), browse: browse}
+	return p.run(ctx, args)
+}
+
+func (p *program) run(ctx context.Context, args []string) int {
 	p.app = p.newApp()
 	line, err := arrange(p.app, args)
 	if err == nil {
