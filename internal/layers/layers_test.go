@@ -49,6 +49,7 @@ var table = []rule{
 	{"syncer", []string{"mail", "conflict", "plan"}, [][]string{goIMAP, sql, files}},
 	{"config", []string{"mail", "conflict", "keyring", "oauth"}, [][]string{sql, goIMAP}},
 	{"oauth", []string{"keyring"}, [][]string{sql, goIMAP}},
+	{"discover", nil, [][]string{sql, goIMAP}},
 	{"keyring", nil, [][]string{sql, goIMAP}},
 	{"cmd/imapsync", []string{"*"}, nil},
 	{"internal/simworld", []string{"mail", "conflict", "plan", "syncer"}, [][]string{sql, goIMAP}},
