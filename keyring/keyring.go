@@ -45,6 +45,7 @@ func await(ctx context.Context, call func() (string, error)) (string, error) {
 		secret string
 		err    error
 	}
+	findSession()
 	answered := make(chan result, 1)
 	go func() {
 		secret, err := call()

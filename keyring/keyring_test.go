@@ -3,6 +3,9 @@ package keyring
 import (
 	"context"
 	"errors"
+	"fmt"
+	"os"
+	"runtime"
 	"testing"
 
 	system "github.com/zalando/go-keyring"
@@ -44,6 +47,22 @@ func TestNone(t *testing.T) {
 		var none *Unavailable
 		if !errors.As(err, &none) || errors.Is(err, ErrNotFound) {
 			t.Errorf("without a keyring: %v", err)
+		}
+	}
+}
+
+// TestNoSession: no session is started where the user has none, and one that
+// the user has is used.
+func TestNoSession(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("macOS and Windows have no D-Bus")
+	}
+	here := fmt.Sprintf("unix:path=/run/user/%d/bus", os.Getuid())
+	for has, want := range map[string]string{"": here, "autolaunch:": here, "unix:path=/mine": "unix:path=/mine"} {
+		t.Setenv(busAddress, has)
+		noLaunch()
+		if have := os.Getenv(busAddress); have != want {
+			t.Errorf("with %q: %q, want %q", has, have, want)
 		}
 	}
 }

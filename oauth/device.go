@@ -32,7 +32,12 @@ func (c *Client) Device(ctx context.Context, show func(DeviceCode)) (*Grant, err
 	defer cancel()
 	device, err := conf.DeviceAuth(ctx)
 	if err != nil {
-		return nil, failure(ctx, err, c.secrets())
+		err = failure(ctx, err, c.secrets())
+		var e *Error
+		if errors.As(err, &e) && e.Code == "invalid_scope" {
+			e.Hint = "some providers, Google for one, give access to mail to no device: log in with a browser instead"
+		}
+		return nil, err
 	}
 	secrets := c.secrets(device.DeviceCode)
 	if device.DeviceCode == "" || device.UserCode == "" || device.VerificationURI == "" {

@@ -126,6 +126,13 @@ func TestDeviceRefused(t *testing.T) {
 			})
 		})
 	}
+	other := testClient("https://auth.test")
+	other.Scopes = []string{"calendar"}
+	var e *Error
+	_, err := other.Device(direct{authserver.New("me")}.context(t.Context()), nil)
+	if !errors.As(err, &e) || e.Kind != KindRefused || !strings.Contains(e.Hint, "with a browser") {
+		t.Errorf("a scope that devices do not get: %v", err)
+	}
 	bare := testClient("https://auth.test")
 	bare.DeviceURL = ""
 	if _, err := bare.Device(t.Context(), nil); kindOf(err) != KindRefused {
