@@ -45,7 +45,7 @@ func (p *program) newApp() *cli.App {
 
 func (p *program) commands() []*cli.Command {
 	list := []*cli.Command{
-		p.syncCommand(), p.planCommand(), p.statusCommand(), p.foldersCommand(), p.conflictsCommand(), p.checkCommand(), p.loginCommand(),
+		p.syncCommand(), p.planCommand(), p.statusCommand(), p.foldersCommand(), p.conflictsCommand(), p.checkCommand(), p.loginCommand(), p.initCommand(),
 		p.whyCommand(), p.undoCommand(), p.verifyCommand(),
 		p.demoCommand(), p.completionCommand(), p.accountsCommand(), p.manCommand(), p.versionCommand(),
 	}

@@ -28,7 +28,13 @@ func newConsole(in *os.File, out io.Writer) *console {
 		hidden: func(ctx context.Context) (string, error) { return readHidden(ctx, fd) }}
 }
 
-// askHidden puts a question and returns the answer, which nobody sees.
+// ask puts a question and returns the line that answers it.
+func (k *console) ask(ctx context.Context, question string) (string, error) {
+	fmt.Fprint(k.out, plain(question)+" ")
+	return k.line(ctx)
+}
+
+// askHidden is ask for what nobody may see.
 func (k *console) askHidden(ctx context.Context, question string) (string, error) {
 	fmt.Fprint(k.out, plain(question)+" ")
 	defer fmt.Fprintln(k.out)

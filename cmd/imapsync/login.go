@@ -93,7 +93,7 @@ func (p *program) login(ctx context.Context, l *lane, how loginOptions) error {
 		if err != nil {
 			return l.tokenFault(err)
 		}
-		if err := l.tryLogin(ctx, grant.Access); err != nil {
+		if err := l.tryLogin(ctx, given(grant.Access)); err != nil {
 			return err
 		}
 		if place, err = l.grants().Keep(ctx, grant); err != nil {
@@ -104,7 +104,7 @@ func (p *program) login(ctx context.Context, l *lane, how loginOptions) error {
 		if err != nil {
 			return err
 		}
-		if err := l.tryLogin(ctx, password); err != nil {
+		if err := l.tryLogin(ctx, given(password)); err != nil {
 			return err
 		}
 		if err := l.Secret.Keep(ctx, password); err != nil {
@@ -159,14 +159,18 @@ func (p *program) password(ctx context.Context, l *lane, stdin bool) (password s
 	return password, nil
 }
 
-// tryLogin logs in with a secret that is kept nowhere yet.
-func (l *lane) tryLogin(ctx context.Context, secret string) error {
+// given gives a secret that is kept nowhere yet.
+func given(secret string) func(context.Context) (string, error) {
+	return func(context.Context) (string, error) { return secret, nil }
+}
+
+// tryLogin logs in with a secret, once.
+func (l *lane) tryLogin(ctx context.Context, secret func(context.Context) (string, error)) error {
 	options, err := l.wireOptions()
 	if err != nil {
 		return err
 	}
-	options.Stage = nil
-	options.Secret = func(context.Context) (string, error) { return secret, nil }
+	options.Stage, options.Secret = nil, secret
 	server := remote.New(remote.Config{Wire: options, Connections: 1})
 	_, err = server.Probe(ctx)
 	return errors.Join(err, server.Close())
