@@ -26,6 +26,7 @@ import (
 //
 //	auth rotate|refuse|grant|down|up|revoke|lifetime N|device CODE...
 //	                                 changes the authorization server
+//	dovecot MECHANISM...             another server, which offers these
 //	asked GRANT N                    so many requests of the kind have come
 func TestDovecotScripts(t *testing.T) {
 	dovecot.Need(t, dovecot.Program, "dovecot-imapd")
@@ -36,48 +37,57 @@ func TestDovecotScripts(t *testing.T) {
 			e.Setenv("XDG_CONFIG_HOME", filepath.Join(e.WorkDir, "xdg"))
 			e.Setenv("XDG_STATE_HOME", filepath.Join(e.WorkDir, "state"))
 			e.Setenv("DBUS_SESSION_BUS_ADDRESS", "unix:path="+filepath.Join(e.WorkDir, "no-bus"))
-			return startDovecot(e)
+			return startServers(e)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"config": configCmd, "exits": exitsCmd, "json": jsonCmd, "auth": authCmd, "asked": askedCmd,
+			"config": configCmd, "exits": exitsCmd, "json": jsonCmd, "auth": authCmd, "dovecot": dovecotCmd, "asked": askedCmd,
 		},
 	})
 }
 
 type authKey struct{}
 
-// startDovecot starts both servers, which end with the script.
-func startDovecot(e *testscript.Env) error {
+// mechanisms are what the server offers, unless a script says otherwise.
+const mechanisms = "plain login scram-sha-256 xoauth2 oauthbearer"
+
+// startServers starts both servers, which end with the script.
+func startServers(e *testscript.Env) error {
 	auth := authserver.New("me@example.org")
 	web := httptest.NewServer(auth)
 	e.Defer(web.Close)
 	e.Setenv("AUTH", web.URL)
 	e.Values[authKey{}] = auth
+	return startDovecot(e.Setenv, e.Defer, web.URL, mechanisms)
+}
+
+func dovecotCmd(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Check(startDovecot(ts.Setenv, ts.Defer, ts.Getenv("AUTH"), strings.Join(args, " ")))
+}
+
+// startDovecot starts a server that asks the authorization server about tokens.
+func startDovecot(setenv func(key, value string), atEnd func(func()), auth, mechanisms string) error {
 	dir, err := os.MkdirTemp("", "dovecot")
 	if err != nil {
 		return err
 	}
-	e.Defer(func() { _ = os.RemoveAll(dir) })
+	atEnd(func() { _ = os.RemoveAll(dir) })
 	oauth := filepath.Join(dir, "oauth2.conf")
-	text := fmt.Sprintf("introspection_mode = get\nintrospection_url = %s/introspect?token=\nusername_attribute = username\nactive_attribute = active\nactive_value = true\n", web.URL)
+	text := fmt.Sprintf("introspection_mode = get\nintrospection_url = %s/introspect?token=\nusername_attribute = username\nactive_attribute = active\nactive_value = true\n", auth)
 	if err := os.WriteFile(oauth, []byte(text), 0o644); err != nil {
 		return err
 	}
 	var o dovecot.Options
-	for _, set := range []dovecot.Option{dovecot.WithTLS(), dovecot.WithExtra(
-		"auth_mechanisms = plain login scram-sha-256 xoauth2 oauthbearer\n" +
-			"passdb {\n  driver = oauth2\n  mechanisms = xoauth2 oauthbearer\n  args = " + oauth + "\n}\n")} {
-		set(&o)
-	}
+	dovecot.WithTLS()(&o)
+	dovecot.WithExtra("auth_mechanisms = " + mechanisms + "\npassdb {\n  driver = oauth2\n  mechanisms = xoauth2 oauthbearer\n  args = " + oauth + "\n}\n")(&o)
 	s, err := dovecot.New(dir, o)
 	if err != nil {
 		return err
 	}
-	e.Defer(s.Stop)
-	e.Setenv("PORT", strconv.Itoa(s.Port))
-	e.Setenv("TLSPORT", strconv.Itoa(s.TLSPort))
-	e.Setenv("CAFILE", s.CAFile)
-	e.Setenv("PASSWORD", s.Password)
+	atEnd(s.Stop)
+	setenv("PORT", strconv.Itoa(s.Port))
+	setenv("TLSPORT", strconv.Itoa(s.TLSPort))
+	setenv("CAFILE", s.CAFile)
+	setenv("PASSWORD", s.Password)
 	return nil
 }
 

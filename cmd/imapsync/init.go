@@ -226,7 +226,10 @@ func (p *program) answer(ctx context.Context, a *answers, to *string, q question
 			text = q.text + " [" + q.proposal + "]:"
 		}
 		line, err := p.console.ask(ctx, text)
-		if err != nil {
+		switch {
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case err != nil:
 			return usagef("init: no answer to %q: %v; give --%s", q.text, err, q.flag)
 		}
 		if *to = strings.TrimSpace(line); *to == "" {

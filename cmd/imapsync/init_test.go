@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -86,6 +88,23 @@ func TestInitConversation(t *testing.T) {
 	h.run(2, "-c", config, "init")
 	h.says(`no answer to "IMAP server"`, "give --host")
 }
+
+func TestInitInterrupted(t *testing.T) {
+	h, _, config := newcomer(t)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	h.change = func(p *program) {
+		p.console.in = bufio.NewReader(readerFunc(func([]byte) (int, error) {
+			cancel(errInterrupted)
+			<-t.Context().Done()
+			return 0, io.EOF
+		}))
+	}
+	h.runIn(ctx, exitInterrupted, "-c", config, "init")
+}
+
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
 // TestInitUnsure: a server that anybody may have named is not told a password
 // without somebody's word.
