@@ -3,6 +3,7 @@ package keyring
 import (
 	"context"
 	"errors"
+	"sync"
 
 	system "github.com/zalando/go-keyring"
 )
@@ -38,6 +39,9 @@ func Delete(ctx context.Context, service, name string) error {
 	return err
 }
 
+// one lets one call at a time ask, so that a person has one prompt before them.
+var one sync.Mutex
+
 // await waits for a call of the library, which knows of no context. One that is
 // left alone ends with the keyring's answer, or with the process.
 func await(ctx context.Context, call func() (string, error)) (string, error) {
@@ -48,6 +52,8 @@ func await(ctx context.Context, call func() (string, error)) (string, error) {
 	findSession()
 	answered := make(chan result, 1)
 	go func() {
+		one.Lock()
+		defer one.Unlock()
 		secret, err := call()
 		answered <- result{secret, err}
 	}()
