@@ -98,8 +98,14 @@ func (a *Account) checkLogin(section value, given map[string]value) {
 		section.fail("user is missing")
 	}
 	if a.Secret.IsZero() {
-		section.fail("there is no secret: give one of password, password_file, password_command, credential, token_command")
+		section.fail("there is no secret: give one of password, password_file, password_command, credential, keyring, token_command, oauth")
 		return
+	}
+	if a.UserCommand != "" && (a.Secret.keyring || a.OAuth != nil) {
+		given["user_command"].fail("what %s keeps is found by the login name: give user instead", a.Secret.key)
+	}
+	if a.Secret.keyring {
+		a.Secret.entry = a.User + "@" + a.Host
 	}
 	switch a.Auth {
 	case "xoauth2", "oauthbearer":
@@ -107,7 +113,7 @@ func (a *Account) checkLogin(section value, given map[string]value) {
 	case "auto":
 	default:
 		if a.Secret.Bearer {
-			given["token_command"].fail("contradicts auth = %q: an access token needs auto, xoauth2 or oauthbearer", a.Auth)
+			given[a.Secret.key].fail("contradicts auth = %q: an access token needs auto, xoauth2 or oauthbearer", a.Auth)
 		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"imapsync/conflict"
 	"imapsync/mail"
+	"imapsync/oauth"
 )
 
 // Config is a configuration file whose every value has been checked.
@@ -37,8 +38,9 @@ type Account struct {
 
 	User        string // see LoginName
 	UserCommand string
-	Secret      Secret // zero where none is needed: EXTERNAL, PREAUTH
-	Auth        string // auto, scram-sha-256, scram-sha-1, plain, login, cram-md5, xoauth2, oauthbearer, external
+	Secret      Secret        // zero where none is needed: EXTERNAL, PREAUTH
+	Auth        string        // auto, scram-sha-256, scram-sha-1, plain, login, cram-md5, xoauth2, oauthbearer, external
+	OAuth       *oauth.Client // not nil: the secret is an access token that package oauth gets, not Secret
 
 	Maildir   string // absolute
 	Layout    Layout

@@ -200,7 +200,7 @@ func TestErrors(t *testing.T) {
 		{`disable_extensions = ["imap4rev1"]`, "disable_extensions", "what the server speaks"},
 		{`compress = "true"`, "compress", `must be "auto", true or false`},
 		{`compress = [true]`, "compress", `must be "auto", true or false`},
-		{`keyring = true`, "keyring", "not supported by this version"},
+		{`keyring = 1`, "keyring", "must be true or false"},
 		{`max_age = "2y"`, "max_age", "not supported by this version"},
 		{`hooks = { after_snyc = "x" }`, "hooks.after_snyc", `did you mean "after_sync"?`},
 		{`hooks = { after_sync = true }`, "hooks.after_sync", "must be a string, not a boolean"},

@@ -21,7 +21,7 @@ type Key struct {
 func Keys() []Key { return append([]Key(nil), accountKeys...) }
 
 // laterKeys are keys that later versions will know: better named than unknown.
-var laterKeys = strings.Fields(`keyring max_age max_size body pull push expunge trash rename oauth on_change watch interval gmail subscribed`)
+var laterKeys = strings.Fields(`max_age max_size body pull push expunge trash rename on_change watch interval gmail subscribed`)
 
 func setString(to func(*Account) *string) func(*Account, value) {
 	return func(a *Account, v value) {
@@ -109,6 +109,13 @@ var accountKeys = []Key{
 		set: setSecretCommand(false)},
 	{Name: "credential", Form: `"name"`, Text: "A credential that systemd hands to the service (LoadCredential=); its first line is the password.",
 		set: setCredential},
+	{Name: "keyring", Form: "true | false", Default: "false", Text: "The password is in the system's keyring (Secret Service, Keychain); " +
+		"imapsync login ACCOUNT puts it there.", set: setKeyring},
+	{Name: "oauth", Form: `{ provider = "google" | "microsoft", client_id = "…", client_secret = "…" }`,
+		Text: "Log in by OAuth 2: imapsync login ACCOUNT asks once, in a browser; the refresh token is then kept in the system's keyring, " +
+			"or in a file of the state directory that only its owner can read where there is no keyring. The client is one that you have " +
+			"registered with the provider as an installed application. In place of provider, or to differ from it: " +
+			"auth_url, token_url, device_url and scopes.", set: setOAuth},
 	{Name: "token_command", Form: `"oauth-token work"`, Text: "A shell command; the first line it prints is an OAuth 2 access token.",
 		set: setSecretCommand(true)},
 	{Name: "auth", Form: `"auto" | "scram-sha-256" | "scram-sha-1" | "plain" | "login" | "cram-md5" | "xoauth2" | "oauthbearer" | "external"`, Default: `"auto"`,

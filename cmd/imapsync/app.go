@@ -45,8 +45,8 @@ func (p *program) newApp() *cli.App {
 
 func (p *program) commands() []*cli.Command {
 	list := []*cli.Command{
-		p.syncCommand(), p.planCommand(), p.statusCommand(), p.foldersCommand(), p.conflictsCommand(), p.checkCommand(),
-		p.whyCommand(), p.undoCommand(), p.verifyCommand(), p.searchCommand(),
+		p.initCommand(), p.loginCommand(), p.checkCommand(), p.planCommand(), p.syncCommand(), p.statusCommand(), p.foldersCommand(),
+		p.conflictsCommand(), p.whyCommand(), p.undoCommand(), p.verifyCommand(), p.searchCommand(),
 		p.demoCommand(), p.completionCommand(), p.accountsCommand(), p.manCommand(), p.versionCommand(),
 	}
 	for _, c := range list {

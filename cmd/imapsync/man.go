@@ -172,6 +172,8 @@ func (r *roff) files() {
 		"Where it holds a password, only its owner may be able to read it.")
 	r.item("$XDG_STATE_HOME/imapsync/NAME.db", "The state of an account. When it is lost, the next run matches both sides by content and deletes nothing.")
 	r.item("$XDG_STATE_HOME/imapsync/NAME.deleted", "Messages that runs removed from the Maildir, for keep_deleted.")
+	r.item("$XDG_STATE_HOME/imapsync/NAME.oauth", "What imapsync login got by OAuth 2, on a machine without a keyring; only its owner can read it. "+
+		"NAME.oauth.lock keeps two runs from asking for a token at once.")
 	r.item("MAILDIR/.imapsync-id", "Tells to which account a Maildir belongs, so that an unmounted disk is not taken for deleted mail.")
 	r.section("ENVIRONMENT")
 	r.item("IMAPSYNC_CONFIG, XDG_CONFIG_HOME, XDG_STATE_HOME", "Where the files are looked for.")

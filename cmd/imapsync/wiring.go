@@ -56,7 +56,10 @@ func (l *lane) wireOptions() (wire.Options, error) {
 		Compress: compressions[l.Compress],
 		User:     l.User, Auth: l.Auth, Bearer: l.Secret.Bearer, Timeout: l.Timeout, Disable: l.DisableExtensions,
 	}
-	if !l.Secret.IsZero() {
+	switch {
+	case l.OAuth != nil:
+		l.useTokens(&o)
+	case !l.Secret.IsZero():
 		o.Secret = l.Secret.Get
 	}
 	if l.out.trace {
