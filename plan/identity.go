@@ -2,6 +2,8 @@ package plan
 
 import (
 	"slices"
+	"strconv"
+	"strings"
 
 	"imapsync/mail"
 )
@@ -22,6 +24,18 @@ func sameMessage(c mail.Content, r mail.Remote) bool {
 		return c.SameMessage(*r.Content)
 	}
 	return r.Content.Fields >= thinHeader && c.Header == r.Content.Header && c.Net == announcedNet(r)
+}
+
+// isCopyOf reports whether a new file is the copy that offlineimap made of a
+// message: it writes bodies anew, so that a few differ, but the name of the file
+// has the message's UID (",U=42,FMD5=…"), and the header block is the same.
+func isCopyOf(l *mail.Local, r mail.Remote) bool {
+	if l == nil || l.Content == nil || r.Content == nil || r.Content.Fields < thinHeader || l.Content.Header != r.Content.Header {
+		return false
+	}
+	before, _, ok := strings.Cut(string(l.Key), ",FMD5=")
+	i := strings.LastIndex(before, ",U=")
+	return ok && i >= 0 && before[i+len(",U="):] == strconv.FormatUint(uint64(r.UID), 10)
 }
 
 // announcedNet is the announced size less the fields sync tools add.
@@ -161,7 +175,7 @@ func (j *joined) settled(n *triple, known, rivals []*triple) bool {
 	for _, t := range known {
 		if j.couldBe(t, n) {
 			partners++
-			sized = sized && contentOf(t).Net == announcedNet(*n.remote)
+			sized = sized && (contentOf(t).Net == announcedNet(*n.remote) || t.base == nil && isCopyOf(t.local, *n.remote))
 		}
 	}
 	contenders := 0
