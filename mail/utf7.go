@@ -1,4 +1,4 @@
-package maildir
+package mail
 
 import (
 	"encoding/base64"
@@ -9,9 +9,9 @@ import (
 // base64UTF7 is the base64 of modified UTF-7 (RFC 3501 section 5.1.3).
 var base64UTF7 = base64.NewEncoding("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+,").WithPadding(base64.NoPadding)
 
-// encodeUTF7 writes a name in modified UTF-7: printable ASCII as it is, "&" as
+// EncodeUTF7 writes a name in modified UTF-7: printable ASCII as it is, "&" as
 // "&-", the rest as UTF-16 in base64 between "&" and "-".
-func encodeUTF7(name string) string {
+func EncodeUTF7(name string) string {
 	var b strings.Builder
 	var units []uint16
 	flush := func() {
@@ -41,9 +41,9 @@ func encodeUTF7(name string) string {
 	return b.String()
 }
 
-// decodeUTF7 undoes encodeUTF7. A name that is no modified UTF-7 comes back as it
-// was, which encodeUTF7 would have written otherwise.
-func decodeUTF7(name string) string {
+// DecodeUTF7 undoes EncodeUTF7. A name that is no modified UTF-7 comes back as it
+// was, which EncodeUTF7 would have written otherwise.
+func DecodeUTF7(name string) string {
 	var b strings.Builder
 	for rest := name; rest != ""; {
 		plain, coded, found := strings.Cut(rest, "&")

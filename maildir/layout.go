@@ -96,7 +96,7 @@ func (n naming) path(name mail.FolderName) (string, error) {
 	components := name.Components()
 	for i, c := range components {
 		if n.utf7 {
-			c = encodeUTF7(c)
+			c = mail.EncodeUTF7(c)
 		}
 		components[i] = n.escape(c)
 	}
@@ -133,7 +133,7 @@ func (n naming) folder(rel string) (mail.FolderName, error) {
 	}
 	for i, c := range components {
 		if components[i] = n.unescape(c); n.utf7 {
-			components[i] = decodeUTF7(components[i])
+			components[i] = mail.DecodeUTF7(components[i])
 		}
 	}
 	name := mail.FolderName(strings.Join(components, "/"))
