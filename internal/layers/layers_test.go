@@ -48,6 +48,7 @@ var table = []rule{
 	{"state", []string{"mail"}, [][]string{goIMAP}},
 	{"syncer", []string{"mail", "conflict", "plan"}, [][]string{goIMAP, sql, files}},
 	{"config", []string{"mail", "conflict"}, [][]string{sql, goIMAP}},
+	{"importer", []string{"mail"}, [][]string{sql, goIMAP, files, clock, chance, context}},
 	{"cmd/imapsync", []string{"*"}, nil},
 	{"internal/simworld", []string{"mail", "conflict", "plan", "syncer"}, [][]string{sql, goIMAP}},
 	{"internal/bench", []string{"mail", "internal/*", "internal/bench/bare"}, [][]string{sql, goIMAP}},
