@@ -144,3 +144,47 @@ func fuzzImport(f *testing.F, name string, read func(string, Env) *Result) {
 
 func FuzzMbsync(f *testing.F)      { fuzzImport(f, "mbsync", Mbsync) }
 func FuzzOfflineimap(f *testing.F) { fuzzImport(f, "offlineimap", Offlineimap) }
+
+// TestDocumented keeps docs/mbsync.md and docs/offlineimap.md complete: they name
+// every option that the importer knows.
+func TestDocumented(t *testing.T) {
+	for _, c := range []struct {
+		doc, archive string
+		options      func(r *Result, text string) []string
+	}{
+		{"../docs/mbsync.md", "testdata/mb-every.txtar", func(r *Result, text string) (names []string) {
+			for _, b := range r.readMbsync(text) {
+				for _, o := range b.options {
+					names = append(names, o.said)
+				}
+			}
+			return names
+		}},
+		{"../docs/offlineimap.md", "testdata/ol-every.txtar", func(r *Result, text string) (names []string) {
+			for _, s := range r.readINI(text).sections {
+				for _, o := range s.options {
+					names = append(names, o.name)
+				}
+			}
+			return names
+		}},
+	} {
+		doc, err := os.ReadFile(c.doc)
+		if err != nil {
+			t.Fatal(err)
+		}
+		archive, err := txtar.ParseFile(c.archive)
+		if err != nil {
+			t.Fatal(err)
+		}
+		names := c.options(&Result{}, string(archive.Files[0].Data))
+		if len(names) < 40 {
+			t.Errorf("%s has only %d options", c.archive, len(names))
+		}
+		for _, name := range names {
+			if known := name != "Bogus" && name != "Nonsense" && name != "bogus" && name != "enabled"; known && !strings.Contains(string(doc), "`"+name) {
+				t.Errorf("%s does not name %s", c.doc, name)
+			}
+		}
+	}
+}

@@ -177,7 +177,7 @@ func (a *olAccount) ways() {
 // others names the rest, which has no counterpart or needs none.
 func (a *olAccount) others() {
 	acc, local, remote := a.account, a.local, a.remote
-	acc.say("autorefresh", "imapsync watch stays resident; or run imapsync sync from a timer (see the README)")
+	acc.say("autorefresh", "run imapsync sync from a timer (see the README); where nothing changed it costs one round trip")
 	acc.text("quick") // a run that finds nothing costs one round trip anyway
 	acc.say("presynchook", "run it before imapsync sync, in the same script or unit (ExecStartPre=)")
 	acc.say("postsynchook", "give [hooks] after_sync the command")
@@ -199,7 +199,7 @@ func (a *olAccount) others() {
 		local.text(o)
 		remote.text(o) // not needed: order, connections and faults are taken care of
 	}
-	remote.say("idlefolders", "imapsync watch learns of changes in all folders at once")
+	remote.say("idlefolders", "run imapsync sync from a timer; where nothing changed it costs one round trip, however many folders there are")
 	remote.say("newmail_hook", "give [hooks] on_new_mail a command")
 	remote.say("copy_ignore_eval", "a message that the server does not give is set aside, named, and tried again after growing pauses")
 	for _, s := range []*olSection{local, remote} {

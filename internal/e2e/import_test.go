@@ -206,19 +206,14 @@ func importOfflineimap(t *testing.T, n int, options ...dovecot.Option) {
 	a := single(t, options...)
 	a.folderDir = offlineimapNames
 	a.seedImport(n)
-	rc := filepath.Join(a.dir, "offlineimaprc")
-	a.write(rc, fmt.Sprintf("[general]\naccounts = test\nfsync = false\nmetadata = %s/metadata\n"+
-		"[Account test]\nlocalrepository = local\nremoterepository = remote\n"+
-		"[Repository local]\ntype = Maildir\nlocalfolders = %s\n"+
-		"[Repository remote]\ntype = IMAP\nremotehost = 127.0.0.1\nremoteport = %d\nssl = no\nstarttls = no\nremoteuser = %s\nremotepass = %s\nauth_mechanisms = LOGIN\n",
-		a.dir, a.root, a.proxy.Port(), a.user, a.server.Password))
-	a.old("/usr/bin/offlineimap", "-o", "-u", "quiet", "-c", rc)
+	rc := a.offlineimaprc("", "")
+	a.offlineimap(rc)
 	for i, folder := range []string{"INBOX", "Gäste"} { // which offlineimap uploads
 		for _, m := range withoutKeywords(uint64(10+i), 40) {
 			a.deliver(folder, m)
 		}
 	}
-	a.old("/usr/bin/offlineimap", "-o", "-u", "quiet", "-c", rc)
+	a.offlineimap(rc)
 	if got := a.remote().total(); got != n+80 {
 		t.Fatalf("%d messages on the server, want %d", got, n+80)
 	}
@@ -228,4 +223,82 @@ func importOfflineimap(t *testing.T, n int, options ...dovecot.Option) {
 	a.imports("offlineimap", rc)
 	a.adopted()
 	a.goOn()
+}
+
+// offlineimaprc writes a configuration for the account, with further options of
+// the repositories.
+func (a *account) offlineimaprc(local, remote string) string {
+	a.t.Helper()
+	rc := filepath.Join(a.dir, "offlineimaprc")
+	a.write(rc, fmt.Sprintf("[general]\naccounts = test\nfsync = false\nmetadata = %s/metadata\n"+
+		"[Account test]\nlocalrepository = local\nremoterepository = remote\n"+
+		"[Repository local]\ntype = Maildir\nlocalfolders = %s\n%s\n"+
+		"[Repository remote]\ntype = IMAP\nremotehost = 127.0.0.1\nremoteport = %d\nssl = no\nstarttls = no\n"+
+		"remoteuser = %s\nremotepass = %s\nauth_mechanisms = LOGIN\n%s\n",
+		a.dir, a.root, local, a.proxy.Port(), a.user, a.server.Password, remote))
+	return rc
+}
+
+// offlineimap runs the real offlineimap with a configuration of its own.
+func (a *account) offlineimap(rc string) {
+	a.t.Helper()
+	a.old("/usr/bin/offlineimap", "-o", "-u", "quiet", "-c", rc)
+}
+
+// plusPlus writes folder names as they are in a Maildir++.
+func plusPlus(folder string) string {
+	if folder == "INBOX" {
+		return "."
+	}
+	return "." + offlineimapNames(folder)
+}
+
+func TestImportLayouts(t *testing.T) {
+	t.Parallel()
+	nested := func(folder string) string { return strings.NewReplacer("ä", "&AOQ-", "R&D", "R&-D").Replace(folder) }
+	root := func(folder string) string { return strings.Replace(nested(folder), "INBOX", ".", 1) }
+	for name, c := range map[string]struct {
+		names         func(string) string
+		store         string // of mbsync, ROOT for the Maildir; else what follows is offlineimap's
+		local, remote string
+		options       []dovecot.Option
+	}{
+		"mbsync Maildir++":      {names: plusPlus, store: "Inbox ROOT\nSubFolders Maildir++"},
+		"mbsync Flatten":        {names: offlineimapNames, store: "Path ROOT/\nInbox ROOT/INBOX\nFlatten ."},
+		"mbsync Inbox is Path":  {names: root, store: "Path ROOT/\nInbox ROOT\nSubFolders Verbatim"},
+		"mbsync namespace":      {names: nested, store: "Path ROOT/\nInbox ROOT/INBOX\nSubFolders Verbatim", options: []dovecot.Option{dovecot.WithNamespace("INBOX.", ".")}},
+		"offlineimap nested":    {names: nested, local: "sep = /"},
+		"offlineimap Maildir++": {names: plusPlus, remote: `nametrans = lambda f: re.sub('^INBOX\.*', '.', f)`, local: `nametrans = lambda f: re.sub('^\.', 'INBOX.', f) if f != '.' else 'INBOX'`, options: []dovecot.Option{dovecot.WithNamespace("INBOX.", ".")}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			program, debian, _ := strings.Cut(map[bool]string{true: "/usr/bin/mbsync isync", false: "/usr/bin/offlineimap offlineimap3"}[c.store != ""], " ")
+			dovecot.Need(t, program, debian)
+			a := single(t, c.options...)
+			a.folderDir = c.names
+			for i, folder := range importFolders {
+				if folder != "INBOX" {
+					a.phone.Create(a.theirs(folder))
+				}
+				for _, m := range withoutKeywords(uint64(i), 10) {
+					a.phone.Append(a.theirs(folder), m.Flags, m.Date, corpus.Wire(m.Body))
+				}
+			}
+			if c.store != "" {
+				rc := a.mbsyncrc(strings.ReplaceAll(c.store, "ROOT", a.root), "Patterns * INBOX")
+				a.mbsync(rc)
+				a.imports("mbsync", rc)
+			} else {
+				rc := a.offlineimaprc(c.local, c.remote)
+				a.offlineimap(rc)
+				a.imports("offlineimap", rc)
+			}
+			for _, folder := range importFolders {
+				if n := len(a.files(folder)); n != 10 {
+					t.Errorf("%s has %d files", folder, n)
+				}
+			}
+			a.adopted()
+		})
+	}
 }
