@@ -26,16 +26,21 @@ func sameMessage(c mail.Content, r mail.Remote) bool {
 	return r.Content.Fields >= thinHeader && c.Header == r.Content.Header && c.Net == announcedNet(r)
 }
 
-// isCopyOf reports whether a new file is the copy that offlineimap made of a
-// message: it writes bodies anew, so that a few differ, but the name of the file
-// has the message's UID (",U=42,FMD5=…"), and the header block is the same.
-func isCopyOf(l *mail.Local, r mail.Remote) bool {
-	if l == nil || l.Content == nil || r.Content == nil || r.Content.Fields < thinHeader || l.Content.Header != r.Content.Header {
+// IsCopy reports whether a file of that name and header block is the copy that
+// offlineimap made of a message: it writes bodies anew, so that a few differ, but
+// the name has the message's UID (",U=42,FMD5=…"), and the header block is the same.
+func IsCopy(key mail.Key, header mail.Digest, uid mail.UID, message mail.Content) bool {
+	if message.Fields < thinHeader || header != message.Header {
 		return false
 	}
-	before, _, ok := strings.Cut(string(l.Key), ",FMD5=")
+	before, _, ok := strings.Cut(string(key), ",FMD5=")
 	i := strings.LastIndex(before, ",U=")
-	return ok && i >= 0 && before[i+len(",U="):] == strconv.FormatUint(uint64(r.UID), 10)
+	return ok && i >= 0 && before[i+len(",U="):] == strconv.FormatUint(uint64(uid), 10)
+}
+
+// isCopyOf is IsCopy of a new file.
+func isCopyOf(l *mail.Local, r mail.Remote) bool {
+	return l != nil && l.Content != nil && r.Content != nil && IsCopy(l.Key, l.Content.Header, r.UID, *r.Content)
 }
 
 // announcedNet is the announced size less the fields sync tools add.

@@ -222,6 +222,9 @@ func importOfflineimap(t *testing.T, n int, options ...dovecot.Option) {
 	}
 	a.imports("offlineimap", rc)
 	a.adopted()
+	if r := a.run("verify"); r.code != 0 || !strings.Contains(r.stdout, "0 differences pending, 0 wrong") {
+		t.Errorf("verify: %v", r)
+	}
 	a.goOn()
 }
 
