@@ -58,6 +58,7 @@ func (a *olAccount) where() bool {
 		a.local.note(a.local.lineOf("localfolders"), "localfolders", "all folders are below INBOX (%s), as they are on servers that have INBOX. before every name. That prefix is left out here; "+
 			"rename puts it back, for the directories. If imapsync folders shows them without it as they are here, take rename out", strings.Join(below, ", "))
 	}
+	a.dots(dirs)
 	a.keywords()
 	return true
 }
@@ -74,6 +75,23 @@ func (a *olAccount) belowInbox(dirs []string) (below []string) {
 	}
 	slices.Sort(below)
 	return below
+}
+
+// dots names directories that may be one folder with the separator in its name.
+func (a *olAccount) dots(dirs []string) {
+	var lone []string
+	for _, dir := range dirs {
+		i := strings.LastIndex(dir, a.sep)
+		if a.place.layout == "flat" && i > 0 && !slices.Contains(dirs, dir[:i]) {
+			lone = append(lone, dir)
+		}
+	}
+	if len(lone) == 0 {
+		return
+	}
+	slices.Sort(lone)
+	a.local.note(a.local.lineOf("sep"), "sep", "there is no directory above %s. Where %q is part of the name on the server, and not between two folders, "+
+		"say so before the first sync: rename = { %q = %q }", strings.Join(lone, ", "), a.sep, lone[0], strings.ReplaceAll(lone[0], a.sep, "/"))
 }
 
 // keywords tells how the letters of customflag_a to z are named here.
