@@ -233,6 +233,9 @@ func (t *mbsync) rename(g *mbGroup, p *place, c *mbChannel, strip string) bool {
 	case c.many && (from != "" && !strings.HasSuffix(from, "/") || to != "" && !strings.HasSuffix(to, "/")):
 		return t.leaveOut(g, c.line, option, "%q and %q are no whole folders, but the beginnings of names", from, to)
 	}
+	if strings.HasPrefix(to, "INBOX/") {
+		return t.leaveOut(g, c.line, option, "nothing but INBOX can lie below INBOX here; move %s out of there, and import again", to)
+	}
 	if names, ok := c.literals(); c.many && ok {
 		for _, name := range names {
 			if from != "" || !strings.EqualFold(name, "INBOX") {

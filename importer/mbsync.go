@@ -187,7 +187,7 @@ func (t *mbsync) imapStoreOption(s *mbStore, o mbOption) bool {
 	case "usenamespace":
 		if !t.yes(o) {
 			t.note(o.line, o.said, "the prefix of the server's personal namespace is always left out of names; compare imapsync folders with the "+
-				"directories before the first sync, and use the key rename where they differ")
+				"directories before the first sync, and move up what lies below INBOX if the server has the prefix INBOX.")
 		}
 	case "pathdelimiter":
 		t.note(o.line, o.said, "not needed: the server is asked for it")

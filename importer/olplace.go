@@ -54,9 +54,8 @@ func (a *olAccount) where() bool {
 			p.renames = append(p.renames, pair{r.key, strings.ReplaceAll(r.value, a.sep, "/")})
 		}
 	} else if below := a.belowInbox(dirs); len(below) > 0 {
-		p.renames = []pair{{"", "INBOX/"}}
-		a.local.note(a.local.lineOf("localfolders"), "localfolders", "all folders are below INBOX (%s), as they are on servers that have INBOX. before every name. That prefix is left out here; "+
-			"rename puts it back, for the directories. If imapsync folders shows them without it as they are here, take rename out", strings.Join(below, ", "))
+		return a.leaveOut(a.local, "localfolders", "all folders are below INBOX (%s), as they are on servers that have INBOX. before every name. That prefix is left out here, "+
+			"so take it off the directories: %s; and import again", strings.Join(below, ", "), a.moveUp(below))
 	}
 	a.dots(dirs)
 	a.keywords()
@@ -77,6 +76,18 @@ func (a *olAccount) belowInbox(dirs []string) (below []string) {
 	return below
 }
 
+// moveUp is a command that takes the prefix off directories.
+func (a *olAccount) moveUp(dirs []string) string {
+	command := "cd " + shellQuote(a.place.root)
+	for _, dir := range dirs {
+		rest := strings.TrimPrefix(dir, "INBOX"+a.sep)
+		if a.sep != "/" || !strings.Contains(rest, "/") { // else it goes along
+			command += " && mv " + shellQuote(dir) + " " + shellQuote(rest)
+		}
+	}
+	return command
+}
+
 // dots names directories that may be one folder with the separator in its name.
 func (a *olAccount) dots(dirs []string) {
 	var lone []string
@@ -91,7 +102,7 @@ func (a *olAccount) dots(dirs []string) {
 	}
 	slices.Sort(lone)
 	a.local.note(a.local.lineOf("sep"), "sep", "there is no directory above %s. Where %q is part of the name on the server, and not between two folders, "+
-		"say so before the first sync: rename = { %q = %q }", strings.Join(lone, ", "), a.sep, lone[0], strings.ReplaceAll(lone[0], a.sep, "/"))
+		"say so before the first sync: rename = { %q = %q }", strings.Join(lone, ", "), a.sep, readable(lone[0]), readable(strings.ReplaceAll(lone[0], a.sep, "/")))
 }
 
 // keywords tells how the letters of customflag_a to z are named here.
