@@ -23,6 +23,9 @@ func (a *Account) check(section value, given map[string]value) {
 	case !ok && a.Layout == LayoutFlat:
 		a.Separator = "."
 	}
+	if v, ok := given["inbox"]; ok && a.Layout == LayoutPlusPlus {
+		v.fail("contradicts layout = %q: there the root itself is the inbox", a.Layout)
+	}
 }
 
 func (a *Account) checkConnection(given map[string]value) {

@@ -45,6 +45,8 @@ type Account struct {
 	Maildir   string // absolute
 	Layout    Layout
 	Separator string // of LayoutFlat, else ""
+	Inbox     string // directory of INBOX in Maildir, "." for Maildir itself; "" is the layout's
+	UTF7      bool   // folder names are on disk as IMAP writes them
 	Folders   Patterns
 
 	Connections int // at least 1

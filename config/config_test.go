@@ -102,6 +102,8 @@ auth = "xoauth2"
 maildir = "mail"
 layout = "flat"
 separator = ":"
+inbox = "."
+folder_names = "utf-7"
 folders = ["!Spam"]
 connections = 1
 timeout = "1m30s"
@@ -133,7 +135,7 @@ maildir = "/m"
 	if z.Name != "z" || a.Name != "a" {
 		t.Errorf("accounts not in the order of the file: %s, %s", z.Name, a.Name)
 	}
-	if z.Port != 143 || z.Separator != ":" || z.Connections != 1 || z.Compress != CompressAlways || z.Timeout != 90*time.Second || z.Fsync ||
+	if z.Port != 143 || z.Separator != ":" || z.Inbox != "." || !z.UTF7 || z.Connections != 1 || z.Compress != CompressAlways || z.Timeout != 90*time.Second || z.Fsync ||
 		z.KeepDeleted != (365+14+3)*24*time.Hour || z.FullCheck != 12*time.Hour || z.MaxDeletions != (Limits{100, 5}) ||
 		z.DisableExtensions[0] != "CONDSTORE" || !z.Secret.Bearer || z.Maildir != "/etc/mail" {
 		t.Errorf("values %+v", z)
@@ -182,6 +184,10 @@ func TestErrors(t *testing.T) {
 		{`layout = "maildir"`, "layout", `did you mean "maildir++"?`},
 		{`separator = "."`, "separator", `contradicts layout = "verbatim"`},
 		{`separator = "/"`, "separator", "must be one of"},
+		{`inbox = "a/b"`, "inbox", "the name of a directory in maildir"},
+		{`inbox = ".in"`, "inbox", "the name of a directory in maildir"},
+		{"inbox = \"In\"\nlayout = \"maildir++\"", "inbox", `contradicts layout = "maildir++"`},
+		{`folder_names = "utf7"`, "folder_names", "must be one of utf-8, utf-7"},
 		{`separator = ".."`, "separator", "must be one of"},
 		{`folders = []`, "folders", "chooses no folder"},
 		{`folders = ["*", "!"]`, "folders", `item 2, "!", is no pattern`},

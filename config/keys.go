@@ -128,6 +128,12 @@ var accountKeys = []Key{
 		set: setChoice(func(a *Account) *Layout { return &a.Layout },
 			string(LayoutVerbatim), string(LayoutPlusPlus), string(LayoutFlat))},
 	{Name: "separator", Form: `"."`, Default: `"."`, Text: `The character between components in layout = "flat".`, set: setSeparator},
+	{Name: "inbox", Form: `"Inbox"`, Default: `"INBOX"`,
+		Text: `The directory of INBOX in the root, where it has another name, as other programs may have given it; "." is the root itself. ` +
+			"In layout maildir++ it is always the root.", set: setInbox},
+	{Name: "folder_names", Form: `"utf-8" | "utf-7"`, Default: `"utf-8"`,
+		Text: "How directories write folder names beyond ASCII: as they are, or in the modified UTF-7 of IMAP, as mbsync and offlineimap leave them.",
+		set:  setFolderNames},
 	{Name: "folders", Form: `["*", "!Spam"]`, Default: `["*"]`,
 		Text: `The folders to keep the same. Later patterns win, "!" leaves out, "*" stands for anything, "%" for anything without "/". ` +
 			`A list that begins with "!" starts from every folder.`, set: setFolders},

@@ -90,6 +90,23 @@ func setSeparator(a *Account, v value) {
 	}
 }
 
+func setInbox(a *Account, v value) {
+	s, ok := v.text()
+	if !ok {
+		return
+	}
+	if strings.Contains(s, "/") || strings.HasPrefix(s, ".") && s != "." || s == "cur" || s == "new" || s == "tmp" {
+		v.fail(`must be the name of a directory in maildir that is not hidden, or ".", not %q`, s)
+		return
+	}
+	a.Inbox = s
+}
+
+func setFolderNames(a *Account, v value) {
+	s, _ := v.oneOf("utf-8", "utf-7")
+	a.UTF7 = s == "utf-7"
+}
+
 func setCompress(a *Account, v value) {
 	switch v.v {
 	case true:

@@ -2,6 +2,8 @@ package plan
 
 import (
 	"slices"
+	"strconv"
+	"strings"
 
 	"imapsync/mail"
 )
@@ -22,6 +24,23 @@ func sameMessage(c mail.Content, r mail.Remote) bool {
 		return c.SameMessage(*r.Content)
 	}
 	return r.Content.Fields >= thinHeader && c.Header == r.Content.Header && c.Net == announcedNet(r)
+}
+
+// IsCopy reports whether a file of that name and header block is the copy that
+// offlineimap made of a message: it writes bodies anew, so that a few differ, but
+// the name has the message's UID (",U=42,FMD5=…"), and the header block is the same.
+func IsCopy(key mail.Key, header mail.Digest, uid mail.UID, message mail.Content) bool {
+	if message.Fields < thinHeader || header != message.Header {
+		return false
+	}
+	before, _, ok := strings.Cut(string(key), ",FMD5=")
+	i := strings.LastIndex(before, ",U=")
+	return ok && i >= 0 && before[i+len(",U="):] == strconv.FormatUint(uint64(uid), 10)
+}
+
+// isCopyOf is IsCopy of a new file.
+func isCopyOf(l *mail.Local, r mail.Remote) bool {
+	return l != nil && l.Content != nil && r.Content != nil && IsCopy(l.Key, l.Content.Header, r.UID, *r.Content)
 }
 
 // announcedNet is the announced size less the fields sync tools add.
@@ -167,7 +186,7 @@ func (j *joined) settled(n *triple, known, rivals []*triple) bool {
 	for _, t := range known {
 		if j.couldBe(t, n) {
 			partners++
-			sized = sized && contentOf(t).Net == announcedNet(*n.remote)
+			sized = sized && (contentOf(t).Net == announcedNet(*n.remote) || t.base == nil && isCopyOf(t.local, *n.remote))
 		}
 	}
 	contenders := 0

@@ -267,17 +267,21 @@ func (j *joined) doubtful(t *triple) bool {
 
 // pairNew makes one message of a local and a remote one that are both new in
 // the same folder and have the same identity. Of equal messages those with equal
-// flags are meant for each other.
+// flags are meant for each other. Copies that differ come last.
 func (j *joined) pairNew() {
 	byHeader := remotesByHeader(j.remoteNew)
-	for _, alike := range []bool{true, false} {
+	fits := []func(l *mail.Local, r *mail.Remote) bool{
+		func(l *mail.Local, r *mail.Remote) bool { return l.Flags.Equal(r.Flags) && sameMessage(*l.Content, *r) },
+		func(l *mail.Local, r *mail.Remote) bool { return sameMessage(*l.Content, *r) },
+		func(l *mail.Local, r *mail.Remote) bool { return isCopyOf(l, *r) },
+	}
+	for _, fit := range fits {
 		for _, n := range j.localNew {
 			if n.local == nil || n.local.Content == nil {
 				continue
 			}
 			for _, r := range byHeader[n.local.Content.Header] {
-				if r.remote != nil && r.remoteIn == n.localIn && sameMessage(*n.local.Content, *r.remote) &&
-					(!alike || n.local.Flags.Equal(r.remote.Flags)) {
+				if r.remote != nil && r.remoteIn == n.localIn && fit(n.local, r.remote) {
 					j.triples = append(j.triples, &triple{local: n.local, localIn: n.localIn, remote: r.remote, remoteIn: r.remoteIn})
 					n.local, r.remote = nil, nil
 					break

@@ -45,7 +45,7 @@ func (p *program) newApp() *cli.App {
 
 func (p *program) commands() []*cli.Command {
 	list := []*cli.Command{
-		p.initCommand(), p.loginCommand(), p.checkCommand(), p.planCommand(), p.syncCommand(), p.statusCommand(), p.foldersCommand(),
+		p.initCommand(), p.importCommand(), p.loginCommand(), p.checkCommand(), p.planCommand(), p.syncCommand(), p.statusCommand(), p.foldersCommand(),
 		p.conflictsCommand(), p.whyCommand(), p.undoCommand(), p.verifyCommand(), p.searchCommand(),
 		p.demoCommand(), p.completionCommand(), p.accountsCommand(), p.manCommand(), p.versionCommand(),
 	}

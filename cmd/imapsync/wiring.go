@@ -138,7 +138,8 @@ func (e *pinError) Error() string {
 
 func (l *lane) openMaildir() (*maildir.Maildir, error) {
 	return maildir.Open(maildir.Config{
-		Root: l.Maildir, Layout: maildir.Layout(l.Layout), Separator: l.Separator, Fsync: l.Fsync, KeepDir: l.keepDir(),
+		Root: l.Maildir, Layout: maildir.Layout(l.Layout), Separator: l.Separator, Inbox: l.Inbox, UTF7: l.UTF7,
+		Fsync: l.Fsync, KeepDir: l.keepDir(),
 	})
 }
 

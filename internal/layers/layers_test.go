@@ -53,6 +53,7 @@ var table = []rule{
 	{"oauth", []string{"keyring"}, [][]string{sql, goIMAP}},
 	{"discover", nil, [][]string{sql, goIMAP}},
 	{"keyring", nil, [][]string{sql, goIMAP}},
+	{"importer", []string{"mail"}, [][]string{sql, goIMAP, files, clock, chance, context}},
 	{"cmd/imapsync", []string{"*"}, nil},
 	{"internal/simworld", []string{"mail", "conflict", "plan", "syncer"}, [][]string{sql, goIMAP}},
 	{"internal/bench", []string{"mail", "internal/*", "internal/bench/bare"}, [][]string{sql, goIMAP}},
