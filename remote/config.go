@@ -1,6 +1,9 @@
 package remote
 
-import "imapsync/remote/wire"
+import (
+	"imapsync/mail"
+	"imapsync/remote/wire"
+)
 
 // DefaultConnections is how many connections an account uses at most when the
 // configuration does not say.
@@ -10,4 +13,8 @@ const DefaultConnections = 4
 type Config struct {
 	Wire        wire.Options
 	Connections int // at most; 0 is DefaultConnections
+
+	Rename     mail.Mapping // of the names as they are without it
+	Namespaces []string     // to be looked at: Personal, Other, Shared; nil is Personal
+	Subscribed bool         // of the others than INBOX only those that are subscribed
 }

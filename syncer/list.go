@@ -32,8 +32,10 @@ func (r *run) list(ctx context.Context, meanwhile func(ctx context.Context) erro
 		r.listed.remote[remotes[i].Name] = true
 		if f := r.folder(remotes[i].Name); f != nil {
 			f.remote = &remotes[i]
+			f.forgetNumbers()
 		}
 	}
+	r.leaveOut(remotes)
 	for _, name := range r.opt.AcceptFolders {
 		if r.folders[name] == nil {
 			r.note(name, "there is no such folder in this run, so no deletion of it to accept")

@@ -96,6 +96,10 @@ type Remote interface {
 	// Folders lists the mailboxes, with their marks in the same round trip where
 	// the server can.
 	Folders(ctx context.Context) ([]mail.RemoteFolder, error)
+	// LeftOut tells why nothing of a folder is to be touched, on whichever side it
+	// is, as of the last Folders; "" where there is no reason. was is what the server
+	// called it when it was last synchronised, "" if it never was.
+	LeftOut(folder, was mail.FolderName) (why string, err error)
 	// Missing reports whether the server, asked for this mailbox by name, says
 	// that it does not exist. Any other answer is false or an error.
 	Missing(ctx context.Context, folder mail.FolderName) (bool, error)

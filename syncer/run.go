@@ -54,6 +54,7 @@ type run struct {
 	folders     map[mail.FolderName]*folder
 	listed      listed                                 // also folders that are not synchronised
 	renamed     []*plan.Op                             // renames that were followed, before all else was decided
+	outside     map[mail.FolderName]bool               // left out, though patterns choose them
 	skipped     map[mail.FolderName]*mail.FolderRecord // unchanged, not looked into
 	unsettled   map[mail.FolderName]bool               // with copies of an earlier run that may or may not exist
 	awaited     map[int64]bool                         // times of deliveries of an earlier run that may lie anywhere
@@ -93,6 +94,7 @@ type folder struct {
 	statted   bool               // each file was looked at
 	full      bool               // compared in full
 	rewritten bool               // a draft was written in place: its files are looked at
+	remapped  bool               // the configuration gave its name to another mailbox
 	restored  bool               // the server brought it back from an earlier moment
 	restamped []*mail.Base       // rows whose file has another time but the same content
 	trouble   bool               // something was not carried out: watermarks stay
@@ -274,6 +276,11 @@ func (r *run) emit(e Event) {
 
 func (r *run) note(folder mail.FolderName, text string) {
 	r.emit(Event{Kind: EventNote, Folder: folder, Text: text})
+}
+
+// detail tells what only those want to know who ask for more.
+func (r *run) detail(folder mail.FolderName, text string) {
+	r.emit(Event{Kind: EventDetail, Folder: folder, Text: text})
 }
 
 // trouble keeps the folder's watermarks where they are.

@@ -1,0 +1,64 @@
+package syncer
+
+import (
+	"fmt"
+
+	"imapsync/mail"
+)
+
+// leaveOut takes folders out of the run of which nothing is to be touched: as the
+// server side says, or because their mailbox has another name here by now, under
+// which it is left out.
+func (r *run) leaveOut(remotes []mail.RemoteFolder) {
+	r.outside = map[mail.FolderName]bool{}
+	for _, f := range r.sorted() {
+		var was mail.FolderName
+		if f.Known {
+			was = f.record.ServerName()
+		}
+		if why, err := r.Remote.LeftOut(f.Name, was); why != "" {
+			r.leave(f.Name, why, err)
+		}
+	}
+	called := make(map[mail.FolderName]mail.FolderName, len(remotes))
+	for _, f := range remotes {
+		called[f.ServerName()] = f.Name
+	}
+	for _, f := range r.sorted() {
+		if now := called[f.record.ServerName()]; f.Known && f.remote == nil && now != "" && r.folders[now] == nil {
+			r.leave(f.Name, fmt.Sprintf("its mailbox is now %s, which is not synchronised", now), nil)
+		}
+	}
+}
+
+func (r *run) leave(name mail.FolderName, why string, err error) {
+	r.mu.Lock()
+	delete(r.folders, name)
+	r.outside[name] = true
+	r.mu.Unlock()
+	if err != nil {
+		r.fail(name, nil, err)
+		return
+	}
+	r.detail(name, "left alone: "+why)
+}
+
+// forgetNumbers takes the numbers for meaningless that are recorded of a folder
+// which by now stands for another mailbox: the configuration gives it this name.
+func (f *folder) forgetNumbers() {
+	if f.Known && f.remote != nil && f.remote.ServerName() != f.record.ServerName() {
+		f.Settled, f.record.Settled, f.remapped = false, false, true
+		f.Mark, f.record.Mark, f.validity = mail.Mark{}, mail.Mark{}, 0
+	}
+}
+
+// serverName is what to record that the server calls the folder.
+func (f *folder) serverName() mail.FolderName {
+	switch {
+	case f.remote == nil:
+		return f.record.Server
+	case f.record.Server == "" && f.remote.ServerName() == f.Name:
+		return ""
+	}
+	return f.remote.ServerName()
+}
