@@ -62,8 +62,10 @@ func Make(in Input) *Plan {
 		d.plan.Unproven[name] = "new messages there may be those missing elsewhere without proof"
 		d.kept[name] = true
 	}
+	d.deny()
 	in.Guard.hold(d.plan, d.staying)
 	d.folders()
+	d.deny()
 	order(d.plan.Ops)
 	return d.plan
 }

@@ -234,6 +234,9 @@ func (r *run) announce(p *plan.Plan) {
 	}
 	r.report.Plan, r.report.Held = p, p.Holds
 	r.emit(Event{Kind: EventObserved, Total: total, Bytes: bytes})
+	for _, o := range p.Denied() {
+		r.detail(o.Folder, "the server does not allow: "+o.String())
+	}
 	if aside > 0 && r.opt.DryRun {
 		r.note("", fmt.Sprintf("of these, %d would be left alone, for they are set aside: see imapsync status", aside))
 	}

@@ -180,6 +180,9 @@ func (v *runView) summary(r *syncer.Report, code int) {
 	if v.dryRun && r.Plan != nil {
 		counts = map[plan.Kind]int{}
 		for _, op := range r.Plan.Ops {
+			if op.Denied {
+				continue
+			}
 			if !op.Held {
 				counts[op.Kind]++
 			}
