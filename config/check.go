@@ -4,6 +4,8 @@ import (
 	"net"
 	"path/filepath"
 	"strings"
+
+	"imapsync/mail"
 )
 
 // check looks for what is missing and what contradicts, and fills in the
@@ -21,6 +23,9 @@ func (a *Account) check(section value, given map[string]value) {
 		sep.fail(`contradicts layout = %q: only layout = "flat" has a separator`, a.Layout)
 	case !ok && a.Layout == LayoutFlat:
 		a.Separator = "."
+	}
+	if v, ok := given["rename"]; ok && a.Layout == LayoutPlusPlus && a.Inbox != string(mail.Inbox) {
+		v.fail(`contradicts layout = %q: there INBOX is the root itself and has no name`, a.Layout)
 	}
 }
 

@@ -39,6 +39,11 @@ type Account struct {
 	Separator string // of LayoutFlat, else ""
 	Folders   Patterns
 
+	Rename     mail.Mapping
+	Inbox      string // how the Maildir spells INBOX
+	Subscribed bool
+	Namespaces []string // personal, other, shared; at least one
+
 	Connections int // at least 1
 	Compress    Compress
 	Timeout     time.Duration // without a byte from the server, above 0

@@ -9,6 +9,7 @@ import (
 	"unicode"
 
 	"imapsync/conflict"
+	"imapsync/mail"
 )
 
 func parse(file string, data []byte, readable bool) (*Config, error) {
@@ -49,6 +50,7 @@ func parse(file string, data []byte, readable bool) (*Config, error) {
 func parseAccount(v value) *Account {
 	a := &Account{
 		Name: v.name(), TLS: TLSImplicit, Auth: "auto", Layout: LayoutVerbatim, Folders: NewPatterns("*"),
+		Inbox: string(mail.Inbox), Namespaces: []string{"personal"},
 		Connections: 4, Compress: CompressAuto, Timeout: time.Minute, Fsync: true, KeepDeleted: 30 * 24 * time.Hour,
 		FullCheck: 7 * 24 * time.Hour, MaxDeletions: Limits{Count: 100, Percent: 25}, Conflicts: conflict.Policy{Deletion: conflict.Yields},
 	}

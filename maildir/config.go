@@ -16,6 +16,7 @@ type Config struct {
 	Root      string // absolute path; need not exist
 	Layout    Layout // "" is Verbatim
 	Separator string // of layout Flat: one ASCII punctuation character; "" is "."
+	Inbox     string // how the directory of INBOX is spelt, not with layout MaildirPP; "" is INBOX
 	Fsync     bool   // make changes durable before they are reported done
 	KeepDir   string // where Remove puts files, outside Root; "" unlinks them
 }
@@ -44,6 +45,10 @@ func Open(c Config) (*Maildir, error) {
 	n, err := newNaming(c.Layout, c.Separator)
 	if err == nil && !filepath.IsAbs(c.Root) {
 		err = fmt.Errorf("maildir %q is not an absolute path", c.Root)
+	}
+	n.inbox = c.Inbox
+	if err == nil && c.Inbox != "" && !strings.EqualFold(c.Inbox, string(mail.Inbox)) {
+		err = fmt.Errorf("%q is no spelling of INBOX", c.Inbox)
 	}
 	root := filepath.Clean(c.Root)
 	if err == nil && c.KeepDir != "" {

@@ -26,7 +26,8 @@ const maxFileName = 255
 // naming maps folder names to paths relative to the root and back.
 type naming struct {
 	layout    Layout
-	separator byte // inside one path component; 0 in the verbatim layout
+	separator byte   // inside one path component; 0 in the verbatim layout
+	inbox     string // how INBOX is spelt, "" for just so
 }
 
 func newNaming(l Layout, separator string) (naming, error) {
@@ -37,7 +38,7 @@ func newNaming(l Layout, separator string) (naming, error) {
 	case "", Verbatim:
 		return naming{layout: Verbatim}, nil
 	case MaildirPP:
-		return naming{MaildirPP, '.'}, nil
+		return naming{layout: MaildirPP, separator: '.'}, nil
 	case Flat:
 		if separator == "" {
 			separator = "."
@@ -46,7 +47,7 @@ func newNaming(l Layout, separator string) (naming, error) {
 		if len(separator) != 1 || !strings.Contains(fit, separator) {
 			return naming{}, fmt.Errorf("separator %q: it must be one of %s", separator, fit)
 		}
-		return naming{Flat, separator[0]}, nil
+		return naming{layout: Flat, separator: separator[0]}, nil
 	}
 	return naming{}, fmt.Errorf("layout %q: it must be verbatim, maildir++ or flat", string(l))
 }
@@ -60,6 +61,7 @@ func (n naming) rel(name mail.FolderName) (string, error) {
 		return ".", nil
 	}
 	components := name.Components()
+	components[0] = n.spelt(components[0])
 	for i, c := range components {
 		components[i] = n.escape(c)
 	}
@@ -73,6 +75,19 @@ func (n naming) rel(name mail.FolderName) (string, error) {
 		}
 	}
 	return rel, nil
+}
+
+// spelt exchanges INBOX and the way it is spelt on disk, so that a directory with
+// the usual spelling is another folder then.
+func (n naming) spelt(first string) string {
+	switch {
+	case n.inbox == "":
+	case first == string(mail.Inbox):
+		return n.inbox
+	case first == n.inbox:
+		return string(mail.Inbox)
+	}
+	return first
 }
 
 func (n naming) join(components []string) (string, error) {
@@ -98,6 +113,7 @@ func (n naming) folder(rel string) (mail.FolderName, error) {
 	for i, c := range components {
 		components[i] = n.unescape(c)
 	}
+	components[0] = n.spelt(components[0])
 	name := mail.FolderName(strings.Join(components, "/"))
 	back, err := n.rel(name)
 	if err != nil {

@@ -8,7 +8,8 @@ import (
 	"imapsync/mail"
 )
 
-var namings = []naming{{layout: Verbatim}, {MaildirPP, '.'}, {Flat, '.'}, {Flat, '_'}, {Flat, '#'}}
+var namings = []naming{{layout: Verbatim}, {MaildirPP, '.', ""}, {Flat, '.', ""}, {Flat, '_', ""}, {Flat, '#', ""},
+	{layout: Verbatim, inbox: "Inbox"}, {Flat, '.', "inbox"}}
 
 var awkwardNames = []mail.FolderName{
 	"INBOX", "inbox", "INBOX/INBOX", "A", "A/B", "A.B", "A/.B", ".", "..", "../x", "x/..", "...", "cur", "new", "tmp", "x/cur", "cur/x",

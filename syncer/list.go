@@ -94,7 +94,7 @@ func otherInbox(name mail.FolderName) bool {
 func (r *run) refuseInbox(name mail.FolderName) {
 	r.unsettled[mail.Inbox] = true
 	r.fail(name, nil, &mail.Fault{Scope: mail.ScopeFolder, Folder: name, Doing: "list the Maildir",
-		Err: errInboxCase, Hint: "rename it to INBOX; until then neither is synchronised"})
+		Err: errInboxCase, Hint: "rename it to INBOX, or to what the key rename says that INBOX is called; until then neither is synchronised"})
 }
 
 var errInboxCase = errors.New("servers know INBOX in any case, so this name cannot stand for another folder")

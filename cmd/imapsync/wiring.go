@@ -69,6 +69,11 @@ func (l *lane) wireOptions() (wire.Options, error) {
 	return o, err
 }
 
+// remoteConfig says how the server is reached and which of its folders count.
+func (l *lane) remoteConfig(options wire.Options) remote.Config {
+	return remote.Config{Wire: options, Connections: l.Connections, Rename: l.Rename, Namespaces: l.Namespaces, Subscribed: l.Subscribed}
+}
+
 var compressions = map[config.Compress]wire.Compression{
 	config.CompressAuto: wire.CompressAuto, config.CompressAlways: wire.CompressAlways, config.CompressNever: wire.CompressNever,
 }
@@ -118,7 +123,7 @@ func (e *pinError) Error() string {
 
 func (l *lane) openMaildir() (*maildir.Maildir, error) {
 	return maildir.Open(maildir.Config{
-		Root: l.Maildir, Layout: maildir.Layout(l.Layout), Separator: l.Separator, Fsync: l.Fsync, KeepDir: l.keepDir(),
+		Root: l.Maildir, Layout: maildir.Layout(l.Layout), Separator: l.Separator, Inbox: l.Inbox, Fsync: l.Fsync, KeepDir: l.keepDir(),
 	})
 }
 
@@ -184,7 +189,7 @@ func (l *lane) open(ctx context.Context, looking bool, wait time.Duration) (*ses
 		return nil, err
 	}
 	options.Costs = l.connected
-	s := &session{server: remote.New(remote.Config{Wire: options, Connections: l.Connections})}
+	s := &session{server: remote.New(l.remoteConfig(options))}
 	s.open = append(s.open, s.server.Close)
 	if s.dir, err = l.openMaildir(); err != nil {
 		return nil, err
