@@ -106,7 +106,7 @@ func (a *Account) namesFor(folder mail.FolderName) ([]string, error) {
 		names = append(names, name)
 	}
 	if names == nil && unfit == nil {
-		unfit = fmt.Errorf("no mailbox can be this folder: the key rename gives the one of its name another")
+		unfit = errUnnamed
 	}
 	if names == nil {
 		return nil, unfit
@@ -118,6 +118,8 @@ func (a *Account) namesFor(folder mail.FolderName) ([]string, error) {
 	}
 	return names, nil
 }
+
+var errUnnamed = errors.New("no mailbox can be this folder: the key rename gives the one of its name another")
 
 func boolToInt(b bool) int {
 	if b {

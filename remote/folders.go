@@ -2,6 +2,7 @@ package remote
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -306,6 +307,12 @@ func (a *Account) Missing(ctx context.Context, folder mail.FolderName) (bool, er
 	defer c.guard(ctx)()
 	fault := mail.Fault{Scope: mail.ScopeFolder, Folder: folder, Doing: "ask whether the folder exists"}
 	names, err := a.serverNames(ctx, c, folder)
+	if errors.Is(err, errUnnamed) { // the mailbox that had the name without the configuration
+		var name string
+		if name, err = a.names.server(folder); err == nil {
+			names = []string{name}
+		}
+	}
 	if err != nil {
 		return false, err
 	}

@@ -434,7 +434,7 @@ func (f *folder) known(valid bool) mail.Known {
 // lookForMissing settles whether a folder that LIST did not tell of is gone.
 func (r *run) lookForMissing(ctx context.Context, f *folder) error {
 	f.Remote.Messages = map[mail.UID]mail.Remote{}
-	if !f.Known {
+	if !f.Known || f.remote == nil && r.called[f.record.ServerName()] != "" { // it has another name here by now
 		return nil
 	}
 	gone, err := r.Remote.Missing(ctx, f.Name)

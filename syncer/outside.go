@@ -20,12 +20,12 @@ func (r *run) leaveOut(remotes []mail.RemoteFolder) {
 			r.leave(f.Name, why, err)
 		}
 	}
-	called := make(map[mail.FolderName]mail.FolderName, len(remotes))
+	r.called = make(map[mail.FolderName]mail.FolderName, len(remotes))
 	for _, f := range remotes {
-		called[f.ServerName()] = f.Name
+		r.called[f.ServerName()] = f.Name
 	}
 	for _, f := range r.sorted() {
-		if now := called[f.record.ServerName()]; f.Known && f.remote == nil && now != "" && r.folders[now] == nil {
+		if now := r.called[f.record.ServerName()]; f.Known && f.remote == nil && now != "" && r.folders[now] == nil {
 			r.leave(f.Name, fmt.Sprintf("its mailbox is now %s, which is not synchronised", now), nil)
 		}
 	}

@@ -55,6 +55,7 @@ type run struct {
 	listed      listed                                 // also folders that are not synchronised
 	renamed     []*plan.Op                             // renames that were followed, before all else was decided
 	outside     map[mail.FolderName]bool               // left out, though patterns choose them
+	called      map[mail.FolderName]mail.FolderName    // what mailboxes are called here, by what the server calls them
 	skipped     map[mail.FolderName]*mail.FolderRecord // unchanged, not looked into
 	unsettled   map[mail.FolderName]bool               // with copies of an earlier run that may or may not exist
 	awaited     map[int64]bool                         // times of deliveries of an earlier run that may lie anywhere
