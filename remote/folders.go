@@ -308,10 +308,7 @@ func (a *Account) Missing(ctx context.Context, folder mail.FolderName) (bool, er
 	fault := mail.Fault{Scope: mail.ScopeFolder, Folder: folder, Doing: "ask whether the folder exists"}
 	names, err := a.serverNames(ctx, c, folder)
 	if errors.Is(err, errUnnamed) { // the mailbox that had the name without the configuration
-		var name string
-		if name, err = a.names.server(folder); err == nil {
-			names = []string{name}
-		}
+		names, err = a.ownName(folder)
 	}
 	if err != nil {
 		return false, err
@@ -322,6 +319,14 @@ func (a *Account) Missing(ctx context.Context, folder mail.FolderName) (bool, er
 		}
 	}
 	return true, nil
+}
+
+// ownName is what a folder is called on the server without the configuration.
+func (a *Account) ownName(folder mail.FolderName) ([]string, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	name, err := a.names.server(folder)
+	return []string{name}, err
 }
 
 func (a *Account) missing(c *conn, name string) (bool, error) {
