@@ -28,11 +28,11 @@ func (a *Account) LeftOut(folder, was mail.FolderName) (why string, err error) {
 	if out, listed := a.leftOut[folder]; listed {
 		return out.why, out.err
 	}
-	if _, listed := a.learnt[folder]; listed || a.names == nil {
-		return "", nil
-	}
 	if a.nameless[was] {
 		return "its mailbox can have no name here", nil
+	}
+	if _, listed := a.learnt[folder]; listed || a.names == nil {
+		return "", nil
 	}
 	for _, server := range a.cfg.Rename.Server(folder) {
 		if s, ok := a.names.spaceFor(server); ok && !a.chosen(s.kind) {

@@ -1,6 +1,7 @@
 package syncer
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"maps"
@@ -44,7 +45,7 @@ func (r *run) list(ctx context.Context, meanwhile func(ctx context.Context) erro
 	for _, name := range r.opt.Folders {
 		if r.folders[name] == nil {
 			return nil, &mail.Fault{Scope: mail.ScopeAccount, Class: mail.ClassUsage, Folder: name, Doing: "synchronise",
-				Err: errNoFolder, Hint: "imapsync folders lists what there is"}
+				Err: cmp.Or(r.outside[name], errNoFolder), Hint: "imapsync folders lists what there is"}
 		}
 	}
 	return slices.Sorted(maps.Keys(r.folders)), nil

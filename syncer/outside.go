@@ -1,6 +1,7 @@
 package syncer
 
 import (
+	"errors"
 	"fmt"
 
 	"imapsync/mail"
@@ -8,9 +9,9 @@ import (
 
 // leaveOut takes folders out of the run of which nothing is to be touched: as the
 // server side says, or because their mailbox has another name here by now, under
-// which it is left out.
+// which it is left out. Else its messages would be gone, or sent to another mailbox.
 func (r *run) leaveOut(remotes []mail.RemoteFolder) {
-	r.outside = map[mail.FolderName]bool{}
+	r.outside = map[mail.FolderName]error{}
 	for _, f := range r.sorted() {
 		var was mail.FolderName
 		if f.Known {
@@ -25,8 +26,15 @@ func (r *run) leaveOut(remotes []mail.RemoteFolder) {
 		r.called[f.ServerName()] = f.Name
 	}
 	for _, f := range r.sorted() {
-		if now := r.called[f.record.ServerName()]; f.Known && f.remote == nil && now != "" && r.folders[now] == nil {
-			r.leave(f.Name, fmt.Sprintf("its mailbox is now %s, which is not synchronised", now), nil)
+		now := r.called[f.record.ServerName()]
+		switch {
+		case !f.Known || now == "" || r.folders[now] != nil:
+		case f.remapped:
+			why := fmt.Errorf("it stands for the mailbox %s now, and the one that it stood for is %s, which is not part of this run", f.remote.ServerName(), now)
+			r.leave(f.Name, why.Error(), &mail.Fault{Scope: mail.ScopeFolder, Folder: f.Name, Doing: "synchronise", Err: why,
+				Hint: "synchronise both once, so that its messages can change places"})
+		case f.remote == nil:
+			r.leave(f.Name, fmt.Sprintf("its mailbox is now %s, which is not part of this run", now), nil)
 		}
 	}
 }
@@ -34,13 +42,13 @@ func (r *run) leaveOut(remotes []mail.RemoteFolder) {
 func (r *run) leave(name mail.FolderName, why string, err error) {
 	r.mu.Lock()
 	delete(r.folders, name)
-	r.outside[name] = true
+	r.outside[name] = errors.New("it is left out: " + why)
 	r.mu.Unlock()
 	if err != nil {
 		r.fail(name, nil, err)
 		return
 	}
-	r.detail(name, "left alone: "+why)
+	r.detail(name, "left out: "+why)
 }
 
 // forgetNumbers takes the numbers for meaningless that are recorded of a folder

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"imapsync/internal/simworld"
 	"imapsync/mail"
@@ -116,6 +117,30 @@ func TestExchangedNames(t *testing.T) {
 	if r = b.run(syncer.Options{Full: true}); len(r.Plan.Ops) != 0 {
 		t.Errorf("%v", r.Plan.Ops)
 	}
+}
+
+// Messages are not sent to the mailbox that a folder stands for now while they may
+// be in the one it stood for.
+func TestRemappedAlone(t *testing.T) {
+	b, m := mappedBench(t, true, 3)
+	m.Mapping = mail.Mapping{{Server: "A", Local: "B"}, {Server: "B", Local: "A"}}
+	r := b.run(syncer.Options{Folders: []mail.FolderName{"A", "B"}}) // both: they change places
+	if changes(r) != 0 || len(r.Failures) != 0 {
+		t.Errorf("%v, %v", r.Failures, r.Plan.Ops)
+	}
+	m.Mapping = nil
+	b.Begin(time.Hour)
+	if _, err := syncer.Run(t.Context(), b.account(), syncer.Options{Lanes: 1, Folders: []mail.FolderName{"A"}}, nil); err == nil || !strings.Contains(err.Error(), "which is not part of this run") {
+		t.Errorf("%v", err)
+	}
+	b.settled()
+	m.Mapping, m.out = mail.Mapping{{Server: "A", Local: "Far"}, {Server: "B", Local: "A"}}, map[mail.FolderName]error{"Far": nil}
+	r = b.run(syncer.Options{})
+	if len(r.Failures) != 1 || !strings.Contains(r.Failures[0].Error(), "which is not part of this run") || changes(r) != 0 {
+		t.Errorf("%v, %v", r.Failures, r.Plan.Ops)
+	}
+	m.Mapping, m.out = nil, nil
+	b.settled()
 }
 
 // A folder whose mailbox has another name by now is renamed, be it for a purpose.

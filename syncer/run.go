@@ -54,7 +54,7 @@ type run struct {
 	folders     map[mail.FolderName]*folder
 	listed      listed                                 // also folders that are not synchronised
 	renamed     []*plan.Op                             // renames that were followed, before all else was decided
-	outside     map[mail.FolderName]bool               // left out, though patterns choose them
+	outside     map[mail.FolderName]error              // left out, though patterns choose them, and why
 	called      map[mail.FolderName]mail.FolderName    // what mailboxes are called here, by what the server calls them
 	skipped     map[mail.FolderName]*mail.FolderRecord // unchanged, not looked into
 	unsettled   map[mail.FolderName]bool               // with copies of an earlier run that may or may not exist

@@ -26,6 +26,8 @@ type Options struct {
 	// share by SETACL, and Public/. Each line says of a mailbox there who may do
 	// what: "Public/News user=alice lr".
 	Shared []string
+	// Pretended names capabilities that are announced though the server has them not.
+	Pretended []string
 	// Extra is appended to the configuration as it is.
 	Extra string
 }
@@ -63,6 +65,11 @@ func WithShared(rights ...string) Option {
 	return func(o *Options) { o.Shared = append([]string{}, rights...) }
 }
 
+// Pretending sets Options.Pretended.
+func Pretending(capabilities ...string) Option {
+	return func(o *Options) { o.Pretended = capabilities }
+}
+
 // WithExtra adds to Options.Extra.
 func WithExtra(conf string) Option { return func(o *Options) { o.Extra += conf + "\n" } }
 
@@ -78,7 +85,7 @@ var capabilities = []string{
 
 // announced returns the capabilities but those taken away.
 func (o *Options) announced() []string {
-	all := slices.Clone(capabilities)
+	all := slices.Concat(capabilities, o.Pretended)
 	if o.Shared != nil {
 		all = append(all, "ACL", "RIGHTS=texk")
 	}

@@ -312,6 +312,21 @@ func TestReadOnlyFolders(t *testing.T) {
 	}
 }
 
+var sentElsewhere = dovecot.WithExtra("namespace inbox {\n mailbox Gesendet {\n  special_use = \\Sent\n  auto = create\n }\n}")
+
+// notInEarnest: this server announces it and cannot do it.
+var notInEarnest = dovecot.Pretending("CREATE-SPECIAL-USE")
+
+// lineWith is the line of a text that holds a part.
+func lineWith(text, part string) string {
+	for line := range strings.Lines(text) {
+		if strings.Contains(line, part) {
+			return line
+		}
+	}
+	return ""
+}
+
 // A folder with a well-known name is made with its purpose where no other has it.
 func TestSpecialUse(t *testing.T) {
 	t.Parallel()
@@ -319,10 +334,13 @@ func TestSpecialUse(t *testing.T) {
 		name    string
 		options []dovecot.Option
 		extra   string
-		want    string
+		created []string          // with their purpose
+		want    map[string]string // what folders are for
 	}{
-		{"told", []dovecot.Option{dovecot.WithExtra("namespace inbox {\n mailbox Gesendet {\n  special_use = \\Sent\n  auto = create\n }\n}")}, "", `Gesendet`},
-		{"not told", nil, `disable_extensions = ["SPECIAL-USE"]`, ""},
+		{"in use", []dovecot.Option{sentElsewhere, notInEarnest}, "", []string{"Drafts"}, map[string]string{"Gesendet": `\Sent`, "Sent": "", "Drafts": ""}},
+		{"refused", []dovecot.Option{notInEarnest}, "", []string{"Drafts", "Sent"}, map[string]string{"Sent": "", "Drafts": ""}},
+		{"not offered", nil, "", nil, map[string]string{"Sent": "", "Drafts": ""}},
+		{"not known", []dovecot.Option{notInEarnest}, `disable_extensions = ["SPECIAL-USE", "LIST-EXTENDED"]`, nil, map[string]string{"Sent": "", "Drafts": ""}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -330,13 +348,29 @@ func TestSpecialUse(t *testing.T) {
 			a.configure(c.extra)
 			a.seedLocal(1, "Sent", 1)
 			a.seedLocal(2, "Drafts", 1)
+			a.proxy.Reset()
 			a.sync(0)
 			a.converged()
-			r := a.run("folders")
-			if c.want != "" && !strings.Contains(r.output(), `\Sent`) {
-				t.Errorf("%v", r)
+			var created []string
+			for _, command := range a.proxy.Commands() {
+				for _, name := range []string{"Drafts", "Sent"} {
+					if contains(command, fmt.Sprintf(`(USE (\%s))`, name)) {
+						created = append(created, name)
+					}
+				}
 			}
-			mustSay(t, a.run("--json", "folders"), `"folder":"Sent"`)
+			if !slices.Equal(created, c.created) {
+				t.Errorf("created for their purpose %q, want %q", created, c.created)
+			}
+			text, list := a.run("folders").output(), a.run("--json", "folders").output()
+			for folder, use := range c.want {
+				line := lineWith(text, "  "+folder+" ")
+				object := lineWith(list, fmt.Sprintf(`"folder":%q`, folder))
+				if use == "" && strings.Contains(object, "special_use") ||
+					use != "" && (!strings.Contains(line, use) || !strings.Contains(object, fmt.Sprintf(`"special_use":[%q]`, use))) {
+					t.Errorf("%s is for %q:\n%s\n%s", folder, use, line, object)
+				}
+			}
 		})
 	}
 }
