@@ -108,7 +108,7 @@ var accountKeys = []Key{
 			string(LayoutVerbatim), string(LayoutPlusPlus), string(LayoutFlat))},
 	{Name: "separator", Form: `"."`, Default: `"."`, Text: `The character between components in layout = "flat".`, set: setSeparator},
 	{Name: "folders", Form: `["*", "!Spam"]`, Default: `["*"]`,
-		Text: `The folders to keep the same. Later patterns win, "!" leaves out, "*" stands for anything, "%" for anything without "/". ` +
+		Text: `The folders to keep the same, by their names in the Maildir. Later patterns win, "!" leaves out, "*" stands for anything, "%" for anything without "/". ` +
 			`A list that begins with "!" starts from every folder.`, set: setFolders},
 	{Name: "rename", Form: `{ "[Gmail]/Sent Mail" = "Sent", .. }`, Default: "{}",
 		Text: "What folders of the server are called in the Maildir, and wherever else this program names them, the key folders included. " +

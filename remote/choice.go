@@ -34,7 +34,7 @@ func (a *Account) LeftOut(folder, was mail.FolderName) (why string, err error) {
 	if _, listed := a.learnt[folder]; listed || a.names == nil {
 		return "", nil
 	}
-	for _, server := range a.cfg.Rename.Server(folder) {
+	for _, server := range a.rename.Server(folder) {
 		if s, ok := a.names.spaceFor(server); ok && !a.chosen(s.kind) {
 			return outsideText(s.kind), nil
 		}
@@ -97,7 +97,7 @@ func fitsRenamed(folder mail.FolderName) error {
 func (a *Account) namesFor(folder mail.FolderName) ([]string, error) {
 	var names []string
 	var unfit error
-	for _, server := range a.cfg.Rename.Server(folder) {
+	for _, server := range a.rename.Server(folder) {
 		name, err := a.names.server(server)
 		if err != nil {
 			unfit = errors.Join(unfit, err)

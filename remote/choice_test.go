@@ -215,3 +215,24 @@ func TestMissingUnderEveryName(t *testing.T) {
 		}
 	}
 }
+
+// Entries may have the prefix that is left out anyway.
+func TestRenameWithPrefix(t *testing.T) {
+	on := boxes(`() "." INBOX`, `() "." INBOX.Sent`, `() "." INBOX.A.b`, `() "." INBOX.C`)
+	on["NAMESPACE"] = func(c *fakeConn, tag, _ string) {
+		c.send(`* NAMESPACE (("INBOX." ".")) NIL NIL`)
+		c.send("%s OK done", tag)
+	}
+	f := newFake(t, allCaps, on)
+	for _, c := range []struct {
+		entries []mail.FolderName
+		want    string
+	}{
+		{[]mail.FolderName{"INBOX/", ""}, "A/b, C, INBOX, Sent"},
+		{[]mail.FolderName{"INBOX/Sent", "Gesendet", "A", "B"}, "B/b, C, Gesendet, INBOX"},
+		{[]mail.FolderName{"INBOX/", "Work/"}, "INBOX, Work/A/b, Work/C, Work/Sent"},
+	} {
+		in, _ := chosen(t, f.account(renaming(c.entries...)))
+		wantNames(t, "chosen", in, c.want)
+	}
+}

@@ -14,7 +14,7 @@ type Config struct {
 	Wire        wire.Options
 	Connections int // at most; 0 is DefaultConnections
 
-	Rename     mail.Mapping // of the names as they are without it
+	Rename     mail.Mapping // of the names as they are without it, with the prefix of the personal namespace or not
 	Namespaces []string     // to be looked at: Personal, Other, Shared; nil is Personal
 	Subscribed bool         // of the others than INBOX only those that are subscribed
 }

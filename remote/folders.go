@@ -116,7 +116,7 @@ func (a *Account) settleNames(cmd *imapclient.NamespaceCommand, list []*imap.Lis
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.names == nil {
-		a.names = &n
+		a.names, a.rename = &n, n.stripped(a.cfg.Rename)
 	}
 }
 
@@ -158,7 +158,7 @@ func (a *Account) translate(list []*imap.ListData) ([]mail.RemoteFolder, []unmar
 			a.uses[strings.ToLower(string(attr))] = true
 		}
 		server, err := a.names.ours(box.Mailbox)
-		folder := a.cfg.Rename.Local(server)
+		folder := a.rename.Local(server)
 		if err == nil && folder != server {
 			err = fitsRenamed(folder)
 		}

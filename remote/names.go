@@ -60,6 +60,19 @@ func (n names) spaceFor(folder mail.FolderName) (other space, ok bool) {
 	return other, ok
 }
 
+// stripped has entries about names with the prefix of our namespace be about those
+// without, as they are known; who writes the prefix means the same.
+func (n names) stripped(m mail.Mapping) (stripped mail.Mapping) {
+	prefix := mail.FolderName(space{prefix: n.prefix, delim: n.delim}.ours())
+	for _, r := range m {
+		if rest, ok := strings.CutPrefix(string(r.Server), string(prefix)); ok && n.prefix != "" {
+			r.Server = mail.FolderName(rest)
+		}
+		stripped = append(stripped, r)
+	}
+	return stripped
+}
+
 // ours is the prefix in one of our names.
 func (s space) ours() string {
 	prefix := s.prefix

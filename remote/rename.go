@@ -74,7 +74,7 @@ func (a *Account) comingAlong(folder, to mail.FolderName, old string, candidates
 				continue
 			}
 			server, err := a.names.ours(name + box[len(old):])
-			if err != nil || a.cfg.Rename.Local(server) != to+n[len(folder):] {
+			if err != nil || a.rename.Local(server) != to+n[len(folder):] {
 				return false
 			}
 		}

@@ -88,7 +88,8 @@ type Delivery interface {
 
 // Remote is the server side of one account: a pool of connections that dials
 // when first needed. All methods may be called from several goroutines.
-// Folder names are ours: "/" between components, no namespace prefix.
+// Folder names are ours: "/" between components, no prefix of the personal namespace,
+// as the configuration has them.
 type Remote interface {
 	// Expect tells how many connections will be wanted soon, to be dialled
 	// beside whatever else is to be done first. It does not wait.

@@ -15,7 +15,8 @@ import (
 // gmail is what a user of Gmail would write.
 const gmail = `rename = { "[Gmail]/Sent Mail" = "Sent", "[Gmail]/" = "" }`
 
-// mapped are the server's names of the account's folders, for converged.
+// hasMapped insists on exactly these folders, by the server's names, each with the
+// same messages on both sides.
 func (a *account) hasMapped(folders map[string]string) {
 	a.t.Helper()
 	var local, remote []string
@@ -327,7 +328,8 @@ func lineWith(text, part string) string {
 	return ""
 }
 
-// A folder with a well-known name is made with its purpose where no other has it.
+// A folder with a well-known name is made with its purpose where no other has it,
+// and without where the server refuses that.
 func TestSpecialUse(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
