@@ -103,7 +103,9 @@ func TestSubscribedByLsub(t *testing.T) {
 	if _, err := f.account(subscribed).Folders(t.Context()); err == nil {
 		t.Error("an answer that cannot be read is taken for none")
 	}
+	on = boxes(`() "/" inbox`, `() "/" "R&AOk-"`, `() "/" A`, `() "/" A/B`)
 	on["LSUB"] = func(c *fakeConn, tag, _ string) { c.send("%s NO not here", tag) }
+	f = newFake(t, "IMAP4rev1", on)
 	_, err := f.account(subscribed).Folders(t.Context())
 	wantScope(t, err, mail.ScopeAccount, mail.ClassFailed, "which folders are subscribed", "not here")
 	in, _ = chosen(t, f.account())
