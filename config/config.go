@@ -49,6 +49,10 @@ type Account struct {
 	UTF7      bool   // folder names are on disk as IMAP writes them
 	Folders   Patterns
 
+	Rename     mail.Mapping
+	Subscribed bool
+	Namespaces []string // personal, other, shared; at least one
+
 	Connections int // at least 1
 	Compress    Compress
 	Timeout     time.Duration // without a byte from the server, above 0

@@ -21,7 +21,7 @@ type Key struct {
 func Keys() []Key { return append([]Key(nil), accountKeys...) }
 
 // laterKeys are keys that later versions will know: better named than unknown.
-var laterKeys = strings.Fields(`max_age max_size body pull push expunge trash rename on_change watch interval gmail subscribed`)
+var laterKeys = strings.Fields(`max_age max_size body pull push expunge trash on_change watch interval gmail`)
 
 func setString(to func(*Account) *string) func(*Account, value) {
 	return func(a *Account, v value) {
@@ -135,8 +135,24 @@ var accountKeys = []Key{
 		Text: "How directories write folder names beyond ASCII: as they are, or in the modified UTF-7 of IMAP, as mbsync and offlineimap leave them.",
 		set:  setFolderNames},
 	{Name: "folders", Form: `["*", "!Spam"]`, Default: `["*"]`,
-		Text: `The folders to keep the same. Later patterns win, "!" leaves out, "*" stands for anything, "%" for anything without "/". ` +
+		Text: `The folders to keep the same, by their names in the Maildir. Later patterns win, "!" leaves out, "*" stands for anything, "%" for anything without "/". ` +
 			`A list that begins with "!" starts from every folder.`, set: setFolders},
+	{Name: "rename", Form: `{ "[Gmail]/Sent Mail" = "Sent", .. }`, Default: "{}",
+		Text: "What folders of the server are called in the Maildir, and wherever else this program names them, the key folders included. " +
+			`The server's name is in UTF-8, with "/" between components, as imapsync folders shows it without this key. ` +
+			"Folders below go with it. Where both names end in \"/\", or ours is empty, it is about what lies below alone: " +
+			`"INBOX/" = "" takes that prefix off, "" = "Work/" puts all but INBOX below Work. Of several the longest counts. ` +
+			"Two folders that would have one name are an error and left alone. " +
+			"INBOX keeps its name; for its directory see inbox.",
+		set: setRename},
+	{Name: "subscribed", Form: "true | false", Default: "false",
+		Text: "Whether of the server's folders only those that are subscribed, and INBOX, are synchronised. " +
+			"One that is unsubscribed later is left alone on both sides; new ones of the Maildir are made and subscribed.",
+		set: setBool(func(a *Account) *bool { return &a.Subscribed })},
+	{Name: "namespaces", Form: `["personal", "other", "shared"]`, Default: `["personal"]`,
+		Text: "Whose folders are synchronised: one's own, other users', those of nobody in particular (RFC 2342). " +
+			"All but one's own have their namespace's prefix in their names. What the server does not allow to be changed in them is only taken from there.",
+		set: setNamespaces},
 	{Name: "connections", Form: "4", Default: "4", Text: "How many connections to the server may be open at once.",
 		set: setInt(1, 32, func(a *Account) *int { return &a.Connections })},
 	{Name: "compress", Form: `"auto" | true | false`, Default: `"auto"`,

@@ -55,6 +55,7 @@ func parse(file string, data []byte, readable bool) (*Config, error) {
 func parseAccount(v value) *Account {
 	a := &Account{
 		Name: v.name(), TLS: TLSImplicit, Auth: "auto", Layout: LayoutVerbatim, Folders: NewPatterns("*"),
+		Namespaces:  []string{"personal"},
 		Connections: 4, Compress: CompressAuto, Timeout: time.Minute, Fsync: true, KeepDeleted: 30 * 24 * time.Hour,
 		FullCheck: 7 * 24 * time.Hour, MaxDeletions: Limits{Count: 100, Percent: 25}, Conflicts: conflict.Policy{Deletion: conflict.Yields},
 	}

@@ -168,9 +168,10 @@ func (d *decider) settle(t *triple, out conflict.Outcome, local, remote *conflic
 	out.Conflict = out.Conflict && len(d.plan.Ops) == before
 	toLocal := Changes(t.localIn.Local.Space, t.local.Flags, out.Flags)
 	toRemote := Changes(t.remoteIn.Remote.Space, t.remote.Flags, out.Flags)
-	if toLocal || toRemote || !row.Flags.Equal(out.Flags) {
-		d.add(&Op{Kind: SetFlags, Folder: out.Folder, Row: row, Local: t.local, Remote: t.remote,
-			Flags: out.Flags, OnLocal: toLocal, OnRemote: toRemote}, out)
+	op := &Op{Kind: SetFlags, Folder: out.Folder, Row: row, Local: t.local, Remote: t.remote,
+		Flags: out.Flags, OnLocal: toLocal, OnRemote: toRemote, Kept: t.remoteIn.Remote.Space.ReadOnly}
+	if toLocal || toRemote || !row.Flags.Equal(op.Agreed()) {
+		d.add(op, out)
 	}
 }
 
@@ -187,7 +188,7 @@ func (d *decider) bringTogether(t *triple, row *mail.Base, out conflict.Outcome)
 	case t.localIn.Name != out.Folder:
 		op.Kind = MoveLocal
 		d.moves[move{out.Folder, t.local.Key}] = row.Content.Digest
-	case t.remoteIn.Name != out.Folder && d.in.Features.Move:
+	case t.remoteIn.Name != out.Folder && d.in.Features.Move && !t.remoteIn.Remote.Denied.Delete:
 		op.Kind, op.Folder = MoveRemote, t.remoteIn.Name
 	case t.remoteIn.Name != out.Folder:
 		return d.moveByCopy(t, out)

@@ -299,7 +299,7 @@ func (j *joined) carryFlags() {
 	copies := map[mail.Digest][]*triple{}
 	var originals []*triple
 	for _, t := range j.triples {
-		if t.base != nil && t.base.Key == "" && t.remote != nil {
+		if t.base != nil && t.base.Key == "" && t.remote != nil && !t.remoteIn.Remote.Denied.Delete { // else it stays
 			originals = append(originals, t)
 			copies[t.base.Content.Digest] = nil
 		}

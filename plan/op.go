@@ -58,12 +58,22 @@ type Op struct {
 	Flags    mail.Flags // what the message has afterwards
 	OnLocal  bool       // SetFlags: the file must change
 	OnRemote bool       // SetFlags: the message on the server must change
+	Kept     bool       // SetFlags: the server cannot be told, and the base has what it has
 
 	Rule     conflict.Rule
 	Reason   string // the rule in words, for this message
 	Conflict bool   // both sides had changed; to be logged
 	Moved    bool   // a deletion that is the second half of a move: never held
 	Held     bool   // not carried out in this run
+	Denied   bool   // because the server does not allow it
+}
+
+// Agreed are the flags that the base has after a SetFlags.
+func (o *Op) Agreed() mail.Flags {
+	if o.Kept {
+		return o.Remote.Flags
+	}
+	return o.Flags
 }
 
 // Deletion reports whether the operation takes a message away from a side.

@@ -64,8 +64,10 @@ func Make(in Input) *Plan {
 		d.kept[name] = true
 	}
 	d.copyTwins(j)
+	d.deny()
 	in.Guard.hold(d.plan, d.staying)
 	d.folders()
+	d.deny()
 	order(d.plan.Ops)
 	return d.plan
 }

@@ -14,6 +14,9 @@ import (
 // carried out, each with its reason.
 func Text(w io.Writer, p *Plan) error {
 	for _, o := range p.Ops {
+		if o.Denied {
+			continue
+		}
 		if _, err := fmt.Fprintln(w, o); err != nil {
 			return err
 		}
@@ -29,7 +32,7 @@ func Text(w io.Writer, p *Plan) error {
 // String is the operation in one line.
 func (o *Op) String() string {
 	var b strings.Builder
-	if o.Held {
+	if o.Held && !o.Denied {
 		b.WriteString("HELD ")
 	}
 	fmt.Fprintf(&b, "%s: %s", o.Folder, o.Kind)

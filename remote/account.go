@@ -45,6 +45,13 @@ type Account struct {
 	marks  map[mail.FolderName]mail.Mark          // as Folders told them
 	boxes  map[mail.FolderName]selection          // as the last SELECT told them, of the UIDVALIDITYs of this run
 	sizes  map[mail.FolderName]map[mail.UID]int64 // RFC822.SIZE of new messages, from the last snapshot
+
+	rename   mail.Mapping                    // that of the configuration, without the prefix of our namespace
+	leftOut  map[mail.FolderName]leftOut     // folders listed that are not to be looked at
+	unnamed  []string                        // mailboxes listed that have no name here,
+	nameless map[mail.FolderName]bool        // and what they are called without the configuration
+	denied   map[mail.FolderName]mail.Denied // by MYRIGHTS
+	uses     map[string]bool                 // attributes that a mailbox has, in lower case
 }
 
 // New returns an account. It does no I/O.

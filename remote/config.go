@@ -3,6 +3,7 @@ package remote
 import (
 	"io"
 
+	"imapsync/mail"
 	"imapsync/remote/wire"
 )
 
@@ -15,4 +16,8 @@ type Config struct {
 	Wire        wire.Options
 	Connections int       // at most; 0 is DefaultConnections
 	Through     io.Closer // what Wire.DialContext goes through, closed after the connections; nil for nothing
+
+	Rename     mail.Mapping // of the names as they are without it, with the prefix of the personal namespace or not
+	Namespaces []string     // to be looked at: Personal, Other, Shared; nil is Personal
+	Subscribed bool         // of the others than INBOX only those that are subscribed
 }

@@ -266,6 +266,27 @@ func TestRenameFolder(t *testing.T) {
 	wantRows(t, d, "New", a, b, fresh)
 }
 
+// What the server calls a folder stays where a record does not say it, and changes
+// with its name.
+func TestServerName(t *testing.T) {
+	d := newState(t)
+	put := func(f mail.FolderRecord, want mail.FolderName, readOnly bool) {
+		t.Helper()
+		commit(t, d, mail.Batch{Folders: []mail.FolderRecord{f}})
+		if got, _ := folderNamed(t, d, f.Folder); got.ServerName() != want || got.ReadOnly != readOnly {
+			t.Errorf("%+v, want %s", got, want)
+		}
+	}
+	put(mail.FolderRecord{Folder: "Sent"}, "Sent", false)
+	put(mail.FolderRecord{Folder: "Sent", Server: "[Gmail]/Sent Mail", ReadOnly: true}, "[Gmail]/Sent Mail", true)
+	put(mail.FolderRecord{Folder: "Sent"}, "[Gmail]/Sent Mail", false)
+	put(mail.FolderRecord{Folder: "Sent", Server: "Sent"}, "Sent", false)
+	commit(t, d, mail.Batch{Renames: []mail.FolderRename{{From: "Sent", To: "Gesendet", Server: "Sent"}}})
+	put(mail.FolderRecord{Folder: "Gesendet"}, "Sent", false)
+	commit(t, d, mail.Batch{Renames: []mail.FolderRename{{From: "Gesendet", To: "Sent"}}})
+	put(mail.FolderRecord{Folder: "Sent"}, "Sent", false)
+}
+
 // Rows may go from one folder to another in the batch that drops it; a folder begun anew loses them.
 func TestDropFolderInOneBatchWithItsRows(t *testing.T) {
 	d := newState(t)

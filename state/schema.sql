@@ -39,7 +39,9 @@ CREATE TABLE folders (
     new_ctime   INTEGER NOT NULL,
     taken       INTEGER NOT NULL,
     full_check  INTEGER,          -- when it was last compared in full
-    base_rows   INTEGER NOT NULL DEFAULT 0 -- rows of base, kept by each transaction
+    base_rows   INTEGER NOT NULL DEFAULT 0, -- rows of base, kept by each transaction
+    server      TEXT    NOT NULL DEFAULT '', -- what the server calls it, as the key rename knows it; '' is the same
+    read_only   INTEGER NOT NULL DEFAULT 0 CHECK (read_only IN (0, 1)) -- the server denied something in it
 ) STRICT;
 
 -- A message that both sides had, or that one side had and the other was given:

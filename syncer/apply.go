@@ -298,6 +298,10 @@ func (a *applier) prepare(p *plan.Plan) error {
 // not be looked into keeps them: it is not known to be gone.
 func (a *applier) unsettleReplaced() (records []mail.FolderRecord) {
 	for _, f := range a.sorted() {
+		if f.remapped && !f.failed {
+			records = append(records, mail.FolderRecord{Folder: f.Name, Server: f.serverName()})
+			continue
+		}
 		if f.Known && f.record.Settled && !f.failed && f.replaced() {
 			f.record.Settled, f.record.Stamp, f.record.Mark = false, mail.DirStamp{}, mail.Mark{UIDValidity: f.record.Mark.UIDValidity}
 			records = append(records, f.record)
@@ -330,7 +334,7 @@ func (f *folder) introduce(b *mail.Batch) {
 			}
 		}
 	}
-	f.record, f.restored = mail.FolderRecord{Folder: f.Name, Mark: mail.Mark{UIDValidity: f.validity}}, false
+	f.record, f.restored = mail.FolderRecord{Folder: f.Name, Mark: mail.Mark{UIDValidity: f.validity}, Server: f.serverName()}, false
 	b.Folders = append(b.Folders, f.record)
 	f.Known = true
 }

@@ -92,7 +92,8 @@ type Delivery interface {
 
 // Remote is the server side of one account: a pool of connections that dials
 // when first needed. All methods may be called from several goroutines.
-// Folder names are ours: "/" between components, no namespace prefix.
+// Folder names are ours: "/" between components, no prefix of the personal namespace,
+// as the configuration has them.
 type Remote interface {
 	// Expect tells how many connections will be wanted soon, to be dialled
 	// beside whatever else is to be done first. It does not wait.
@@ -100,6 +101,10 @@ type Remote interface {
 	// Folders lists the mailboxes, with their marks in the same round trip where
 	// the server can.
 	Folders(ctx context.Context) ([]mail.RemoteFolder, error)
+	// LeftOut tells why nothing of a folder is to be touched, on whichever side it
+	// is, as of the last Folders; "" where there is no reason. was is what the server
+	// called it when it was last synchronised, "" if it never was.
+	LeftOut(folder, was mail.FolderName) (why string, err error)
 	// Missing reports whether the server, asked for this mailbox by name, says
 	// that it does not exist. Any other answer is false or an error.
 	Missing(ctx context.Context, folder mail.FolderName) (bool, error)

@@ -184,6 +184,7 @@ func (f *folder) settled(now time.Time) mail.FolderRecord {
 	rec := f.record
 	rec.Folder = f.Name
 	rec.Mark, rec.Stamp, rec.Settled = f.Remote.Mark, f.stamp, true
+	rec.Server, rec.ReadOnly = f.serverName(), f.Remote.Denied != mail.Denied{}
 	if f.full {
 		rec.FullCheck = now
 	}

@@ -34,6 +34,7 @@ type EventKind string
 const (
 	EventStarted  EventKind = "started"  // the run began
 	EventNote     EventKind = "note"     // something worth a line: re-match, doubt, skipped folder; Text
+	EventDetail   EventKind = "detail"   // a note for those who ask for details
 	EventObserved EventKind = "observed" // both sides are known; Total operations are planned, Bytes to transfer
 	EventMoved    EventKind = "moved"    // Bytes of Op's message went over the wire; to be recorded
 	EventDone     EventKind = "done"     // Op was carried out and recorded

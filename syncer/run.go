@@ -54,6 +54,8 @@ type run struct {
 	folders     map[mail.FolderName]*folder
 	listed      listed                                 // also folders that are not synchronised
 	renamed     []*plan.Op                             // renames that were followed, before all else was decided
+	outside     map[mail.FolderName]error              // left out, though patterns choose them, and why
+	called      map[mail.FolderName]mail.FolderName    // what mailboxes are called here, by what the server calls them
 	skipped     map[mail.FolderName]*mail.FolderRecord // unchanged, not looked into
 	unsettled   map[mail.FolderName]bool               // with copies of an earlier run that may or may not exist
 	awaited     map[int64]bool                         // times of deliveries of an earlier run that may lie anywhere
@@ -94,6 +96,7 @@ type folder struct {
 	statted   bool               // each file was looked at
 	full      bool               // compared in full
 	rewritten bool               // a draft was written in place: its files are looked at
+	remapped  bool               // the configuration gave its name to another mailbox
 	restored  bool               // the server brought it back from an earlier moment
 	restamped []*mail.Base       // rows whose file has another time but the same content
 	trouble   bool               // something was not carried out: watermarks stay
@@ -233,6 +236,9 @@ func (r *run) announce(p *plan.Plan) {
 	}
 	r.report.Plan, r.report.Held = p, p.Holds
 	r.emit(Event{Kind: EventObserved, Total: total, Bytes: bytes})
+	for _, o := range p.Denied() {
+		r.detail(o.Folder, "the server does not allow: "+o.String())
+	}
 	if aside > 0 && r.opt.DryRun {
 		r.note("", fmt.Sprintf("of these, %d would be left alone, for they are set aside: see imapsync status", aside))
 	}
@@ -275,6 +281,11 @@ func (r *run) emit(e Event) {
 
 func (r *run) note(folder mail.FolderName, text string) {
 	r.emit(Event{Kind: EventNote, Folder: folder, Text: text})
+}
+
+// detail tells what only those want to know who ask for more.
+func (r *run) detail(folder mail.FolderName, text string) {
+	r.emit(Event{Kind: EventDetail, Folder: folder, Text: text})
 }
 
 // trouble keeps the folder's watermarks where they are.

@@ -22,7 +22,7 @@ func (l *lane) serverConfig(ctx context.Context) (remote.Config, error) {
 	if options.User, err = l.loginName(ctx); err != nil {
 		return remote.Config{}, err
 	}
-	c := remote.Config{Wire: options, Connections: l.Connections}
+	c := remote.Config{Wire: options, Connections: l.Connections, Rename: l.Rename, Namespaces: l.Namespaces, Subscribed: l.Subscribed}
 	if l.Tunnel != "" {
 		tunnel := route.NewTunnel(l.Tunnel)
 		c.Wire.DialContext, c.Wire.Via, c.Through = tunnel.DialContext, wire.ViaTunnel, tunnel

@@ -70,6 +70,8 @@ func (v *runView) event(e syncer.Event) {
 		v.out.object(v.out.head("started", v.Name))
 	case syncer.EventNote:
 		v.note(e.Folder, e.Text)
+	case syncer.EventDetail:
+		v.out.detail("%s: %s: %s", v.Name, e.Folder, e.Text)
 	case syncer.EventObserved:
 		v.out.object(plannedObject{v.out.head("planned", v.Name), e.Total, e.Bytes})
 	case syncer.EventDone:
@@ -180,6 +182,9 @@ func (v *runView) summary(r *syncer.Report, code int) {
 	if v.dryRun && r.Plan != nil {
 		counts = map[plan.Kind]int{}
 		for _, op := range r.Plan.Ops {
+			if op.Denied {
+				continue
+			}
 			if !op.Held {
 				counts[op.Kind]++
 			}

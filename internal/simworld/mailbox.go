@@ -100,6 +100,9 @@ func (m *Mailbox) Snapshot(ctx context.Context, known mail.Known, full bool) (sn
 	}
 	err = m.do(ctx, "snapshot", detail, false, func(b *box) error {
 		snap = mail.RemoteSnapshot{Folder: m.name, Exists: true, Mark: m.mark, Messages: map[mail.UID]mail.Remote{}, Space: b.space}
+		if b.space.ReadOnly {
+			snap.Denied = mail.ReadOnly
+		}
 		same := known.Mark.UIDValidity == b.validity
 		delta := same && !full && known.Mark.HighestModSeq != 0 && !m.s.NoModSeq
 		if delta && known.Mark.HighestModSeq > b.modseq && !b.rewound {

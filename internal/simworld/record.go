@@ -239,6 +239,9 @@ func (r *Record) apply(batch mail.Batch) error {
 		}
 	}
 	for _, f := range batch.Folders {
+		if f.Server == "" {
+			f.Server = r.folders[f.Folder].Server
+		}
 		r.folders[f.Folder] = f
 	}
 	r.log = append(r.log[:len(r.log):len(r.log)], batch.Log...)
@@ -267,7 +270,7 @@ func (r *Record) rename(n mail.FolderRename) error {
 		return fmt.Errorf("renames folder %s to %s, which are known: %v and %v", n.From, n.To, ok, r.knows(n.To))
 	}
 	delete(r.folders, n.From)
-	f.Folder = n.To
+	f.Folder, f.Server = n.To, n.Server
 	r.folders[n.To] = f
 	for id, b := range r.rows {
 		if b.Folder == n.From {

@@ -25,9 +25,11 @@ CREATE TABLE folders (
     new_ctime   INTEGER NOT NULL,
     taken       INTEGER NOT NULL,
     full_check  INTEGER,          -- when it was last compared in full
-    base_rows   INTEGER NOT NULL DEFAULT 0 -- rows of base, kept by each transaction
+    base_rows   INTEGER NOT NULL DEFAULT 0, -- rows of base, kept by each transaction
+    server      TEXT    NOT NULL DEFAULT '', -- what the server calls it, as the key rename knows it; '' is the same
+    read_only   INTEGER NOT NULL DEFAULT 0 CHECK (read_only IN (0, 1)) -- the server denied something in it
 ) STRICT;
-INSERT INTO folders VALUES(1,'INBOX',1,3,9,2,77,1,2,3,1,3,4,1700000000000000000,1700000000123,2);
+INSERT INTO folders VALUES(1,'INBOX',1,3,9,2,77,1,2,3,1,3,4,1700000000000000000,1700000000123,2,'',1);
 CREATE TABLE base (
     id          INTEGER PRIMARY KEY,
     folder      INTEGER NOT NULL REFERENCES folders (id) ON DELETE CASCADE,
