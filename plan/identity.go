@@ -3,6 +3,7 @@ package plan
 import (
 	"slices"
 
+	"imapsync/conflict"
 	"imapsync/mail"
 )
 
@@ -37,13 +38,19 @@ type Candidate struct {
 // NeedHeaders lists the new remote messages that could be a message the Maildir
 // or the base knows already: all of a folder that has new files, too, or is
 // re-matched, and those of a size that has gone missing elsewhere on the server.
+// Where new messages stay on their side whatever they are, those of the size of a
+// new file do.
 func NeedHeaders(in Input) []Candidate {
 	j := joinSides(in)
 	pairing := map[*Folder]bool{}
-	for _, l := range j.localNew {
-		pairing[l.localIn] = true
-	}
 	sizes := map[int64]bool{}
+	for _, l := range j.localNew {
+		if p := in.policy(l.localIn.Name); p.Pulls(conflict.New) || p.Pushes(conflict.New) {
+			pairing[l.localIn] = true
+		} else if l.local.Content != nil {
+			sizes[l.local.Content.Wire] = true
+		}
+	}
 	for _, t := range j.triples {
 		if t.remote != nil || t.base == nil {
 			continue
@@ -117,10 +124,12 @@ func (t *triple) renumbered() bool {
 
 // Missing reports on which sides a message that the base knows is nowhere to be
 // found in the folders observed, so that a deletion would be decided, or that
-// one of a renumbered folder be sent again.
+// one of a renumbered folder be sent again. Deletions that are not propagated
+// need no proof.
 func Missing(in Input) (local, remote bool) {
-	for _, t := range join(in).triples {
-		if t.base == nil || t.base.Key == "" {
+	j := join(in)
+	for _, t := range j.triples {
+		if t.base == nil || t.base.Key == "" || deletionLack(t, in, j.byFolder[t.base.Folder]).any() {
 			continue
 		}
 		local = local || t.local == nil

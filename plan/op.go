@@ -54,6 +54,7 @@ type Op struct {
 	Remote  *mail.Remote // the message as it was seen
 
 	Flags    mail.Flags // what the message has afterwards
+	Agreed   mail.Flags // SetFlags: what the base has then, other than Flags where not all is propagated
 	OnLocal  bool       // SetFlags: the file must change
 	OnRemote bool       // SetFlags: the message on the server must change
 

@@ -18,12 +18,49 @@ func Text(w io.Writer, p *Plan) error {
 			return err
 		}
 	}
+	for _, c := range p.remembered() {
+		if _, err := fmt.Fprintln(w, c); err != nil {
+			return err
+		}
+	}
 	for _, h := range p.Holds {
 		if _, err := fmt.Fprintf(w, "held: %d deletions (%s) in %q: %s\n", h.Count, h.Side, string(h.Folder), h.Reason); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// RememberedCount is how many changes of a kind are remembered in a folder.
+type RememberedCount struct {
+	Remembered
+	Count int
+}
+
+// remembered counts like changes, in the order of the first of them.
+func (p *Plan) remembered() []*RememberedCount {
+	var list []*RememberedCount
+	index := map[Remembered]*RememberedCount{}
+	for _, w := range p.Remembered {
+		w.UID, w.Key = 0, ""
+		c := index[w]
+		if c == nil {
+			c = &RememberedCount{Remembered: w}
+			index[w] = c
+			list = append(list, c)
+		}
+		c.Count++
+	}
+	return list
+}
+
+// String is the count in one line.
+func (c *RememberedCount) String() string {
+	direction := "push"
+	if c.Pull {
+		direction = "pull"
+	}
+	return fmt.Sprintf("%s: not %sed: %d %s: %s lacks %s", c.Folder, direction, c.Count, c.Change, direction, c.Kinds)
 }
 
 // String is the operation in one line.

@@ -45,6 +45,7 @@ func (r *run) list(ctx context.Context, meanwhile func(ctx context.Context) erro
 				Err: errNoFolder, Hint: "imapsync folders lists what there is"}
 		}
 	}
+	r.setApart()
 	return slices.Sorted(maps.Keys(r.folders)), nil
 }
 
