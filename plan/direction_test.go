@@ -179,7 +179,7 @@ func TestRememberedSaysWhatAndWhy(t *testing.T) {
 	if err := Text(&text, p); err != nil {
 		t.Fatal(err)
 	}
-	want := "INBOX: not pushed: 1 deleted in the Maildir: push lacks \"deletions\"\nINBOX: not pulled: 1 new on the server: pull lacks \"new\"\n"
+	want := "INBOX: not pushed: 1 × deleted in the Maildir, for push lacks \"deletions\"\nINBOX: not pulled: 1 × new on the server, for pull lacks \"new\"\n"
 	if text.String() != want {
 		t.Errorf("%s", text.String())
 	}

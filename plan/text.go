@@ -18,7 +18,7 @@ func Text(w io.Writer, p *Plan) error {
 			return err
 		}
 	}
-	for _, c := range p.remembered() {
+	for _, c := range p.RememberedCounts() {
 		if _, err := fmt.Fprintln(w, c); err != nil {
 			return err
 		}
@@ -37,8 +37,8 @@ type RememberedCount struct {
 	Count int
 }
 
-// remembered counts like changes, in the order of the first of them.
-func (p *Plan) remembered() []*RememberedCount {
+// RememberedCounts counts like changes, in the order of the first of them.
+func (p *Plan) RememberedCounts() []*RememberedCount {
 	var list []*RememberedCount
 	index := map[Remembered]*RememberedCount{}
 	for _, w := range p.Remembered {
@@ -56,11 +56,25 @@ func (p *Plan) remembered() []*RememberedCount {
 
 // String is the count in one line.
 func (c *RememberedCount) String() string {
-	direction := "push"
-	if c.Pull {
-		direction = "pull"
+	return fmt.Sprintf("%s: not %sed: %d × %s, for %s lacks %s", c.Folder, c.direction(), c.Count, c.Change, c.direction(), c.Kinds)
+}
+
+func (r Remembered) direction() string {
+	if r.Pull {
+		return "pull"
 	}
-	return fmt.Sprintf("%s: not %sed: %d %s: %s lacks %s", c.Folder, direction, c.Count, c.Change, direction, c.Kinds)
+	return "push"
+}
+
+// MarshalJSON is the count for programs; docs/json.md describes it.
+func (c *RememberedCount) MarshalJSON() ([]byte, error) {
+	return json.Marshal(struct {
+		Folder    mail.FolderName `json:"folder"`
+		Direction string          `json:"direction"`
+		Lacks     []string        `json:"lacks"`
+		Change    string          `json:"change"`
+		Count     int             `json:"count"`
+	}{c.Folder, c.direction(), c.Kinds.Names(), c.Change, c.Count})
 }
 
 // String is the operation in one line.
