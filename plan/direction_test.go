@@ -188,3 +188,22 @@ func TestRememberedSaysWhatAndWhy(t *testing.T) {
 		t.Errorf("to be seen again: %+v", a)
 	}
 }
+
+// What is done to the flags of an original before it is copied goes along with the
+// copy: the original's deletion does not yield to it once it is propagated.
+func TestOriginalLeftYieldsToNothingThatWentAlong(t *testing.T) {
+	m := newModel(mail.Inbox, "Work")
+	k, u := m.agree(mail.Inbox, "one", "")
+	m.local["Work"][k] = m.local[mail.Inbox][k]
+	delete(m.local[mail.Inbox], k)
+	m.remote[mail.Inbox][u] = file{"one", mail.ParseFlags(":R")}
+	if err := m.run(conflict.Policy{NotPushed: conflict.Deletions}); err != nil {
+		t.Fatal(err)
+	}
+	if _, remote := m.sides(); remote != "INBOX/ INBOX/one:R Work/ Work/one:R" {
+		t.Errorf("with the deletion left: %s", remote)
+	}
+	if end, err := settles(m, conflict.Policy{}); err != nil || end != "INBOX/ Work/ Work/one:R" {
+		t.Errorf("in the end: %s %v", end, err)
+	}
+}

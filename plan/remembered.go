@@ -221,8 +221,11 @@ func (d *decider) leaveOriginal(t *triple, out conflict.Outcome) {
 	_, local, remote := d.states(t)
 	row, original := newRow(t), t.dated()
 	row.Content, row.Flags, row.RemoteSize, row.Date = t.base.Content, t.base.Flags, original.Size, t.base.Date
-	d.add(&Op{Kind: CopyRemote, Folder: t.remoteIn.Name, To: out.Folder, Row: row, Local: t.local, Remote: original, Flags: t.remote.Flags}, out)
+	first := d.add(&Op{Kind: CopyRemote, Folder: t.remoteIn.Name, To: out.Folder, Row: row, Local: t.local, Remote: original, Flags: t.remote.Flags}, out)
 	d.flags(t, row, out, local, remote)
+	if !t.base.Flags.Equal(remote.Flags) { // they went along, so that the deletion is not to yield to them
+		d.add(&Op{Kind: SetFlags, Folder: t.base.Folder, Row: t.base, Remote: t.remote, Flags: remote.Flags, Agreed: remote.Flags, After: first}, out)
+	}
 }
 
 // flags brings the flags of a message together as far as they are propagated.

@@ -63,8 +63,9 @@ func (f *folder) again(rec *mail.FolderRecord, a plan.Again) {
 	if !a.Flags {
 		return
 	}
-	was := f.record
-	if rec.Mark.HighestModSeq = was.Mark.HighestModSeq; !was.Settled || was.Mark.UIDValidity != rec.Mark.UIDValidity {
-		rec.Mark.HighestModSeq = 0 // ask for all of them
+	if was := f.record; was.Settled && was.Mark.UIDValidity == rec.Mark.UIDValidity { // what changed or came since then
+		rec.Mark.HighestModSeq, rec.Mark.UIDNext = was.Mark.HighestModSeq, min(rec.Mark.UIDNext, was.Mark.UIDNext)
+	} else {
+		rec.Mark.HighestModSeq = 0 // all of them
 	}
 }
