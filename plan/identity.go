@@ -39,7 +39,7 @@ type Candidate struct {
 // or the base knows already: all of a folder that has new files, too, or is
 // re-matched, and those of a size that has gone missing elsewhere on the server.
 // Where new messages stay on their side whatever they are, those of the size of a
-// new file do.
+// new file do, and nobody is looked for whose file stays.
 func NeedHeaders(in Input) []Candidate {
 	j := joinSides(in)
 	pairing := map[*Folder]bool{}
@@ -52,7 +52,7 @@ func NeedHeaders(in Input) []Candidate {
 		}
 	}
 	for _, t := range j.triples {
-		if t.remote != nil || t.base == nil {
+		if t.remote != nil || t.base == nil || stays(t, in, j.byFolder[t.base.Folder]) {
 			continue
 		}
 		if t.rematch {
@@ -72,6 +72,12 @@ func NeedHeaders(in Input) []Candidate {
 		}
 	}
 	return need
+}
+
+// stays reports whether the file of a message that left its mailbox stays where it
+// is, wherever that went.
+func stays(t *triple, in Input, f *Folder) bool {
+	return deletionLack(t, in, f).any() && in.notPulled(f.Name, conflict.New).any()
 }
 
 // File is a file of the Maildir as a listing showed it.

@@ -51,3 +51,16 @@ func parseDirection(word, rest string, notPulled, notPushed *conflict.Kinds) err
 	}
 	return nil
 }
+
+// strayed tells what a run changed on a side to which nothing was to be brought.
+// That the Maildir is marked, and mended and cleaned after a run that died, is no
+// change.
+func strayed(calls []Call, o Options) string {
+	for _, c := range calls {
+		ours := c.Name == "set marker" || c.Name == "clean tmp" || c.Name == "create folder"
+		if c.Effect && (c.Side == Remote && o.NotPushed == conflict.AllKinds || c.Side == Local && o.NotPulled == conflict.AllKinds && !ours) {
+			return c.String()
+		}
+	}
+	return ""
+}

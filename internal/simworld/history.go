@@ -220,6 +220,9 @@ func (h *History) once(o Options, words string) bool {
 			h.logf("    %3d %s", c.Step, c)
 		}
 	}
+	if wrong := strayed(h.w.Trace(), o); wrong != "" {
+		h.err = errors.Join(h.err, broken("a run goes its way alone", "%s", wrong))
+	}
 	h.again = planned(report)
 	for _, op := range h.again {
 		h.logf("      plan: %s", op)
