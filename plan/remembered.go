@@ -93,19 +93,20 @@ func (d *decider) intoRemote(name mail.FolderName) lack {
 }
 
 // deletionLack is what keeps the deletion of a message from being followed that
-// one side has lost: where its folder is gone, so is what keeps that from being.
+// one side has lost: where its folder is gone, what keeps that from being followed,
+// too. INBOX alone is no folder that goes.
 func deletionLack(t *triple, in Input, f *Folder) lack {
 	name, kinds := t.base.Folder, conflict.Deletions
 	switch {
 	case t.base.Key == "" || t.rematch || (t.local == nil) == (t.remote == nil):
 		return lack{}
 	case t.remote == nil:
-		if !f.Remote.Exists {
+		if !f.Remote.Exists && name != mail.Inbox {
 			kinds |= conflict.Folders
 		}
 		return in.notPulled(name, kinds)
 	}
-	if !f.Local.Exists {
+	if !f.Local.Exists && name != mail.Inbox {
 		kinds |= conflict.Folders
 	}
 	return in.notPushed(name, kinds)
