@@ -22,12 +22,13 @@ func (o Options) policy(of func(mail.FolderName) conflict.Policy) func(mail.Fold
 
 // setApart leaves folders out of the run that are on one side alone and, because
 // folders are not propagated, stay so. Nobody looks into them, as if the account
-// did not choose them: there may be many, and large ones.
+// did not choose them: there may be many, and large ones. Others are being
+// scanned meanwhile.
 func (r *run) setApart() {
 	for _, name := range slices.Sorted(maps.Keys(r.folders)) {
 		f := r.folders[name]
 		w := plan.Remembered{Folder: name, Kinds: conflict.Folders}
-		switch local, remote := f.Local.Exists, f.remote != nil && f.remote.Selectable; {
+		switch local, remote := r.listed.local[name], f.remote != nil && f.remote.Selectable; {
 		case f.Known || local == remote || name == mail.Inbox:
 			continue
 		case local && !r.staysLocal(f):
@@ -39,7 +40,9 @@ func (r *run) setApart() {
 		default:
 			w.Pull, w.Change = true, "the folder is new on the server"
 		}
+		r.mu.Lock()
 		delete(r.folders, name)
+		r.mu.Unlock()
 		r.apart[name] = true
 		r.remembered = append(r.remembered, w)
 	}
