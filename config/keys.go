@@ -21,7 +21,7 @@ type Key struct {
 func Keys() []Key { return append([]Key(nil), accountKeys...) }
 
 // laterKeys are keys that later versions will know: better named than unknown.
-var laterKeys = strings.Fields(`max_age max_size body pull push expunge trash on_change watch interval gmail`)
+var laterKeys = strings.Fields(`max_age max_size body expunge trash on_change watch interval gmail`)
 
 func setString(to func(*Account) *string) func(*Account, value) {
 	return func(a *Account, v value) {
@@ -176,6 +176,15 @@ var accountKeys = []Key{
 			"it comes back, or it goes.", set: setConflicts, folder: folderConflicts},
 	{Name: "hooks", Form: `{ after_sync = "notmuch new", .. }`, Text: "Shell commands to run after a sync of this account, each in the place of the one in the section [hooks].",
 		set: func(a *Account, v value) { a.hooks = readHooks(v) }},
+	{Name: "pull", Form: `["new", "flags", "deletions", "folders"]`, Default: "all four",
+		Text: "Which changes made on the server are brought into the Maildir: new messages, flags and keywords, deletions, and folders that were made, renamed or removed. " +
+			"An empty array is none. A message that was moved is new where it went and deleted where it was: without deletions it is copied, without new it stays where it is. " +
+			"What is not brought over is not forgotten: it is done once its kind is added here, unless it was undone by then. " +
+			"Where folders are left out and the Maildir lacks one, that is left alone altogether, but for INBOX.",
+		set: setKinds(notPulled), folder: folderKinds(notPulled)},
+	{Name: "push", Form: `["new", "flags", "deletions", "folders"]`, Default: "all four",
+		Text: "The same for changes made in the Maildir, which are brought to the server.",
+		set:  setKinds(notPushed), folder: folderKinds(notPushed)},
 	{Name: "disable_extensions", Form: `["CONDSTORE", ..]`, Default: "[]", Text: "Server capabilities to do without, for servers that get them wrong.",
 		set: setExtensions},
 }

@@ -176,6 +176,35 @@ func folderConflicts(v value) func(*conflict.Policy) {
 	return set
 }
 
+func notPulled(p *conflict.Policy) *conflict.Kinds { return &p.NotPulled }
+func notPushed(p *conflict.Policy) *conflict.Kinds { return &p.NotPushed }
+
+// setKinds reads what is propagated; the policy has what is not.
+func setKinds(of func(*conflict.Policy) *conflict.Kinds) func(*Account, value) {
+	return func(a *Account, v value) {
+		if set := folderKinds(of)(v); set != nil {
+			set(&a.Conflicts)
+		}
+	}
+}
+
+func folderKinds(of func(*conflict.Policy) *conflict.Kinds) func(value) func(*conflict.Policy) {
+	return func(v value) func(*conflict.Policy) {
+		names, ok := v.texts()
+		if !ok {
+			return nil
+		}
+		for i, name := range names {
+			if _, ok := conflict.ParseKinds([]string{name}); !ok {
+				v.fail("item %d, %q, is none of %v%s", i+1, name, conflict.AllKinds, Suggest(name, conflict.KindNames))
+				return nil
+			}
+		}
+		kinds, _ := conflict.ParseKinds(names)
+		return func(p *conflict.Policy) { *of(p) = conflict.AllKinds &^ kinds }
+	}
+}
+
 func setExtensions(a *Account, v value) {
 	list, ok := v.texts()
 	if !ok {

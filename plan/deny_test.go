@@ -62,12 +62,12 @@ func TestFlagsOfReadOnly(t *testing.T) {
 	f.Base, f.Remote.Messages = f.Base[:1], map[mail.UID]mail.Remote{1: {UID: 1, Flags: mail.NewFlags(mail.Answered)}}
 	delete(f.Local.Messages, "new")
 	p := Make(Input{Folders: []*Folder{f}})
-	if len(p.Ops) != 1 || p.Ops[0].OnRemote || !p.Ops[0].OnLocal || !p.Ops[0].Agreed().Equal(mail.NewFlags(mail.Answered)) ||
+	if len(p.Ops) != 1 || p.Ops[0].OnRemote || !p.Ops[0].OnLocal || !p.Ops[0].Agreed.Equal(mail.NewFlags(mail.Answered)) ||
 		!p.Ops[0].Flags.Equal(mail.NewFlags(mail.Answered|mail.Flagged)) {
 		t.Fatalf("%v", p.Ops)
 	}
 	// Done, there is nothing to do; and when it may be told, the server is.
-	f.Base[0].Flags = p.Ops[0].Agreed()
+	f.Base[0].Flags = p.Ops[0].Agreed
 	f.Local.Messages["F1"] = mail.Local{Key: "F1", Flags: p.Ops[0].Flags}
 	if p = Make(Input{Folders: []*Folder{f}}); len(p.Ops) != 0 {
 		t.Errorf("%v", p.Ops)

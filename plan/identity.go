@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"imapsync/conflict"
 	"imapsync/mail"
 )
 
@@ -56,16 +57,22 @@ type Candidate struct {
 // NeedHeaders lists the new remote messages that could be a message the Maildir
 // or the base knows already: all of a folder that has new files, too, or is
 // re-matched, those of a size that has gone missing elsewhere on the server, and
-// those of the size and date of another.
+// those of the size and date of another. Where new messages stay on their side
+// whatever they are, those of the size of a new file do, and nobody is looked for
+// whose file stays.
 func NeedHeaders(in Input) []Candidate {
 	j := joinSides(in)
 	pairing := map[*Folder]bool{}
-	for _, l := range j.localNew {
-		pairing[l.localIn] = true
-	}
 	sizes := map[int64]bool{}
+	for _, l := range j.localNew {
+		if p := in.policy(l.localIn.Name); p.Pulls(conflict.New) || p.Pushes(conflict.New) {
+			pairing[l.localIn] = true
+		} else if l.local.Content != nil {
+			sizes[l.local.Content.Wire] = true
+		}
+	}
 	for _, t := range j.triples {
-		if t.remote != nil || t.base == nil {
+		if t.remote != nil || t.base == nil || stays(t, in, j.byFolder[t.base.Folder]) {
 			continue
 		}
 		if t.rematch {
@@ -85,11 +92,18 @@ func NeedHeaders(in Input) []Candidate {
 			continue
 		}
 		_, twin := slices.BinarySearch(alike, likeness(n.remote.Size, n.remote.Date))
+		twin = twin && in.policy(n.remoteIn.Name).Pulls(conflict.New)
 		if twin || pairing[n.remoteIn] || sizes[n.remote.Size] {
 			need = append(need, Candidate{n.remoteIn.Name, n.remote.UID, n.remote.Size})
 		}
 	}
 	return need
+}
+
+// stays reports whether the file of a message that left its mailbox stays where it
+// is, wherever that went.
+func stays(t *triple, in Input, f *Folder) bool {
+	return deletionLack(t, in, f).any() && in.notPulled(f.Name, conflict.New).any()
 }
 
 // File is a file of the Maildir as a listing showed it.
@@ -142,10 +156,12 @@ func (t *triple) renumbered() bool {
 
 // Missing reports on which sides a message that the base knows is nowhere to be
 // found in the folders observed, so that a deletion would be decided, or that
-// one of a renumbered folder be sent again.
+// one of a renumbered folder be sent again. Deletions that are not propagated
+// need no proof.
 func Missing(in Input) (local, remote bool) {
-	for _, t := range join(in).triples {
-		if t.base == nil || t.base.Key == "" {
+	j := join(in)
+	for _, t := range j.triples {
+		if t.base == nil || t.base.Key == "" || deletionLack(t, in, j.byFolder[t.base.Folder]).any() {
 			continue
 		}
 		local = local || t.local == nil

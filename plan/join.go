@@ -3,6 +3,7 @@ package plan
 import (
 	"slices"
 
+	"imapsync/conflict"
 	"imapsync/mail"
 )
 
@@ -36,7 +37,7 @@ func join(in Input) *joined {
 	j.findMovedMessages()
 	j.postponeUnseen(in.Unseen)
 	j.pairNew()
-	j.carryFlags()
+	j.carryFlags(in)
 	return j
 }
 
@@ -294,12 +295,14 @@ func (j *joined) pairNew() {
 
 // carryFlags has the copy of a message get what somebody did to the flags of the
 // original, which is still to be deleted, since the copy was made. Which of
-// several equal messages is the copy nothing tells.
-func (j *joined) carryFlags() {
+// several equal messages is the copy nothing tells. An original that stays for now
+// keeps its flags to itself.
+func (j *joined) carryFlags(in Input) {
 	copies := map[mail.Digest][]*triple{}
 	var originals []*triple
 	for _, t := range j.triples {
-		if t.base != nil && t.base.Key == "" && t.remote != nil && !t.remoteIn.Remote.Denied.Delete { // else it stays
+		if t.base != nil && t.base.Key == "" && t.remote != nil && !t.remoteIn.Remote.Denied.Delete &&
+			!in.notPushed(t.base.Folder, conflict.Deletions).any() { // else it stays
 			originals = append(originals, t)
 			copies[t.base.Content.Digest] = nil
 		}

@@ -228,7 +228,7 @@ func (m *model) do(o *Op, record bool) {
 		flags(o.Flags)
 	case SetFlags:
 		m.setFlags(o)
-		flags(o.Flags)
+		flags(o.Agreed)
 	case DeleteLocal:
 		delete(m.local[o.Folder], o.Local.Key)
 		m.dropIf(record, o.Row)

@@ -56,9 +56,9 @@ type Op struct {
 	Remote  *mail.Remote // the message as it was seen
 
 	Flags    mail.Flags // what the message has afterwards
+	Agreed   mail.Flags // SetFlags: what the base has then, other than Flags where not all is propagated
 	OnLocal  bool       // SetFlags: the file must change
 	OnRemote bool       // SetFlags: the message on the server must change
-	Kept     bool       // SetFlags: the server cannot be told, and the base has what it has
 
 	Rule     conflict.Rule
 	Reason   string // the rule in words, for this message
@@ -66,14 +66,6 @@ type Op struct {
 	Moved    bool   // a deletion that is the second half of a move: never held
 	Held     bool   // not carried out in this run
 	Denied   bool   // because the server does not allow it
-}
-
-// Agreed are the flags that the base has after a SetFlags.
-func (o *Op) Agreed() mail.Flags {
-	if o.Kept {
-		return o.Remote.Flags
-	}
-	return o.Flags
 }
 
 // Deletion reports whether the operation takes a message away from a side.

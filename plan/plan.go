@@ -13,6 +13,10 @@ type Plan struct {
 	// Unproven are folders in which messages are missing on one side without
 	// proof; they are left alone until a later run.
 	Unproven map[mail.FolderName]string
+	// Remembered are changes that the policy has not propagated, and Again says
+	// where they must be seen again.
+	Remembered []Remembered
+	Again      map[mail.FolderName]Again
 }
 
 // Folder is one folder with all that was observed of it.
@@ -42,7 +46,7 @@ type Input struct {
 // Make decides.
 func Make(in Input) *Plan {
 	j := join(in)
-	d := &decider{in: in, plan: &Plan{Unproven: map[mail.FolderName]string{}}, kept: map[mail.FolderName]bool{}, moves: map[move]mail.Digest{}, staying: map[mail.FolderName]int{}}
+	d := &decider{in: in, plan: &Plan{Unproven: map[mail.FolderName]string{}, Again: map[mail.FolderName]Again{}}, byFolder: j.byFolder, kept: map[mail.FolderName]bool{}, left: map[mail.FolderName]bool{}, moves: map[move]mail.Digest{}, staying: map[mail.FolderName]int{}}
 	for _, row := range j.agreed {
 		d.kept[row.Folder] = true
 		d.staying[row.Folder]++

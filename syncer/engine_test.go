@@ -17,12 +17,7 @@ func simAccount(w *simworld.World, o simworld.Options) syncer.Account {
 		Name:     "sim",
 		Identity: mail.Identity{Server: "imap.example.org:993", User: "me"},
 		Local:    w.Disk, Remote: w.Server, State: w.Record,
-		Policy: func(mail.FolderName) conflict.Policy {
-			if o.DeletionWins {
-				return conflict.Policy{Deletion: conflict.Wins}
-			}
-			return conflict.Policy{}
-		},
+		Policy:    func(mail.FolderName) conflict.Policy { return o.Policy() },
 		Limits:    plan.Limits{Count: o.Count, Percent: o.Percent},
 		FullCheck: 7 * 24 * time.Hour,
 		Now:       w.Now,

@@ -74,7 +74,7 @@ func (r *run) verifyFiles(ctx context.Context) error {
 }
 
 func (r *run) observed() plan.Input {
-	in := plan.Input{Twins: r.twins, Unseen: r.unseen, Withheld: r.withheldHeaders}
+	in := plan.Input{Twins: r.twins, Unseen: r.unseen, Withheld: r.withheldHeaders, Policy: r.Policy}
 	for _, f := range r.sorted() {
 		if !f.failed {
 			in.Folders = append(in.Folders, &f.Folder)

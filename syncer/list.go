@@ -48,6 +48,7 @@ func (r *run) list(ctx context.Context, meanwhile func(ctx context.Context) erro
 				Err: cmp.Or(r.outside[name], errNoFolder), Hint: "imapsync folders lists what there is"}
 		}
 	}
+	r.setApart()
 	return slices.Sorted(maps.Keys(r.folders)), nil
 }
 

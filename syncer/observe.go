@@ -65,7 +65,7 @@ func (r *run) beginEarly(ctx, lctx context.Context, looks *errgroup.Group) error
 	var early []*folder
 	for _, f := range r.sorted() {
 		f.full = r.opt.Full || r.checkDue(f)
-		if f.Local.Exists && !r.sameLocal(f) && !r.unsettled[f.Name] {
+		if f.Local.Exists && !r.sameLocal(f) && !r.unsettled[f.Name] && !r.staysLocal(f) {
 			f.loaded = make(chan struct{})
 			early = append(early, f)
 		}

@@ -47,7 +47,7 @@ func (r *run) findRenames(ctx context.Context) ([]plan.Rename, error) {
 	if r.moved || r.foreign {
 		return nil, nil
 	}
-	in := plan.RenameInput{Folders: r.observed().Folders, Local: r.listed.local, Remote: r.listed.remote}
+	in := plan.RenameInput{Folders: r.observed().Folders, Local: r.listed.local, Remote: r.listed.remote, Policy: r.Policy}
 	if len(plan.Renames(in)) == 0 {
 		return nil, nil
 	}

@@ -23,6 +23,10 @@ type Options struct {
 	AcceptDeletions bool
 	AcceptFolders   []mail.FolderName
 
+	// Pull carries out the changes of the server alone, Push those of the Maildir;
+	// both are no restriction. What is left is not forgotten.
+	Pull, Push bool
+
 	// Folders restricts the run; nil is every selected folder.
 	Folders []mail.FolderName
 }

@@ -53,6 +53,8 @@ type run struct {
 	opened      bool          // this attempt has opened the run in the log
 	folders     map[mail.FolderName]*folder
 	listed      listed                                 // also folders that are not synchronised
+	apart       map[mail.FolderName]bool               // on one side alone, where they stay
+	remembered  []plan.Remembered                      // those folders
 	renamed     []*plan.Op                             // renames that were followed, before all else was decided
 	outside     map[mail.FolderName]error              // left out, though patterns choose them, and why
 	called      map[mail.FolderName]mail.FolderName    // what mailboxes are called here, by what the server calls them
@@ -117,6 +119,7 @@ func Run(ctx context.Context, acc Account, opt Options, events func(Event)) (*Re
 	if acc.Wait == nil {
 		acc.Wait = sleep
 	}
+	acc.Policy = opt.policy(acc.Policy)
 	if opt.Lanes < 1 {
 		opt.Lanes = 1
 	}
@@ -211,6 +214,7 @@ func (r *run) decide(ctx context.Context) (*plan.Plan, error) {
 	}
 	p := plan.Make(in)
 	p.Ops = append(slices.Clone(r.renamed), p.Ops...)
+	p.Remembered = append(r.remembered, p.Remembered...)
 	return p, nil
 }
 

@@ -46,6 +46,10 @@ type (
 		Since  time.Time       `json:"since"`
 		Accept string          `json:"accept"` // the command that carries them out
 	}
+	rememberedObject struct {
+		head
+		Remembered *plan.RememberedCount `json:"remembered"`
+	}
 	summaryObject struct {
 		head
 		Run      int64             `json:"run"` // 0 of a dry run, or where it could not be recorded
@@ -112,7 +116,7 @@ func (v *runView) warnings(texts []string) {
 
 // matchless warns of patterns that choose no folder: mostly a typing error.
 func (v *runView) matchless(r *syncer.Report) {
-	if v.folders == nil && r.Plan != nil && len(r.Plan.Ops) == 0 && r.Folders == 0 && len(r.Failures) == 0 {
+	if v.folders == nil && r.Plan != nil && len(r.Plan.Ops)+len(r.Plan.Remembered) == 0 && r.Folders == 0 && len(r.Failures) == 0 {
 		v.note("", fmt.Sprintf("warning: accounts.%s.folders matches no folder of either side; see what there is: %s",
 			v.Name, v.command("folders", v.Name)))
 	}
@@ -189,6 +193,9 @@ func (v *runView) summary(r *syncer.Report, code int) {
 				counts[op.Kind]++
 			}
 			v.out.object(operationObject{head: v.out.head("operation", v.Name), Operation: op})
+		}
+		for _, c := range r.Plan.RememberedCounts() {
+			v.out.object(rememberedObject{v.out.head("remembered", v.Name), c})
 		}
 		v.printPlan(r.Plan)
 	}

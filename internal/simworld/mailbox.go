@@ -121,7 +121,7 @@ func (m *Mailbox) Snapshot(ctx context.Context, known mail.Known, full bool) (sn
 			if !same || !isKnown {
 				r.Size, r.Date = int64(len(wire(msg.content))), msg.date
 			}
-			if delta && isKnown && msg.modseq <= known.Mark.HighestModSeq {
+			if delta && isKnown && msg.uid < known.Mark.UIDNext && msg.modseq <= known.Mark.HighestModSeq {
 				r.Flags = flags
 			}
 			snap.Messages[msg.uid] = r

@@ -167,6 +167,7 @@ func (s *Scenario) mirror() *Scenario {
 		r.Edits = map[Side][]Edit{State: r.Edits[State], Local: r.Edits[Remote], Remote: r.Edits[Local]}
 		r.Plan = map[Side][]string{State: r.Plan[State], Local: r.Plan[Remote], Remote: r.Plan[Local]}
 		r.After = map[Side][]Entry{Local: r.After[Remote], Remote: r.After[Local]}
+		r.Options.NotPulled, r.Options.NotPushed = r.Options.NotPushed, r.Options.NotPulled
 		m.Rounds = append(m.Rounds, r)
 	}
 	return &m

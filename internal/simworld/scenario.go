@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"imapsync/conflict"
 	"imapsync/mail"
 )
 
@@ -39,6 +40,8 @@ type Options struct {
 	Percent       int
 	Lanes         int // folders worked on at once; 0 is one
 	Attempts      int // how often the work is tried
+
+	NotPulled, NotPushed conflict.Kinds // what is not propagated
 }
 
 // Parse reads a scenario. name is for errors.
@@ -162,6 +165,10 @@ func parseOptions(o *Options, text string) (err error) {
 		case word == "accept":
 			o.Accept = true
 			o.AcceptFolders = append(o.AcceptFolders, mail.FolderName(strings.TrimSuffix(rest, "/")))
+		case word == "pull" || word == "push":
+			if err = parseDirection(word, rest, &o.NotPulled, &o.NotPushed); err != nil {
+				return err
+			}
 		case word == "lanes":
 			if o.Lanes, err = strconv.Atoi(rest); err != nil {
 				return err
@@ -393,5 +400,5 @@ func (o Options) String() string {
 	if o.Attempts != 0 {
 		words = append(words, fmt.Sprintf("attempts %d", o.Attempts))
 	}
-	return strings.Join(words, ", ")
+	return strings.Join(append(words, directions(o.NotPulled, o.NotPushed)...), ", ")
 }
