@@ -65,7 +65,7 @@ func (r *roff) paragraph(s string)  { fmt.Fprintf(r, ".PP\n%s\n", roffText(s)) }
 
 // title begins the page.
 func (r *roff) title(name string, section int, collection string) {
-	fmt.Fprintf(r, ".TH %s %d \"%s\" \"imapsync %s\" \"%s\"\n", roffText(name), section, roffText(day), roffText(currentVersion()), collection)
+	fmt.Fprintf(r, ".TH %s %d \"%s\" \"imapsync %s\" \"%s\"\n", roffText(name), section, day, roffText(currentVersion()), collection)
 }
 
 // item is a term and what it means.
