@@ -20,6 +20,9 @@ type Key struct {
 // Keys returns the keys of an account's section in the order of the manual.
 func Keys() []Key { return append([]Key(nil), accountKeys...) }
 
+// FolderKeys returns the names of those that a folder's section may set again.
+func FolderKeys() []string { return keyNames(true) }
+
 // laterKeys are keys that later versions will know: better named than unknown.
 var laterKeys = strings.Fields(`max_age max_size body expunge trash on_change watch interval gmail`)
 

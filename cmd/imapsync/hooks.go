@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -104,6 +105,7 @@ var hookVariables = []struct {
 	{"IMAPSYNC_ACCOUNT", "The account's name.", func(h *hookRun) string { return h.Name }},
 	{"IMAPSYNC_MAILDIR", "The root of its Maildir.", func(h *hookRun) string { return h.Maildir }},
 	{"IMAPSYNC_HOOK", "Which hook it is: after_sync, on_new_mail or on_error.", func(h *hookRun) string { return h.hook }},
+	{"IMAPSYNC_CONFIG", "The configuration where -c or this variable named one, so that imapsync reads the same in a hook.", (*hookRun).config},
 	{"IMAPSYNC_OUTCOME", "done, held, failed or interrupted.", func(h *hookRun) string { return outcomeOf(h.code) }},
 	{"IMAPSYNC_EXIT", "The exit code that this account alone would give.", func(h *hookRun) string { return strconv.Itoa(h.code) }},
 	{"IMAPSYNC_NEW", "How many messages were downloaded. The paths of their files are on standard input, one a line, absolute, but for " +
@@ -128,6 +130,17 @@ func (h *hookRun) count(kinds ...plan.Kind) string {
 		n += h.counts[k]
 	}
 	return strconv.Itoa(n)
+}
+
+func (h *hookRun) config() string {
+	if h.configFile == "" {
+		return os.Getenv("IMAPSYNC_CONFIG")
+	}
+	file, err := filepath.Abs(h.configFile)
+	if err != nil {
+		return h.configFile
+	}
+	return file
 }
 
 func (h *hookRun) firstError() string {
