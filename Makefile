@@ -21,7 +21,7 @@ demo: build
 # a failure where CI=true or IMAPSYNC_REQUIRE=1. Most histories are played apart
 # from the rest, for the race detector makes them ten times as slow.
 test: lint
-	scripts/test-packages dovecot-imapd notmuch mutt isync offlineimap3
+	scripts/test-packages dovecot-imapd notmuch mutt isync offlineimap3 zsh fish groff mandoc
 	go run ./internal/testsummary -race -timeout 25m ./...
 	$(MAKE) sim
 
