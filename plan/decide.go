@@ -16,6 +16,7 @@ type decider struct {
 	// both sides still have.
 	staying map[mail.FolderName]int
 	moves   map[move]mail.Digest // contents of files on their way
+	at      map[mail.FolderName]*Folder
 }
 
 // move is a file on its way to a folder.
@@ -39,10 +40,15 @@ func (d *decider) add(o *Op, why conflict.Outcome) *Op {
 }
 
 func (d *decider) policy(folder mail.FolderName) conflict.Policy {
-	if d.in.Policy == nil {
-		return conflict.Policy{}
+	var p conflict.Policy
+	if d.in.Policy != nil {
+		p = d.in.Policy(folder)
 	}
-	return d.in.Policy(folder)
+	p.Trash = d.in.Trash
+	if p.Expunge.Any() && !d.oneSided(folder, p.Expunge) {
+		p.Expunge = conflict.ExpungeBoth
+	}
+	return p
 }
 
 // decide settles one message that has a base row, or both sides.
@@ -60,6 +66,19 @@ func (d *decider) decide(t *triple) {
 	}
 	base, local, remote := d.states(t)
 	out := conflict.Merge(base, local, remote, d.policy(place(t)))
+	if after := d.marked(t, out, base, local, remote); local == nil || remote == nil || after.Rule != conflict.RuleExpunged || d.expungeable(t, after) {
+		out = after
+	} else {
+		d.again(t.localIn.Name, t.remoteIn.Name)
+	}
+	switch {
+	case local != nil && remote != nil && out.Rule == conflict.RuleExpunged:
+		d.expunge(t, out, local, remote)
+		return
+	case (local != nil || remote != nil) && (out.Action == conflict.DeleteLocal || out.Action == conflict.DeleteRemote || out.Action == conflict.Forget):
+		d.alone(t, out)
+		return
+	}
 	switch out.Action {
 	case conflict.Settle, conflict.Nothing:
 		d.kept[out.Folder] = true
@@ -71,10 +90,6 @@ func (d *decider) decide(t *triple) {
 		d.download(t, out)
 	case conflict.Upload:
 		d.upload(t, out)
-	case conflict.DeleteLocal:
-		d.add(&Op{Kind: DeleteLocal, Folder: t.localIn.Name, Row: t.base, Local: t.local}, out)
-	case conflict.DeleteRemote:
-		d.add(&Op{Kind: DeleteRemote, Folder: t.remoteIn.Name, Row: t.base, Remote: t.remote}, out)
 	case conflict.Forget:
 		d.add(&Op{Kind: Forget, Folder: t.base.Folder, Row: t.base}, out)
 	case conflict.Replace:
@@ -163,8 +178,12 @@ func (d *decider) settle(t *triple, out conflict.Outcome, local, remote *conflic
 		row = &mail.Base{Folder: out.Folder, UID: t.remote.UID, Key: t.local.Key, Content: *t.local.Content,
 			Flags: local.Flags.Intersect(remote.Flags), RemoteSize: t.remote.Size, Date: t.remote.Date, File: fileOf(t.local)}
 	}
+	var agreed *mail.Flags
+	if takesOff(row.Flags, local, remote, out) {
+		agreed = new(row.Flags.Union(theMark))
+	}
 	before := len(d.plan.Ops)
-	row = d.bringTogether(t, row, out)
+	row = d.bringTogether(t, row, out, agreed)
 	out.Conflict = out.Conflict && len(d.plan.Ops) == before
 	toLocal := Changes(t.localIn.Local.Space, t.local.Flags, out.Flags)
 	toRemote := Changes(t.remoteIn.Remote.Space, t.remote.Flags, out.Flags)
@@ -181,8 +200,8 @@ func Changes(space mail.FlagSpace, have, want mail.Flags) bool {
 
 // bringTogether plans the move or the record that puts file and message into
 // one folder, and returns the row the message has afterwards.
-func (d *decider) bringTogether(t *triple, row *mail.Base, out conflict.Outcome) *mail.Base {
-	op := &Op{Folder: t.localIn.Name, To: out.Folder, Row: row, Local: t.local, Remote: t.remote}
+func (d *decider) bringTogether(t *triple, row *mail.Base, out conflict.Outcome, agreed *mail.Flags) *mail.Base {
+	op := &Op{Folder: t.localIn.Name, To: out.Folder, Row: row, Local: t.local, Remote: t.remote, Agreed: agreed}
 	switch {
 	case t.localIn.Name != out.Folder:
 		op.Kind = MoveLocal
@@ -190,7 +209,7 @@ func (d *decider) bringTogether(t *triple, row *mail.Base, out conflict.Outcome)
 	case t.remoteIn.Name != out.Folder && d.in.Features.Move:
 		op.Kind, op.Folder = MoveRemote, t.remoteIn.Name
 	case t.remoteIn.Name != out.Folder:
-		return d.moveByCopy(t, out)
+		return d.moveByCopy(t, out, agreed)
 	case t.base == nil || row.Folder != out.Folder || row.Key != t.local.Key || row.UID != t.remote.UID:
 		op.Kind, op.Folder = Pair, out.Folder
 		if out.Rule == conflict.RuleAgree {
@@ -206,8 +225,11 @@ func (d *decider) bringTogether(t *triple, row *mail.Base, out conflict.Outcome)
 // moveByCopy moves on a server without MOVE: the copy is journalled, and the
 // original, whose row has given its file away, is then deleted as any message
 // without a file is.
-func (d *decider) moveByCopy(t *triple, out conflict.Outcome) *mail.Base {
+func (d *decider) moveByCopy(t *triple, out conflict.Outcome, agreed *mail.Flags) *mail.Base {
 	row := *t.base
+	if agreed != nil {
+		row.Flags = *agreed
+	}
 	row.ID, row.Folder, row.UID, row.Key = 0, out.Folder, 0, t.local.Key
 	first := d.add(&Op{Kind: CopyRemote, Folder: t.remoteIn.Name, To: out.Folder, Row: &row, Old: t.base,
 		Local: t.local, Remote: t.remote, Flags: t.remote.Flags}, out)
@@ -223,10 +245,21 @@ func (d *decider) rematchHalf(t *triple) {
 	switch {
 	case t.remote != nil:
 		why.Reason, why.Flags, why.Folder = "found again on the server only: copied, for the folder was renumbered", t.remote.Flags.Union(t.added).Minus(t.removed), t.remoteIn.Name
+		_, _, remote := d.states(t)
+		if out := d.marked(t, why, nil, nil, remote); out.Rule == conflict.RuleExpunged && (out.Action != conflict.DeleteRemote || !d.copiesToTrash(t.remoteIn.Name)) {
+			d.alone(t, out)
+			return
+		}
 		d.download(t, why)
 	case t.local != nil:
 		why.Reason, why.Flags, why.Folder = "not found again on the server: copied, for the folder was renumbered", t.local.Flags, t.localIn.Name
-		d.upload(t, why)
+		_, local, _ := d.states(t)
+		out := d.marked(t, why, nil, local, nil)
+		if out.Rule == conflict.RuleExpunged {
+			d.alone(t, out)
+			return
+		}
+		d.upload(t, out)
 	default:
 		why.Reason = "gone from the Maildir and not found again on the renumbered server"
 		d.add(&Op{Kind: Forget, Folder: t.base.Folder, Row: t.base}, why)
@@ -267,7 +300,11 @@ func (d *decider) upload(t *triple, out conflict.Outcome) {
 		row = newRow(t)
 	}
 	d.kept[out.Folder] = true
-	d.add(&Op{Kind: Upload, Folder: out.Folder, Row: row, Local: t.local, Flags: out.Flags}, out)
+	op := d.add(&Op{Kind: Upload, Folder: out.Folder, Row: row, Local: t.local, Flags: out.Flags}, out)
+	if hasMark(t.local.Flags) && !hasMark(out.Flags) {
+		op.Agreed, out.Conflict = new(out.Flags.Union(theMark)), false
+		d.add(&Op{Kind: SetFlags, Folder: out.Folder, Row: row, Local: t.local, Remote: &mail.Remote{Flags: out.Flags}, Flags: out.Flags, OnLocal: true, After: op}, out)
+	}
 }
 
 func newRow(t *triple) *mail.Base {
@@ -324,6 +361,10 @@ func (d *decider) newLocal(t *triple, sources map[mail.Digest]*source) {
 	}
 	_, local, _ := d.states(t)
 	out := conflict.Merge(nil, local, nil, d.policy(place(t)))
+	if after := d.marked(t, out, nil, local, nil); after.Rule == conflict.RuleExpunged {
+		d.alone(t, after)
+		return
+	}
 	if t.local.Content != nil {
 		if src := sources[t.local.Content.Digest]; src != nil {
 			d.copyRemote(t, out, src)
@@ -393,7 +434,17 @@ func (d *decider) newRemote(t *triple) {
 		return
 	}
 	_, _, remote := d.states(t)
-	d.download(t, conflict.Merge(nil, nil, remote, d.policy(t.remoteIn.Name)))
+	out := conflict.Merge(nil, nil, remote, d.policy(t.remoteIn.Name))
+	after := d.marked(t, out, nil, nil, remote)
+	switch {
+	case after.Rule != conflict.RuleExpunged:
+	case after.Action == conflict.DeleteRemote && d.copiesToTrash(t.remoteIn.Name):
+		d.again(t.remoteIn.Name)
+	default:
+		d.alone(t, after)
+		return
+	}
+	d.download(t, out)
 }
 
 // mayHaveUnread reports whether a file that could not be read may be a message

@@ -11,10 +11,12 @@ import (
 var phases = map[Kind]int{
 	CreateLocal: 0, CreateRemote: 0,
 	Pair: 1, MoveLocal: 2, MoveRemote: 2, CopyRemote: 2, Download: 3, Upload: 3,
-	SetFlags:    4,
-	DeleteLocal: 5, DeleteRemote: 5, Forget: 5,
-	RemoveLocal: 6, RemoveRemote: 6, ForgetFolder: 6,
+	SetFlags:     4,
+	DeleteRemote: 5, DeleteLocal: 6, Forget: 6, // of one message on both sides the server's first
+	RemoveLocal: removing, RemoveRemote: removing, ForgetFolder: removing,
 }
+
+const removing = 7
 
 // order sorts operations by phase, folder and message. Folders are created
 // parents first and removed children first.
@@ -25,7 +27,7 @@ func order(ops []*Op) {
 			return p < q
 		}
 		if x.Folder != y.Folder {
-			return (x.Folder < y.Folder) != (phases[x.Kind] == 6)
+			return (x.Folder < y.Folder) != (phases[x.Kind] == removing)
 		}
 		if x.uid() != y.uid() {
 			return x.uid() < y.uid()

@@ -13,6 +13,9 @@ type Plan struct {
 	// Unproven are folders in which messages are missing on one side without
 	// proof; they are left alone until a later run.
 	Unproven map[mail.FolderName]string
+	// Again are folders in which there is more to do once the plan is carried out, as
+	// for what the server has moved to the trash.
+	Again []mail.FolderName
 }
 
 // Folder is one folder with all that was observed of it.
@@ -36,12 +39,15 @@ type Input struct {
 	Features mail.Features
 	Policy   func(mail.FolderName) conflict.Policy
 	Guard    Guard
+
+	Trash       mail.FolderName // where deletions on the server move messages to; "" expunges them
+	TrashSynced bool            // what is in it reaches the Maildir
 }
 
 // Make decides.
 func Make(in Input) *Plan {
 	j := join(in)
-	d := &decider{in: in, plan: &Plan{Unproven: map[mail.FolderName]string{}}, kept: map[mail.FolderName]bool{}, moves: map[move]mail.Digest{}, staying: map[mail.FolderName]int{}}
+	d := &decider{in: in, plan: &Plan{Unproven: map[mail.FolderName]string{}}, kept: map[mail.FolderName]bool{}, moves: map[move]mail.Digest{}, staying: map[mail.FolderName]int{}, at: j.byFolder}
 	for _, row := range j.agreed {
 		d.kept[row.Folder] = true
 		d.staying[row.Folder]++
