@@ -18,11 +18,14 @@ func simAccount(w *simworld.World, o simworld.Options) syncer.Account {
 		Identity: mail.Identity{Server: "imap.example.org:993", User: "me"},
 		Local:    w.Disk, Remote: w.Server, State: w.Record,
 		Policy: func(mail.FolderName) conflict.Policy {
+			p := conflict.Policy{Expunge: o.Expunge}
 			if o.DeletionWins {
-				return conflict.Policy{Deletion: conflict.Wins}
+				p.Deletion = conflict.Wins
 			}
-			return conflict.Policy{}
+			return p
 		},
+		Select:    func(f mail.FolderName) bool { return !o.TrashApart || f != o.Trash },
+		Trash:     o.Trash,
 		Limits:    plan.Limits{Count: o.Count, Percent: o.Percent},
 		FullCheck: 7 * 24 * time.Hour,
 		Now:       w.Now,

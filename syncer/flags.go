@@ -63,6 +63,7 @@ func (a *applier) recordFlags(ops []*plan.Op) error {
 	var b mail.Batch
 	for _, o := range ops {
 		o.Row.Flags = o.Flags
+		agree(o)
 		b.Put = append(b.Put, o.Row)
 	}
 	return a.record(b, ops...)

@@ -109,6 +109,9 @@ func (a *applier) intendUploads(to *folder, next mail.UID, ops []*plan.Op) ([]*d
 			Content: o.Row.Content, UIDValidity: to.validity, UIDNext: next, Date: o.Row.Date}
 		if o.Kind == plan.Upload {
 			in.Flags, in.Content = o.Flags, *a.contentOf(o)
+			if o.Agreed != nil {
+				in.Flags = *o.Agreed
+			}
 		}
 		if o.Old != nil {
 			in.Replaces, in.ReplacesIn, in.ReplacesUID, in.DropReplaced = o.Old.ID, o.Old.Folder, o.Remote.UID, o.DropOld
@@ -168,6 +171,7 @@ func (d *departure) settle(b *mail.Batch) {
 		b.Put = append(b.Put, old)
 	}
 	place(row, in.Folder, d.uid, in.Key)
+	agree(d.op)
 	if d.op.Kind == plan.Upload {
 		row.Flags, row.Content = in.Flags, in.Content
 		row.RemoteSize = 0

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"imapsync/conflict"
 	"imapsync/mail"
 )
 
@@ -28,6 +29,12 @@ func PlayBytes(engine Engine, data []byte) *History {
 	s := Story{Seed: uint64(d.next())<<8 | uint64(d.next())}
 	f := d.next()
 	s.Lacks = Lacks{Move: f&1 != 0, UIDPlus: f&2 != 0, ModSeq: f&4 != 0, Marks: f&8 != 0, Keywords: f&0x70 == 0x70}
+	if f&0x80 != 0 {
+		s.Options.Expunge = conflict.ExpungeBoth
+		if f&0x40 != 0 {
+			s.Options.Trash, s.Options.TrashApart = "Trash", true
+		}
+	}
 	if f = d.next(); f&3 == 3 {
 		s.Options.Lanes = 2 + int(f>>2)%2
 	}

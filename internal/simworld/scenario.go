@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"imapsync/conflict"
 	"imapsync/mail"
 )
 
@@ -33,7 +34,10 @@ type Round struct {
 type Options struct {
 	Full          bool
 	DeletionWins  bool // conflicts.deletion = "wins"
-	Accept        bool // held deletions are carried out
+	Expunge       conflict.Expunge
+	Trash         mail.FolderName // where deletions on the server go
+	TrashApart    bool            // and it is not synchronised
+	Accept        bool            // held deletions are carried out
 	AcceptFolders []mail.FolderName
 	Count         int // max_deletions; 0 for the defaults
 	Percent       int
@@ -157,6 +161,11 @@ func parseOptions(o *Options, text string) (err error) {
 			o.Full = true
 		case phrase == "deletion wins":
 			o.DeletionWins = true
+		case word == "expunge":
+			o.Expunge = conflict.Expunge(rest)
+		case word == "trash":
+			place, apart := strings.CutSuffix(rest, " apart")
+			o.Trash, o.TrashApart = mail.FolderName(strings.TrimSuffix(place, "/")), apart
 		case phrase == "accept":
 			o.Accept = true
 		case word == "accept":
@@ -377,6 +386,12 @@ func (o Options) String() string {
 	}
 	if o.DeletionWins {
 		words = append(words, "deletion wins")
+	}
+	if o.Expunge != "" {
+		words = append(words, "expunge "+string(o.Expunge))
+	}
+	if o.Trash != "" {
+		words = append(words, "trash "+string(o.Trash)+"/"+map[bool]string{true: " apart"}[o.TrashApart])
 	}
 	if o.Accept && len(o.AcceptFolders) == 0 {
 		words = append(words, "accept")
