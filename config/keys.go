@@ -21,7 +21,7 @@ type Key struct {
 func Keys() []Key { return append([]Key(nil), accountKeys...) }
 
 // laterKeys are keys that later versions will know: better named than unknown.
-var laterKeys = strings.Fields(`keyring max_age max_size body pull push expunge trash rename hooks tunnel proxy
+var laterKeys = strings.Fields(`keyring max_age max_size body pull push rename hooks tunnel proxy
 	client_cert client_key oauth on_change watch interval gmail subscribed`)
 
 func setString(to func(*Account) *string) func(*Account, value) {
@@ -131,6 +131,15 @@ var accountKeys = []Key{
 	{Name: "conflicts", Form: `{ deletion = "yields" | "wins" }`, Default: `{ deletion = "yields" }`,
 		Text: "What becomes of a message deleted on one side and flagged, answered, forwarded or tagged on the other: " +
 			"it comes back, or it goes.", set: setConflicts, folder: folderConflicts},
+	{Name: "expunge", Form: `"none" | "local" | "remote" | "both"`, Default: `"none"`,
+		Text: `On which side messages marked as deleted (\Deleted on the server, T in the Maildir) are removed. The mark itself is mirrored as any flag. ` +
+			`Of one side alone: the other's message stays there with its mark, and is copied back once it is taken off. ` +
+			`A mark yields as a deletion does: see conflicts. Marks from before the key was set are heeded by sync --full.`,
+		set: setExpunge, folder: folderExpunge},
+	{Name: "trash", Form: `"Trash" | "auto"`,
+		Text: `The folder that deletions on the server move messages to, made if it is not there; auto is the one the server marks as \Trash (SPECIAL-USE, RFC 6154). ` +
+			`What is deleted in that folder itself is removed. Where it is among folders, what is moved there is in its Maildir, too. ` +
+			`Without this key what is deleted is expunged.`, set: setTrash},
 	{Name: "disable_extensions", Form: `["CONDSTORE", ..]`, Default: "[]", Text: "Server capabilities to do without, for servers that get them wrong.",
 		set: setExtensions},
 }
