@@ -36,6 +36,10 @@ type Policy struct {
 	// Trash is where deletions on the server move messages to, "" for nowhere: what
 	// else is moved there is as good as deleted. Package plan fills it in.
 	Trash mail.FolderName
+	// NotPulled and NotPushed are the kinds of changes that the Maildir or the
+	// server do not get. The difference stays, and so does what the base has of
+	// the message: so it is seen again whenever the kind is propagated.
+	NotPulled, NotPushed Kinds
 	// LocalPlace lets the Maildir's folder win when both sides moved a message
 	// to different folders. It is not configurable: the server's place wins;
 	// the mirror laws need the other half.

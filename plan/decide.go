@@ -9,14 +9,15 @@ import (
 
 // decider turns joined messages into operations.
 type decider struct {
-	in   Input
-	plan *Plan
-	kept map[mail.FolderName]bool // folders that hold a message when the plan is done
+	in       Input
+	plan     *Plan
+	byFolder map[mail.FolderName]*Folder
+	kept     map[mail.FolderName]bool // folders that hold a message when the plan is done
+	left     map[mail.FolderName]bool // folders of messages that are left as they are
 	// staying counts the messages of a folder that the base has there and that
 	// both sides still have.
 	staying map[mail.FolderName]int
 	moves   map[move]mail.Digest // contents of files on their way
-	at      map[mail.FolderName]*Folder
 }
 
 // move is a file on its way to a folder.
@@ -40,10 +41,7 @@ func (d *decider) add(o *Op, why conflict.Outcome) *Op {
 }
 
 func (d *decider) policy(folder mail.FolderName) conflict.Policy {
-	var p conflict.Policy
-	if d.in.Policy != nil {
-		p = d.in.Policy(folder)
-	}
+	p := d.in.policy(folder)
 	p.Trash = d.in.Trash
 	if p.Expunge.Any() && !d.oneSided(folder, p.Expunge) {
 		p.Expunge = conflict.ExpungeBoth
@@ -53,6 +51,9 @@ func (d *decider) policy(folder mail.FolderName) conflict.Policy {
 
 // decide settles one message that has a base row, or both sides.
 func (d *decider) decide(t *triple) {
+	if t.base != nil && d.remembersDeletion(t) {
+		return
+	}
 	if t.base != nil && (t.remote == nil || t.local == nil && t.base.Key != "") && d.unproven(t) {
 		return
 	}
@@ -66,21 +67,22 @@ func (d *decider) decide(t *triple) {
 	}
 	base, local, remote := d.states(t)
 	out := conflict.Merge(base, local, remote, d.policy(place(t)))
-	if after := d.marked(t, out, base, local, remote); local == nil || remote == nil || after.Rule != conflict.RuleExpunged || d.expungeable(t, after) {
+	switch after := d.marked(t, out, base, local, remote); {
+	case local == nil || remote == nil || after.Rule != conflict.RuleExpunged:
 		out = after
-	} else {
-		d.again(t.localIn.Name, t.remoteIn.Name)
+	case d.expunges(t, after, local, remote):
+		return
 	}
 	switch {
-	case local != nil && remote != nil && out.Rule == conflict.RuleExpunged:
-		d.expunge(t, out, local, remote)
-		return
 	case (local != nil || remote != nil) && (out.Action == conflict.DeleteLocal || out.Action == conflict.DeleteRemote || out.Action == conflict.Forget):
 		d.alone(t, out)
 		return
 	}
 	switch out.Action {
 	case conflict.Settle, conflict.Nothing:
+		if t.localIn != t.remoteIn && d.remembersMove(t, out) {
+			return
+		}
 		d.kept[out.Folder] = true
 		if t.base != nil && t.base.Folder == out.Folder {
 			d.staying[out.Folder]++
@@ -106,6 +108,10 @@ func (d *decider) finishMove(t *triple) {
 	why := conflict.Outcome{Rule: conflict.RuleMoved, Reason: "its copy took its place"}
 	if t.remote == nil {
 		d.add(&Op{Kind: Forget, Folder: t.base.Folder, Row: t.base}, why)
+		return
+	}
+	if l := d.in.notPushed(t.base.Folder, conflict.Deletions); l.any() {
+		d.remember(t, l, why.Reason)
 		return
 	}
 	d.add(&Op{Kind: DeleteRemote, Folder: t.remoteIn.Name, Row: t.base, Remote: t.remote, Moved: true}, why)
@@ -178,19 +184,14 @@ func (d *decider) settle(t *triple, out conflict.Outcome, local, remote *conflic
 		row = &mail.Base{Folder: out.Folder, UID: t.remote.UID, Key: t.local.Key, Content: *t.local.Content,
 			Flags: local.Flags.Intersect(remote.Flags), RemoteSize: t.remote.Size, Date: t.remote.Date, File: fileOf(t.local)}
 	}
-	var agreed *mail.Flags
+	var marked *mail.Flags
 	if takesOff(row.Flags, local, remote, out) {
-		agreed = new(row.Flags.Union(theMark))
+		marked = new(row.Flags.Union(theMark))
 	}
 	before := len(d.plan.Ops)
-	row = d.bringTogether(t, row, out, agreed)
+	row = d.bringTogether(t, row, out, marked)
 	out.Conflict = out.Conflict && len(d.plan.Ops) == before
-	toLocal := Changes(t.localIn.Local.Space, t.local.Flags, out.Flags)
-	toRemote := Changes(t.remoteIn.Remote.Space, t.remote.Flags, out.Flags)
-	if toLocal || toRemote || !row.Flags.Equal(out.Flags) {
-		d.add(&Op{Kind: SetFlags, Folder: out.Folder, Row: row, Local: t.local, Remote: t.remote,
-			Flags: out.Flags, OnLocal: toLocal, OnRemote: toRemote}, out)
-	}
+	d.flags(t, row, out, local, remote)
 }
 
 // Changes reports whether a side that shows have must be told to reach want.
@@ -200,16 +201,15 @@ func Changes(space mail.FlagSpace, have, want mail.Flags) bool {
 
 // bringTogether plans the move or the record that puts file and message into
 // one folder, and returns the row the message has afterwards.
-func (d *decider) bringTogether(t *triple, row *mail.Base, out conflict.Outcome, agreed *mail.Flags) *mail.Base {
-	op := &Op{Folder: t.localIn.Name, To: out.Folder, Row: row, Local: t.local, Remote: t.remote, Agreed: agreed}
+func (d *decider) bringTogether(t *triple, row *mail.Base, out conflict.Outcome, marked *mail.Flags) *mail.Base {
+	op := &Op{Folder: t.localIn.Name, To: out.Folder, Row: row, Local: t.local, Remote: t.remote, Marked: marked}
 	switch {
 	case t.localIn.Name != out.Folder:
 		op.Kind = MoveLocal
-		d.moves[move{out.Folder, t.local.Key}] = row.Content.Digest
-	case t.remoteIn.Name != out.Folder && d.in.Features.Move:
+	case t.remoteIn.Name != out.Folder && d.in.Features.Move && !t.remoteIn.Remote.Denied.Delete:
 		op.Kind, op.Folder = MoveRemote, t.remoteIn.Name
 	case t.remoteIn.Name != out.Folder:
-		return d.moveByCopy(t, out, agreed)
+		return d.moveByCopy(t, out, marked)
 	case t.base == nil || row.Folder != out.Folder || row.Key != t.local.Key || row.UID != t.remote.UID:
 		op.Kind, op.Folder = Pair, out.Folder
 		if out.Rule == conflict.RuleAgree {
@@ -225,10 +225,10 @@ func (d *decider) bringTogether(t *triple, row *mail.Base, out conflict.Outcome,
 // moveByCopy moves on a server without MOVE: the copy is journalled, and the
 // original, whose row has given its file away, is then deleted as any message
 // without a file is.
-func (d *decider) moveByCopy(t *triple, out conflict.Outcome, agreed *mail.Flags) *mail.Base {
+func (d *decider) moveByCopy(t *triple, out conflict.Outcome, marked *mail.Flags) *mail.Base {
 	row := *t.base
-	if agreed != nil {
-		row.Flags = *agreed
+	if marked != nil {
+		row.Flags = *marked
 	}
 	row.ID, row.Folder, row.UID, row.Key = 0, out.Folder, 0, t.local.Key
 	first := d.add(&Op{Kind: CopyRemote, Folder: t.remoteIn.Name, To: out.Folder, Row: &row, Old: t.base,
@@ -267,6 +267,10 @@ func (d *decider) rematchHalf(t *triple) {
 }
 
 func (d *decider) download(t *triple, out conflict.Outcome) {
+	if l := d.intoLocal(out.Folder); l.any() {
+		d.remember(t, l, out.Reason)
+		return
+	}
 	row := t.base
 	if row == nil {
 		row = &mail.Base{Folder: out.Folder, UID: t.remote.UID, RemoteSize: t.remote.Size, Date: t.remote.Date}
@@ -276,7 +280,7 @@ func (d *decider) download(t *triple, out conflict.Outcome) {
 	d.add(&Op{Kind: Download, Folder: out.Folder, Row: row, Remote: t.dated(), Flags: flags}, out)
 	if !flags.Equal(out.Flags) { // what the copy is to get of its original
 		out.Conflict = false
-		d.add(&Op{Kind: SetFlags, Folder: out.Folder, Row: row, Local: &mail.Local{Flags: flags}, Remote: t.remote, Flags: out.Flags,
+		d.add(&Op{Kind: SetFlags, Folder: out.Folder, Row: row, Local: &mail.Local{Flags: flags}, Remote: t.remote, Flags: out.Flags, Agreed: out.Flags,
 			OnLocal: true, OnRemote: Changes(t.remoteIn.Remote.Space, t.remote.Flags, out.Flags)}, out)
 	}
 }
@@ -295,6 +299,10 @@ func (t *triple) dated() *mail.Remote {
 }
 
 func (d *decider) upload(t *triple, out conflict.Outcome) {
+	if l := d.intoRemote(out.Folder); l.any() {
+		d.remember(t, l, out.Reason)
+		return
+	}
 	row := t.base
 	if row == nil {
 		row = newRow(t)
@@ -302,8 +310,12 @@ func (d *decider) upload(t *triple, out conflict.Outcome) {
 	d.kept[out.Folder] = true
 	op := d.add(&Op{Kind: Upload, Folder: out.Folder, Row: row, Local: t.local, Flags: out.Flags}, out)
 	if hasMark(t.local.Flags) && !hasMark(out.Flags) {
-		op.Agreed, out.Conflict = new(out.Flags.Union(theMark)), false
-		d.add(&Op{Kind: SetFlags, Folder: out.Folder, Row: row, Local: t.local, Remote: &mail.Remote{Flags: out.Flags}, Flags: out.Flags, OnLocal: true, After: op}, out)
+		op.Marked, out.Conflict = new(out.Flags.Union(theMark)), false
+		if !d.policy(out.Folder).Pulls(conflict.Flags) {
+			d.again(out.Folder, Again{Files: true})
+			return
+		}
+		d.add(&Op{Kind: SetFlags, Folder: out.Folder, Row: row, Local: t.local, Remote: &mail.Remote{Flags: out.Flags}, Flags: out.Flags, Agreed: out.Flags, OnLocal: true, After: op}, out)
 	}
 }
 
@@ -323,14 +335,26 @@ func fileOf(l *mail.Local) mail.FileStamp {
 }
 
 // replace uploads the new content of an edited message as a row of its own and
-// deletes the old, whose row has given its file away.
+// deletes the old, whose row has given its file away. The new one has the flags
+// of the file alone where those of the server are not pulled.
 func (d *decider) replace(t *triple, out conflict.Outcome) {
+	if l := d.intoRemote(out.Folder); l.any() {
+		d.remember(t, l, out.Reason)
+		return
+	}
 	d.kept[out.Folder] = true
 	row := newRow(t)
+	if !d.policy(out.Folder).Pulls(conflict.Flags) {
+		out.Flags = t.local.Flags
+	}
 	first := d.add(&Op{Kind: Upload, Folder: out.Folder, Row: row, Old: t.base, Local: t.local, Remote: t.remote, Flags: out.Flags}, out)
 	if !out.Flags.Equal(t.local.Flags) {
 		sent := &mail.Remote{Flags: out.Flags}
-		d.add(&Op{Kind: SetFlags, Folder: out.Folder, Row: row, Local: t.local, Remote: sent, Flags: out.Flags, OnLocal: true, After: first}, out)
+		d.add(&Op{Kind: SetFlags, Folder: out.Folder, Row: row, Local: t.local, Remote: sent, Flags: out.Flags, Agreed: out.Flags, OnLocal: true, After: first}, out)
+	}
+	if l := d.in.notPushed(t.remoteIn.Name, conflict.Deletions); l.any() {
+		d.remember(&triple{base: t.base, remote: t.remote, remoteIn: t.remoteIn}, l, out.Reason)
+		return
 	}
 	d.add(&Op{Kind: DeleteRemote, Folder: t.remoteIn.Name, Row: t.base, Remote: t.remote, Moved: true, After: first}, out)
 }
@@ -339,6 +363,10 @@ func (d *decider) replace(t *triple, out conflict.Outcome) {
 // version back as another file. The old row is dropped with the upload, so that
 // the server's version is a new message from then on.
 func (d *decider) keepBoth(t *triple, out conflict.Outcome) {
+	if l := d.intoRemote(out.Folder).or(d.intoLocal(t.remoteIn.Name)); l.any() {
+		d.remember(t, l, out.Reason)
+		return
+	}
 	d.kept[out.Folder], d.kept[t.remoteIn.Name] = true, true
 	first := d.add(&Op{Kind: Upload, Folder: out.Folder, Row: newRow(t), Old: t.base, DropOld: true, Local: t.local, Remote: t.remote, Flags: out.Flags}, out)
 	out.Conflict = false
@@ -349,6 +377,10 @@ func (d *decider) keepBoth(t *triple, out conflict.Outcome) {
 // newLocal settles a file that nothing on the server or in the base is: the
 // server copies the content where it has it, else it is sent.
 func (d *decider) newLocal(t *triple, sources map[mail.Digest]*source) {
+	if l := d.intoRemote(t.localIn.Name); l.any() {
+		d.remember(t, l, "new in the Maildir")
+		return
+	}
 	if f := t.localIn; f.Remote.Doubt != "" && !(f.Settled && f.Remote.Exists) { // the server may have it
 		d.plan.Unproven[f.Name], d.kept[f.Name] = f.Remote.Doubt, true
 		return
@@ -366,7 +398,9 @@ func (d *decider) newLocal(t *triple, sources map[mail.Digest]*source) {
 		return
 	}
 	if t.local.Content != nil {
-		if src := sources[t.local.Content.Digest]; src != nil {
+		// A copy has the flags of its source, and where those of the file cannot be set then, it is sent.
+		src := sources[t.local.Content.Digest]
+		if src != nil && (src.remote.Flags.Equal(out.Flags) || d.policy(out.Folder).Pushes(conflict.Flags)) {
 			d.copyRemote(t, out, src)
 			return
 		}
@@ -383,7 +417,7 @@ func (d *decider) copyRemote(t *triple, out conflict.Outcome, src *source) {
 	d.kept[out.Folder] = true
 	d.add(&Op{Kind: CopyRemote, Folder: src.folder, To: out.Folder, Row: row, Local: t.local, Remote: src.remote, Flags: src.remote.Flags}, out)
 	if !src.remote.Flags.Equal(out.Flags) {
-		d.add(&Op{Kind: SetFlags, Folder: out.Folder, Row: row, Local: t.local, Remote: src.remote, Flags: out.Flags, OnRemote: true}, out)
+		d.add(&Op{Kind: SetFlags, Folder: out.Folder, Row: row, Local: t.local, Remote: src.remote, Flags: out.Flags, Agreed: out.Flags, OnRemote: true}, out)
 	}
 }
 
@@ -394,7 +428,7 @@ type source struct {
 	remote *mail.Remote
 }
 
-func (j *joined) sources(unchanged []*mail.Base) map[mail.Digest]*source {
+func (j *joined) sources(in Input) map[mail.Digest]*source {
 	m := map[mail.Digest]*source{}
 	if len(j.localNew) == 0 {
 		return m
@@ -414,12 +448,12 @@ func (j *joined) sources(unchanged []*mail.Base) map[mail.Digest]*source {
 		if t.base == nil || t.local == nil || t.remote == nil || t.local.Edited {
 			continue
 		}
-		if t.localIn.Name == t.base.Folder && t.remoteIn.Name == t.base.Folder {
+		if t.localIn.Name == t.base.Folder && t.remoteIn.Name == t.base.Folder && !in.goes(t.base, t.local, t.remote) {
 			m[t.base.Content.Digest] = &source{t.base.Folder, t.remote}
 		}
 	}
-	for _, row := range unchanged {
-		if row.UID != 0 {
+	for _, row := range in.Sources {
+		if row.UID != 0 && !in.goes(row, nil, nil) {
 			m[row.Content.Digest] = &source{row.Folder, &mail.Remote{UID: row.UID, Flags: row.Flags, Size: row.RemoteSize, Date: row.Date}}
 		}
 	}
@@ -429,6 +463,10 @@ func (j *joined) sources(unchanged []*mail.Base) map[mail.Digest]*source {
 // newRemote settles a message that nothing in the Maildir or in the base is. In
 // a folder not settled yet a file that could not be read may be it.
 func (d *decider) newRemote(t *triple) {
+	if l := d.intoLocal(t.remoteIn.Name); l.any() {
+		d.remember(t, l, "new on the server")
+		return
+	}
 	if f := t.remoteIn; !f.Settled && f.mayHaveUnread(t.remote.Size) {
 		d.plan.Unproven[f.Name], d.kept[f.Name] = "files that cannot be read may be new messages of the server", true
 		return
@@ -439,7 +477,7 @@ func (d *decider) newRemote(t *triple) {
 	switch {
 	case after.Rule != conflict.RuleExpunged:
 	case after.Action == conflict.DeleteRemote && d.copiesToTrash(t.remoteIn.Name):
-		d.again(t.remoteIn.Name)
+		d.goOn(t.remoteIn.Name)
 	default:
 		d.alone(t, after)
 		return

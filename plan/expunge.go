@@ -26,7 +26,7 @@ func (d *decider) marked(t *triple, out conflict.Outcome, base, local, remote *c
 // Where the trash is synchronised a message goes there on both sides; and of a
 // folder that is deleted on one side nothing stays on the other.
 func (d *decider) oneSided(name mail.FolderName, e conflict.Expunge) bool {
-	f := d.at[name]
+	f := d.byFolder[name]
 	switch {
 	case e == conflict.ExpungeRemote:
 		return !d.in.TrashSynced && (f == nil || !f.Known || f.Remote.Exists || f.Remote.Doubt != "")
@@ -51,19 +51,25 @@ func (d *decider) deleteRemote(t *triple, row *mail.Base, out conflict.Outcome) 
 	op := &Op{Kind: DeleteRemote, Folder: t.remoteIn.Name, To: d.trash(t.remoteIn.Name), Row: row, Remote: t.remote}
 	if op.To != "" {
 		out.Reason += "; moved to the trash folder " + strconv.Quote(string(op.To))
-		if d.in.TrashSynced {
-			d.again(op.To)
-		}
 		d.kept[op.To] = true
 	}
 	return d.add(op, out)
 }
 
-// again has the folders looked into once more when the plan is carried out.
-func (d *decider) again(folders ...mail.FolderName) {
+// goOn has the folders looked into once more when the plan is carried out.
+func (d *decider) goOn(folders ...mail.FolderName) {
 	for _, name := range folders {
-		if !slices.Contains(d.plan.Again, name) {
-			d.plan.Again = append(d.plan.Again, name)
+		if !slices.Contains(d.plan.GoOn, name) {
+			d.plan.GoOn = append(d.plan.GoOn, name)
+		}
+	}
+}
+
+// followTrash goes on with what is moved to a trash that the Maildir has, too.
+func (d *decider) followTrash() {
+	for _, o := range d.plan.Ops {
+		if o.Kind == DeleteRemote && o.To != "" && d.in.TrashSynced && !o.Held {
+			d.goOn(o.To)
 		}
 	}
 }
@@ -76,6 +82,10 @@ func (d *decider) copiesToTrash(folder mail.FolderName) bool {
 
 // alone settles a message that one side has and the other is not to get.
 func (d *decider) alone(t *triple, out conflict.Outcome) {
+	if l := d.aloneLack(t, out); l.any() {
+		d.remember(t, l, out.Reason)
+		return
+	}
 	switch out.Action {
 	case conflict.DeleteLocal:
 		row := t.base
@@ -101,6 +111,18 @@ func (d *decider) alone(t *triple, out conflict.Outcome) {
 	}
 }
 
+// aloneLack is what keeps a marked message from being removed that one side has.
+func (d *decider) aloneLack(t *triple, out conflict.Outcome) lack {
+	switch {
+	case out.Rule != conflict.RuleExpunged: // see deletionLack
+	case out.Action == conflict.DeleteLocal:
+		return d.in.notPulled(t.localIn.Name, conflict.Deletions)
+	case out.Action == conflict.DeleteRemote:
+		return d.in.notPushed(t.remoteIn.Name, conflict.Deletions)
+	}
+	return lack{}
+}
+
 // inPlace reports whether file and message are where the row says.
 func (t *triple) inPlace() bool {
 	return t.base != nil && t.local != nil && t.remote != nil && t.base.UID == t.remote.UID && t.base.Key == t.local.Key &&
@@ -112,6 +134,61 @@ func (t *triple) inPlace() bool {
 // be in place first.
 func (d *decider) expungeable(t *triple, out conflict.Outcome) bool {
 	return t.inPlace() || out.Action == conflict.DeleteBoth && !d.copiesToTrash(t.remoteIn.Name)
+}
+
+// expunges removes a marked message that both sides have, and reports whether it
+// does: else its mark is mirrored for now as any flag.
+func (d *decider) expunges(t *triple, out conflict.Outcome, local, remote *conflict.State) bool {
+	l := d.expungeLack(t, out, local, remote)
+	switch {
+	case l.any():
+		d.plan.Remembered = append(d.plan.Remembered, Remembered{Folder: t.remoteIn.Name, UID: t.remote.UID, Key: t.local.Key,
+			Pull: l.pull, Kinds: l.kinds, Change: out.Reason})
+		d.again(t.localIn.Name, Again{Files: true})
+		d.again(out.Folder, Again{Files: true})
+		return false
+	case out.Action == conflict.DeleteLocal && !hasMark(remote.Flags) && t.remoteIn.Remote.Space.Storable(theMark).IsEmpty():
+		return false // the server's would not say that it is not to be copied back
+	case !d.expungeable(t, out):
+		d.goOn(t.localIn.Name, t.remoteIn.Name)
+		return false
+	}
+	d.expunge(t, out, local, remote)
+	return true
+}
+
+// expungeLack is what keeps a marked message on a side that it would be removed
+// from, or from getting there the flags it is to have first. Then it stays on both:
+// what one side lost would be a deletion that the other does not follow.
+func (d *decider) expungeLack(t *triple, out conflict.Outcome, local, remote *conflict.State) (l lack) {
+	if out.Action != conflict.DeleteLocal {
+		l = d.in.notPushed(t.remoteIn.Name, conflict.Deletions)
+	}
+	if out.Action == conflict.DeleteLocal || out.Action == conflict.DeleteBoth && !d.followsToTrash(t) {
+		l = l.or(d.in.notPulled(t.localIn.Name, conflict.Deletions))
+	}
+	if first := d.keepMark(t, t.base, out, local, remote); first != nil {
+		if first.OnLocal {
+			l = l.or(d.in.notPulled(t.localIn.Name, conflict.Flags))
+		}
+		if first.OnRemote {
+			l = l.or(d.in.notPushed(t.remoteIn.Name, conflict.Flags))
+		}
+	}
+	return l
+}
+
+// followsToTrash reports whether the file of a message is moved to the trash by the
+// run going on, when the server has moved the message there.
+func (d *decider) followsToTrash(t *triple) bool {
+	return d.trash(t.remoteIn.Name) != "" && d.in.TrashSynced && t.base != nil
+}
+
+// goes reports whether a message is marked and so may be about to be removed: it is
+// no source to copy from. Nil sides are as the row says.
+func (in Input) goes(row *mail.Base, local *mail.Local, remote *mail.Remote) bool {
+	marked := hasMark(row.Flags) || local != nil && hasMark(local.Flags) || remote != nil && hasMark(remote.Flags)
+	return marked && in.policy(row.Folder).Expunge.Any()
 }
 
 // expunge removes a marked message that both sides have: from the server first, for
@@ -126,6 +203,7 @@ func (d *decider) expunge(t *triple, out conflict.Outcome, local, remote *confli
 	first := d.keepMark(t, row, out, local, remote)
 	file := *t.local
 	if first != nil {
+		d.add(first, out)
 		out.Conflict = false
 		if first.OnLocal {
 			file.Flags = out.Flags
@@ -143,12 +221,12 @@ func (d *decider) expunge(t *triple, out conflict.Outcome, local, remote *confli
 	case out.Action == conflict.DeleteLocal:
 		d.kept[t.remoteIn.Name] = true
 		fallthrough
-	case last.To == "" || !d.in.TrashSynced || t.base == nil:
+	case !d.followsToTrash(t):
 		d.add(&Op{Kind: DeleteLocal, Folder: t.localIn.Name, Row: row, Local: &file, After: last}, out)
 	}
 }
 
-// keepMark plans that the side which keeps the message has its flags and the mark
+// keepMark is to see that the side which keeps the message has its flags and the mark
 // before the other loses it; and the Maildir has the mark, too, before it is taken
 // off what goes to the trash. The row says then that this mark is news, as it has to
 // be if the run ends in between. Nil when there is nothing to do.
@@ -160,14 +238,14 @@ func (d *decider) keepMark(t *triple, row *mail.Base, out conflict.Outcome, loca
 	toTrash := d.trash(t.remoteIn.Name) != "" && hasMark(remote.Flags) && !hasMark(local.Flags)
 	switch {
 	case out.Action == conflict.DeleteLocal:
-		op.OnRemote, op.Agreed = Changes(t.remoteIn.Remote.Space, t.remote.Flags, out.Flags), new(local.Flags)
+		op.OnRemote, op.Agreed = Changes(t.remoteIn.Remote.Space, t.remote.Flags, out.Flags), local.Flags
 	case out.Action == conflict.DeleteRemote || toTrash:
-		op.OnLocal, op.Agreed = Changes(t.localIn.Local.Space, t.local.Flags, out.Flags), new(remote.Flags.Minus(theMark))
+		op.OnLocal, op.Agreed = Changes(t.localIn.Local.Space, t.local.Flags, out.Flags), remote.Flags.Minus(theMark)
 	}
 	if !op.OnLocal && !op.OnRemote {
 		return nil
 	}
-	return d.add(op, out)
+	return op
 }
 
 var theMark = mail.Flags{System: mail.Deleted}

@@ -20,9 +20,12 @@ func (d *DB) Account(ctx context.Context) (mail.Identity, error) {
 }
 
 // folderColumns are the columns of a folder in the order Folders takes and
-// folderValues gives them.
-const folderColumns = `name, settled, uidvalidity, uidnext, messages, modseq,
-	cur_dev, cur_ino, cur_ctime, new_dev, new_ino, new_ctime, taken, full_check`
+// folderValues gives them; watermarkColumns are those that each record replaces.
+const (
+	watermarkColumns = `name, settled, uidvalidity, uidnext, messages, modseq,
+	cur_dev, cur_ino, cur_ctime, new_dev, new_ino, new_ctime, taken, full_check, read_only`
+	folderColumns = watermarkColumns + `, server`
+)
 
 // Folders returns the folders in the order of their names.
 func (d *DB) Folders(ctx context.Context) ([]mail.FolderRecord, error) {
@@ -42,6 +45,8 @@ func (d *DB) Folders(ctx context.Context) ([]mail.FolderRecord, error) {
 					Taken: c.int(),
 				},
 				FullCheck: c.millis(),
+				ReadOnly:  c.int() != 0,
+				Server:    mail.FolderName(c.text()),
 				Rows:      int(c.int()),
 				LastUID:   mail.UID(c.int()),
 			}
@@ -55,6 +60,7 @@ func folderValues(f mail.FolderRecord) []any {
 		int64(f.Stamp.Cur.Dev), int64(f.Stamp.Cur.Ino), f.Stamp.Cur.CTime,
 		int64(f.Stamp.New.Dev), int64(f.Stamp.New.Ino), f.Stamp.New.CTime,
 		f.Stamp.Taken, millisValue(f.FullCheck),
+		f.ReadOnly, string(f.Server),
 	}
 }
 

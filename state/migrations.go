@@ -43,6 +43,10 @@ CREATE TABLE pause (
     until INTEGER NOT NULL,
     said  TEXT    NOT NULL
 ) STRICT;`,
+	2: `
+CREATE INDEX base_size ON base (remote_size) WHERE remote_size > 0;
+ALTER TABLE folders ADD COLUMN server TEXT NOT NULL DEFAULT '';
+ALTER TABLE folders ADD COLUMN read_only INTEGER NOT NULL DEFAULT 0 CHECK (read_only IN (0, 1));`,
 }
 
 // latest is the version written today.

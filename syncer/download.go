@@ -77,7 +77,7 @@ func (a *applier) unclaimed(f *folder, ops []*plan.Op) []*plan.Op {
 	defer a.mu.Unlock()
 	claimed := map[mail.UID]bool{}
 	for _, o := range a.plan.Ops {
-		if a.completed[o] && o.Kind != plan.Download && o.Row != nil && o.Row.Folder == f.Name {
+		if a.completed[o] && !o.Arrives() && o.Row != nil && o.Row.Folder == f.Name {
 			claimed[o.Row.UID] = true
 		}
 	}
@@ -154,9 +154,9 @@ func (a *applier) fetchBatch(ctx context.Context, mb Mailbox, f *folder, b *inbo
 		return err
 	}
 	b.files = d
-	uids := make([]mail.UID, len(b.ops))
-	for i, o := range b.ops {
-		uids[i] = o.Remote.UID
+	uids, err := a.linkBatch(b)
+	if err != nil || len(uids) == 0 {
+		return err
 	}
 	return mb.Fetch(ctx, uids, func(uid mail.UID, body io.Reader, err error) error {
 		ar := b.arrivals[uid]
@@ -172,6 +172,32 @@ func (a *applier) fetchBatch(ctx context.Context, mb Mailbox, f *folder, b *inbo
 		a.emit(Event{Kind: EventMoved, Folder: f.Name, Op: ar.op, Bytes: ar.content.Wire})
 		return a.interrupted()
 	})
+}
+
+// linkBatch makes files of the messages whose content another file has, and tells
+// which are to be fetched.
+func (a *applier) linkBatch(b *inbound) (fetch []mail.UID, err error) {
+	for _, o := range b.ops {
+		if o.Kind != plan.CopyLocal || o.Source.ID == 0 || !plan.IsTwin(o.Remote, o.Source) { // not downloaded, or something else was
+			fetch = append(fetch, o.Remote.UID)
+			continue
+		}
+		if err := b.journalled(); err != nil {
+			return nil, err
+		}
+		ar, from := b.arrivals[o.Remote.UID], o.Source
+		err := b.files.Link(mail.NewFile{Key: ar.intent.Key, Flags: ar.intent.Flags, Date: ar.intent.Date}, from.Folder, from.Key, from.File)
+		switch {
+		case err == nil:
+			ar.content, ar.stamp, ar.written = from.Content, from.File, true
+			a.emit(Event{Kind: EventMoved, Folder: o.Folder, Op: o, Bytes: from.Content.Wire})
+		case accountScope(err):
+			return nil, err
+		default:
+			fetch = append(fetch, o.Remote.UID)
+		}
+	}
+	return fetch, nil
 }
 
 // settling settles a batch while the next one is fetched, so that the link does

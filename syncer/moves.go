@@ -14,7 +14,7 @@ func (a *applier) pair(_ context.Context, f *folder, ops []*plan.Op) error {
 	b := mail.Batch{}
 	for _, o := range ops {
 		place(o.Row, o.To, o.Remote.UID, o.Local.Key)
-		agree(o)
+		keepMark(o)
 		if o.Remote.Size > 0 {
 			o.Row.RemoteSize = o.Remote.Size
 		}
@@ -27,10 +27,10 @@ func place(row *mail.Base, folder mail.FolderName, uid mail.UID, key mail.Key) {
 	row.Folder, row.UID, row.Key = folder, uid, key
 }
 
-// agree has the row say of the flags what the operation wants.
-func agree(o *plan.Op) {
-	if o.Agreed != nil {
-		o.Row.Flags = *o.Agreed
+// keepMark has the row say of a mark that is to be taken off that it was there.
+func keepMark(o *plan.Op) {
+	if o.Marked != nil {
+		o.Row.Flags = *o.Marked
 	}
 }
 
@@ -158,7 +158,7 @@ func (a *applier) recordMoves(f *folder, moved []movedFile) error {
 			continue
 		}
 		place(o.Row, o.To, o.Remote.UID, m.key)
-		agree(o)
+		keepMark(o)
 		b.Put = append(b.Put, o.Row)
 		done = append(done, o)
 	}
@@ -221,7 +221,7 @@ func (a *applier) moveGroup(ctx context.Context, f *folder, name mail.FolderName
 	for _, o := range ops {
 		uid := moved[o.Remote.UID]
 		in := &mail.Intent{Folder: name, Key: o.Local.Key, Content: o.Row.Content, UIDNext: to.Remote.Mark.UIDNext}
-		deps = append(deps, &departure{op: o, intent: in, uid: uid, over: moveErr == nil || uid != 0})
+		deps = append(deps, &departure{op: o, to: to, intent: in, uid: uid, over: moveErr == nil || uid != 0})
 	}
 	return firstOf(moveErr, a.recordArrivals(ctx, to, deps)) // the rest of a broken MOVE is found by identity in the next run
 }
@@ -245,7 +245,7 @@ func (a *applier) transfer(ctx context.Context, f *folder, ops []*plan.Op, send 
 // recordArrivals settles messages that came from another mailbox of the server;
 // those of which it told no UID are looked for in the target.
 func (a *applier) recordArrivals(ctx context.Context, to *folder, deps []*departure) error {
-	silent, err := a.recordUploads(to, deps)
+	silent, err := a.recordUploads(deps)
 	if err != nil || len(silent) == 0 {
 		return err
 	}

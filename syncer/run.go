@@ -59,10 +59,15 @@ type run struct {
 	opened      bool          // this attempt has opened the run in the log
 	folders     map[mail.FolderName]*folder
 	listed      listed                                 // also folders that are not synchronised
+	apart       map[mail.FolderName]bool               // on one side alone, where they stay
+	remembered  []plan.Remembered                      // those folders
 	renamed     []*plan.Op                             // renames that were followed, before all else was decided
+	outside     map[mail.FolderName]error              // left out, though patterns choose them, and why
+	called      map[mail.FolderName]mail.FolderName    // what mailboxes are called here, by what the server calls them
 	skipped     map[mail.FolderName]*mail.FolderRecord // unchanged, not looked into
 	unsettled   map[mail.FolderName]bool               // with copies of an earlier run that may or may not exist
 	awaited     map[int64]bool                         // times of deliveries of an earlier run that may lie anywhere
+	twins       []*mail.Base                           // rows of folders not looked into that new messages may be equal to
 	unseen      []*mail.Base                           // rows of folders that could not be looked into
 	unreadFiles map[int64]mail.FolderName              // new files that could not be read, by size in bytes; unknownSize fits all
 	unreadMail  map[int64]mail.FolderName              // new messages likewise, by announced size
@@ -78,7 +83,7 @@ type run struct {
 
 	trash      mail.FolderName // where deletions on the server go, as far as it is known
 	trashThere bool            // the server has it
-	again      bool            // what was carried out leaves more to do at once
+	goesOn     bool            // what was carried out leaves more to do at once
 	goneOn     bool            // and the run has gone on with it
 
 	features mail.Features
@@ -104,6 +109,7 @@ type folder struct {
 	statted   bool               // each file was looked at
 	full      bool               // compared in full
 	rewritten bool               // a draft was written in place: its files are looked at
+	remapped  bool               // the configuration gave its name to another mailbox
 	restored  bool               // the server brought it back from an earlier moment
 	restamped []*mail.Base       // rows whose file has another time but the same content
 	trouble   bool               // something was not carried out: watermarks stay
@@ -124,6 +130,7 @@ func Run(ctx context.Context, acc Account, opt Options, events func(Event)) (*Re
 	if acc.Wait == nil {
 		acc.Wait = sleep
 	}
+	acc.Policy = opt.policy(acc.Policy)
 	if opt.Lanes < 1 {
 		opt.Lanes = 1
 	}
@@ -194,8 +201,8 @@ func (r *run) sync(ctx context.Context) error {
 	work, done := workContext(ctx)
 	defer done()
 	err = r.apply(ctx, work, p)
-	r.again = len(p.Again) > 0
-	for _, name := range p.Again {
+	r.goesOn = len(p.GoOn) > 0
+	for _, name := range p.GoOn {
 		r.trouble(name)
 	}
 	if rerr := r.recordFolders(p); err == nil {
@@ -222,6 +229,7 @@ func (r *run) decide(ctx context.Context) (*plan.Plan, error) {
 	}
 	p := plan.Make(in)
 	p.Ops = append(slices.Clone(r.renamed), p.Ops...)
+	p.Remembered = append(r.remembered, p.Remembered...)
 	return p, nil
 }
 
@@ -247,6 +255,9 @@ func (r *run) announce(p *plan.Plan) {
 	}
 	r.report.Plan, r.report.Held = r.continued(p), p.Holds
 	r.emit(Event{Kind: EventObserved, Total: total, Bytes: bytes})
+	for _, o := range p.Denied() {
+		r.detail(o.Folder, "the server does not allow: "+o.String())
+	}
 	if aside > 0 && r.opt.DryRun {
 		r.note("", fmt.Sprintf("of these, %d would be left alone, for they are set aside: see imapsync status", aside))
 	}
@@ -261,10 +272,10 @@ func (r *run) announce(p *plan.Plan) {
 
 // continued is the plan, preceded by what it goes on with.
 func (r *run) continued(p *plan.Plan) *plan.Plan {
-	if !r.again {
+	if !r.goesOn {
 		return p
 	}
-	r.again = false
+	r.goesOn = false
 	whole := *p
 	whole.Ops = slices.Concat(r.report.Plan.Ops, p.Ops)
 	return &whole
@@ -283,7 +294,7 @@ func concerned(o *plan.Op) []mail.FolderName {
 
 func opBytes(o *plan.Op) int64 {
 	switch {
-	case o.Kind == plan.Download && o.Remote != nil:
+	case o.Arrives() && o.Remote != nil:
 		return o.Remote.Size
 	case o.Kind == plan.Upload:
 		return o.Row.Content.Wire
@@ -300,6 +311,11 @@ func (r *run) emit(e Event) {
 
 func (r *run) note(folder mail.FolderName, text string) {
 	r.emit(Event{Kind: EventNote, Folder: folder, Text: text})
+}
+
+// detail tells what only those want to know who ask for more.
+func (r *run) detail(folder mail.FolderName, text string) {
+	r.emit(Event{Kind: EventDetail, Folder: folder, Text: text})
 }
 
 // trouble keeps the folder's watermarks where they are.

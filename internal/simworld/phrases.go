@@ -121,7 +121,7 @@ func opPhrases(op *plan.Op, name string) map[Side]phrase {
 			to = ""
 		}
 		return map[Side]phrase{Remote: {"delete ", in, to}}
-	case plan.Download:
+	case plan.Download, plan.CopyLocal:
 		return added(Local)
 	case plan.Upload:
 		return added(Remote)
@@ -170,6 +170,7 @@ func (s *Scenario) mirror() *Scenario {
 		r.Edits = map[Side][]Edit{State: r.Edits[State], Local: r.Edits[Remote], Remote: r.Edits[Local]}
 		r.Plan = map[Side][]string{State: r.Plan[State], Local: r.Plan[Remote], Remote: r.Plan[Local]}
 		r.After = map[Side][]Entry{Local: r.After[Remote], Remote: r.After[Local]}
+		r.Options.NotPulled, r.Options.NotPushed = r.Options.NotPushed, r.Options.NotPulled
 		m.Rounds = append(m.Rounds, r)
 	}
 	return &m

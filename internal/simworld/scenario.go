@@ -43,6 +43,8 @@ type Options struct {
 	Percent       int
 	Lanes         int // folders worked on at once; 0 is one
 	Attempts      int // how often the work is tried
+
+	NotPulled, NotPushed conflict.Kinds // what is not propagated
 }
 
 // Parse reads a scenario. name is for errors.
@@ -171,6 +173,10 @@ func parseOptions(o *Options, text string) (err error) {
 		case word == "accept":
 			o.Accept = true
 			o.AcceptFolders = append(o.AcceptFolders, mail.FolderName(strings.TrimSuffix(rest, "/")))
+		case word == "pull" || word == "push":
+			if err = parseDirection(word, rest, &o.NotPulled, &o.NotPushed); err != nil {
+				return err
+			}
 		case word == "lanes":
 			if o.Lanes, err = strconv.Atoi(rest); err != nil {
 				return err
@@ -408,5 +414,5 @@ func (o Options) String() string {
 	if o.Attempts != 0 {
 		words = append(words, fmt.Sprintf("attempts %d", o.Attempts))
 	}
-	return strings.Join(words, ", ")
+	return strings.Join(append(words, directions(o.NotPulled, o.NotPushed)...), ", ")
 }
