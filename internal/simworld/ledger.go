@@ -281,6 +281,9 @@ func (l *ledger) check(w *World) error {
 			errs = append(errs, fmt.Errorf("message %s: %w", name, err))
 		}
 		l.deleted[name] += a.gone
+		if l.partly { // a move to a folder that is left out is a deletion, too
+			l.deleted[name] += a.moves
+		}
 		l.accounts[name] = &account{name: name, made: map[Side]int{}, settled: now[name]}
 		delete(now, name)
 	}
