@@ -63,6 +63,9 @@ type Account struct {
 	MaxDeletions Limits
 	Conflicts    conflict.Policy // of folders without a section of their own; see Policy
 
+	Trash      mail.FolderName // where deletions on the server move messages to; "" expunges them
+	TrashByUse bool            // to the mailbox the server marks as \Trash; Trash is "" then
+
 	DisableExtensions []string // upper case
 
 	Hooks Hooks

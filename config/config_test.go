@@ -112,10 +112,13 @@ keep_deleted = "1y2w3d"
 full_check = "12h"
 max_deletions = { percent = 5 }
 conflicts = { deletion = "wins" }
+expunge = "both"
+trash = "Trash"
 disable_extensions = ["condstore"]
 compress = true
 [accounts.z.folder."Archive/*"]
 conflicts.deletion = "yields"
+expunge = "none"
 [accounts.z.folder."Archive/New"]
 conflicts = { deletion = "wins" }
 
@@ -125,6 +128,7 @@ port = 1143
 tls = "starttls"
 user = "u"
 password = "p"
+trash = "auto"
 fingerprint = "00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF:00:11:22:33:44:55:66:77:88:99:aa:bb:cc:dd:ee:ff"
 maildir = "/m"
 `))
@@ -146,6 +150,12 @@ maildir = "/m"
 		if got := z.Policy(folder).Deletion; got != want {
 			t.Errorf("conflicts.deletion of %s is %q, want %q", folder, got, want)
 		}
+	}
+	if in, archive := z.Policy("INBOX").Expunge, z.Policy("Archive/Old").Expunge; in != conflict.ExpungeBoth || archive != conflict.ExpungeNone {
+		t.Errorf("expunge of INBOX is %q, of Archive/Old %q", in, archive)
+	}
+	if z.Trash != "Trash" || z.TrashByUse || a.Trash != "" || !a.TrashByUse {
+		t.Errorf("trash %q %v and %q %v", z.Trash, z.TrashByUse, a.Trash, a.TrashByUse)
 	}
 	if a.Port != 1143 || len(a.Fingerprints) != 1 || a.Fingerprints[0][31] != 0xff {
 		t.Errorf("values %+v", a)
@@ -215,7 +225,12 @@ func TestErrors(t *testing.T) {
 		{`hooks = { timeout = "10ms" }`, "hooks.timeout", "at least 1s"},
 		{`hooks = "notmuch new"`, "hooks", "must be a table"},
 		{`folder = 1`, "folder", "must be a table"},
-		{`folder."A/*".trash = "x"`, `folder."A/*".trash`, "not supported by this version"},
+		{`folder."A/*".max_age = "2y"`, `folder."A/*".max_age`, "not supported by this version"},
+		{`folder."A/*".trash = "x"`, `folder."A/*".trash`, "is set for the whole account"},
+		{`expunge = "all"`, "expunge", "must be one of none, local, remote, both"},
+		{`trash = ""`, "trash", "must"},
+		{`trash = "a//b"`, "trash", "must be the name of a folder"},
+		{`trash = "inbox"`, "trash", "must not be INBOX"},
 		{`folder."A/*".host = "x"`, `folder."A/*".host`, "for the whole account"},
 		{`folder."A/*".max_deletions = {}`, `folder."A/*".max_deletions`, "for the whole account"},
 		{`folder."!A".conflicts = {}`, `folder."!A"`, "without \"!\""},

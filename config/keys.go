@@ -24,7 +24,7 @@ func Keys() []Key { return append([]Key(nil), accountKeys...) }
 func FolderKeys() []string { return keyNames(true) }
 
 // laterKeys are keys that later versions will know: better named than unknown.
-var laterKeys = strings.Fields(`max_age max_size body expunge trash on_change watch interval gmail`)
+var laterKeys = strings.Fields(`max_age max_size body on_change watch interval gmail`)
 
 func setString(to func(*Account) *string) func(*Account, value) {
 	return func(a *Account, v value) {
@@ -177,6 +177,15 @@ var accountKeys = []Key{
 	{Name: "conflicts", Form: `{ deletion = "yields" | "wins" }`, Default: `{ deletion = "yields" }`,
 		Text: "What becomes of a message deleted on one side and flagged, answered, forwarded or tagged on the other: " +
 			"it comes back, or it goes.", set: setConflicts, folder: folderConflicts},
+	{Name: "expunge", Form: `"none" | "local" | "remote" | "both"`, Default: `"none"`,
+		Text: `On which side messages marked as deleted (\Deleted on the server, T in the Maildir) are removed. The mark itself is mirrored as any flag. ` +
+			`Of one side alone: the other's message stays there with its mark, and is copied back once it is taken off. ` +
+			`A mark yields as a deletion does: see conflicts. Marks from before the key was set are heeded by sync --full.`,
+		set: setExpunge, folder: folderExpunge},
+	{Name: "trash", Form: `"Trash" | "auto"`,
+		Text: `The folder that deletions on the server move messages to, made if it is not there; auto is the one the server marks as \Trash (SPECIAL-USE, RFC 6154). ` +
+			`What is deleted in that folder itself is removed. Where it is among folders, what is moved there is in its Maildir, too. ` +
+			`Without this key what is deleted is expunged.`, set: setTrash},
 	{Name: "hooks", Form: `{ after_sync = "notmuch new", .. }`, Text: "Shell commands to run after a sync of this account, each in the place of the one in the section [hooks].",
 		set: func(a *Account, v value) { a.hooks = readHooks(v) }},
 	{Name: "pull", Form: `["new", "flags", "deletions", "folders"]`, Default: "all four",

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"imapsync/conflict"
+	"imapsync/mail"
 )
 
 func setFingerprints(a *Account, v value) {
@@ -174,6 +175,36 @@ func folderConflicts(v value) func(*conflict.Policy) {
 		}
 	}
 	return set
+}
+
+func setExpunge(a *Account, v value) {
+	if set := folderExpunge(v); set != nil {
+		set(&a.Conflicts)
+	}
+}
+
+// folderExpunge returns what the key sets, nil when it sets nothing.
+func folderExpunge(v value) func(*conflict.Policy) {
+	s, ok := v.oneOf(string(conflict.ExpungeNone), string(conflict.ExpungeLocal), string(conflict.ExpungeRemote), string(conflict.ExpungeBoth))
+	if !ok {
+		return nil
+	}
+	return func(p *conflict.Policy) { p.Expunge = conflict.Expunge(s) }
+}
+
+func setTrash(a *Account, v value) {
+	s, ok := v.text()
+	switch {
+	case !ok:
+	case s == "auto":
+		a.TrashByUse = true
+	case mail.FolderName(s).Check() != nil:
+		v.fail("must be the name of a folder, with / between its parts, or \"auto\"")
+	case strings.EqualFold(s, string(mail.Inbox)):
+		v.fail("must not be INBOX: deletions there would change nothing")
+	default:
+		a.Trash = mail.FolderName(s)
+	}
 }
 
 func notPulled(p *conflict.Policy) *conflict.Kinds { return &p.NotPulled }

@@ -28,6 +28,7 @@ const (
 	Forget                     // neither has it any more
 	Replace                    // the server gets the new content, then loses the old
 	KeepBoth                   // the two contents become two messages on both sides
+	DeleteBoth                 // both sides lose it; only by Marked
 )
 
 // Outcome is the verdict on one message.
@@ -60,6 +61,7 @@ const (
 	RuleCopied         Rule = "copied"
 	RuleEdited         Rule = "edited"
 	RuleEditedChanged  Rule = "edited-changed"
+	RuleExpunged       Rule = "expunged"
 	RuleRematch        Rule = "rematch"
 	RuleFolderNew      Rule = "folder-new"
 	RuleFolderGone     Rule = "folder-gone"
@@ -147,7 +149,7 @@ func gone(base, left State, policy Policy, s side) Outcome {
 		return Outcome{Action: s.remove, Folder: left.Folder, Rule: RuleDeleted, Reason: "deleted " + s.deleted}
 	}
 	if left.Folder != base.Folder && !left.Edited {
-		return Outcome{Action: s.restore, Folder: left.Folder, Flags: left.Flags, Rule: RuleMovedDeleted, Conflict: true,
+		return Outcome{Action: s.restore, Folder: left.Folder, Flags: left.Flags, Rule: RuleMovedDeleted, Conflict: left.Folder != policy.Trash,
 			Reason: "deleted " + s.deleted + " but " + change + " " + s.changed + ": kept there"}
 	}
 	if policy.Deletion == Wins && !left.Edited {

@@ -1,6 +1,10 @@
 package conflict
 
-import "fmt"
+import (
+	"fmt"
+
+	"imapsync/mail"
+)
 
 // Deletion says what happens when one side deleted a message that the other
 // has changed since.
@@ -28,6 +32,10 @@ func ParseDeletion(s string) (Deletion, error) {
 // default.
 type Policy struct {
 	Deletion Deletion
+	Expunge  Expunge // "" is ExpungeNone
+	// Trash is where deletions on the server move messages to, "" for nowhere: what
+	// else is moved there is as good as deleted. Package plan fills it in.
+	Trash mail.FolderName
 	// NotPulled and NotPushed are the kinds of changes that the Maildir or the
 	// server do not get. The difference stays, and so does what the base has of
 	// the message: so it is seen again whenever the kind is propagated.

@@ -92,7 +92,7 @@ func keptTable(dir string) (table, error) {
 }
 
 // Restore puts a kept file back into its folder, which must exist, with its
-// content, mtime and flags, and returns the key it has there: its own, or
+// content, mtime and flags but the mark of a deletion, and returns the key it has there: its own, or
 // another where as of the last Scan a different message has that. One that is back already, as
 // after a Restore that was cut short, is left as it is. Nothing is written over.
 // It is durable after Sync, and the kept copy stays until Release.
@@ -109,6 +109,7 @@ func (m *Maildir) Restore(ctx context.Context, k mail.Kept) (mail.Key, error) {
 		return "", err
 	}
 	n := parseName(filepath.Base(k.Path))
+	n.letters = strings.ReplaceAll(n.letters, mail.Deleted.Letters(), "") // or it might be expunged once more
 	if hasKeywordLetter(n.letters) {
 		from, err := keptTable(filepath.Dir(k.Path))
 		if err == nil {

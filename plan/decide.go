@@ -40,7 +40,14 @@ func (d *decider) add(o *Op, why conflict.Outcome) *Op {
 	return o
 }
 
-func (d *decider) policy(folder mail.FolderName) conflict.Policy { return d.in.policy(folder) }
+func (d *decider) policy(folder mail.FolderName) conflict.Policy {
+	p := d.in.policy(folder)
+	p.Trash = d.in.Trash
+	if p.Expunge.Any() && !d.oneSided(folder, p.Expunge) {
+		p.Expunge = conflict.ExpungeBoth
+	}
+	return p
+}
 
 // decide settles one message that has a base row, or both sides.
 func (d *decider) decide(t *triple) {
@@ -60,6 +67,17 @@ func (d *decider) decide(t *triple) {
 	}
 	base, local, remote := d.states(t)
 	out := conflict.Merge(base, local, remote, d.policy(place(t)))
+	switch after := d.marked(t, out, base, local, remote); {
+	case local == nil || remote == nil || after.Rule != conflict.RuleExpunged:
+		out = after
+	case d.expunges(t, after, local, remote):
+		return
+	}
+	switch {
+	case (local != nil || remote != nil) && (out.Action == conflict.DeleteLocal || out.Action == conflict.DeleteRemote || out.Action == conflict.Forget):
+		d.alone(t, out)
+		return
+	}
 	switch out.Action {
 	case conflict.Settle, conflict.Nothing:
 		if t.localIn != t.remoteIn && d.remembersMove(t, out) {
@@ -74,10 +92,6 @@ func (d *decider) decide(t *triple) {
 		d.download(t, out)
 	case conflict.Upload:
 		d.upload(t, out)
-	case conflict.DeleteLocal:
-		d.add(&Op{Kind: DeleteLocal, Folder: t.localIn.Name, Row: t.base, Local: t.local}, out)
-	case conflict.DeleteRemote:
-		d.add(&Op{Kind: DeleteRemote, Folder: t.remoteIn.Name, Row: t.base, Remote: t.remote}, out)
 	case conflict.Forget:
 		d.add(&Op{Kind: Forget, Folder: t.base.Folder, Row: t.base}, out)
 	case conflict.Replace:
@@ -170,8 +184,12 @@ func (d *decider) settle(t *triple, out conflict.Outcome, local, remote *conflic
 		row = &mail.Base{Folder: out.Folder, UID: t.remote.UID, Key: t.local.Key, Content: *t.local.Content,
 			Flags: local.Flags.Intersect(remote.Flags), RemoteSize: t.remote.Size, Date: t.remote.Date, File: fileOf(t.local)}
 	}
+	var marked *mail.Flags
+	if takesOff(row.Flags, local, remote, out) {
+		marked = new(row.Flags.Union(theMark))
+	}
 	before := len(d.plan.Ops)
-	row = d.bringTogether(t, row, out)
+	row = d.bringTogether(t, row, out, marked)
 	out.Conflict = out.Conflict && len(d.plan.Ops) == before
 	d.flags(t, row, out, local, remote)
 }
@@ -183,15 +201,15 @@ func Changes(space mail.FlagSpace, have, want mail.Flags) bool {
 
 // bringTogether plans the move or the record that puts file and message into
 // one folder, and returns the row the message has afterwards.
-func (d *decider) bringTogether(t *triple, row *mail.Base, out conflict.Outcome) *mail.Base {
-	op := &Op{Folder: t.localIn.Name, To: out.Folder, Row: row, Local: t.local, Remote: t.remote}
+func (d *decider) bringTogether(t *triple, row *mail.Base, out conflict.Outcome, marked *mail.Flags) *mail.Base {
+	op := &Op{Folder: t.localIn.Name, To: out.Folder, Row: row, Local: t.local, Remote: t.remote, Marked: marked}
 	switch {
 	case t.localIn.Name != out.Folder:
 		op.Kind = MoveLocal
 	case t.remoteIn.Name != out.Folder && d.in.Features.Move && !t.remoteIn.Remote.Denied.Delete:
 		op.Kind, op.Folder = MoveRemote, t.remoteIn.Name
 	case t.remoteIn.Name != out.Folder:
-		return d.moveByCopy(t, out)
+		return d.moveByCopy(t, out, marked)
 	case t.base == nil || row.Folder != out.Folder || row.Key != t.local.Key || row.UID != t.remote.UID:
 		op.Kind, op.Folder = Pair, out.Folder
 		if out.Rule == conflict.RuleAgree {
@@ -207,8 +225,11 @@ func (d *decider) bringTogether(t *triple, row *mail.Base, out conflict.Outcome)
 // moveByCopy moves on a server without MOVE: the copy is journalled, and the
 // original, whose row has given its file away, is then deleted as any message
 // without a file is.
-func (d *decider) moveByCopy(t *triple, out conflict.Outcome) *mail.Base {
+func (d *decider) moveByCopy(t *triple, out conflict.Outcome, marked *mail.Flags) *mail.Base {
 	row := *t.base
+	if marked != nil {
+		row.Flags = *marked
+	}
 	row.ID, row.Folder, row.UID, row.Key = 0, out.Folder, 0, t.local.Key
 	first := d.add(&Op{Kind: CopyRemote, Folder: t.remoteIn.Name, To: out.Folder, Row: &row, Old: t.base,
 		Local: t.local, Remote: t.remote, Flags: t.remote.Flags}, out)
@@ -224,10 +245,21 @@ func (d *decider) rematchHalf(t *triple) {
 	switch {
 	case t.remote != nil:
 		why.Reason, why.Flags, why.Folder = "found again on the server only: copied, for the folder was renumbered", t.remote.Flags.Union(t.added).Minus(t.removed), t.remoteIn.Name
+		_, _, remote := d.states(t)
+		if out := d.marked(t, why, nil, nil, remote); out.Rule == conflict.RuleExpunged && (out.Action != conflict.DeleteRemote || !d.copiesToTrash(t.remoteIn.Name)) {
+			d.alone(t, out)
+			return
+		}
 		d.download(t, why)
 	case t.local != nil:
 		why.Reason, why.Flags, why.Folder = "not found again on the server: copied, for the folder was renumbered", t.local.Flags, t.localIn.Name
-		d.upload(t, why)
+		_, local, _ := d.states(t)
+		out := d.marked(t, why, nil, local, nil)
+		if out.Rule == conflict.RuleExpunged {
+			d.alone(t, out)
+			return
+		}
+		d.upload(t, out)
 	default:
 		why.Reason = "gone from the Maildir and not found again on the renumbered server"
 		d.add(&Op{Kind: Forget, Folder: t.base.Folder, Row: t.base}, why)
@@ -276,7 +308,15 @@ func (d *decider) upload(t *triple, out conflict.Outcome) {
 		row = newRow(t)
 	}
 	d.kept[out.Folder] = true
-	d.add(&Op{Kind: Upload, Folder: out.Folder, Row: row, Local: t.local, Flags: out.Flags}, out)
+	op := d.add(&Op{Kind: Upload, Folder: out.Folder, Row: row, Local: t.local, Flags: out.Flags}, out)
+	if hasMark(t.local.Flags) && !hasMark(out.Flags) {
+		op.Marked, out.Conflict = new(out.Flags.Union(theMark)), false
+		if !d.policy(out.Folder).Pulls(conflict.Flags) {
+			d.again(out.Folder, Again{Files: true})
+			return
+		}
+		d.add(&Op{Kind: SetFlags, Folder: out.Folder, Row: row, Local: t.local, Remote: &mail.Remote{Flags: out.Flags}, Flags: out.Flags, Agreed: out.Flags, OnLocal: true, After: op}, out)
+	}
 }
 
 func newRow(t *triple) *mail.Base {
@@ -353,6 +393,10 @@ func (d *decider) newLocal(t *triple, sources map[mail.Digest]*source) {
 	}
 	_, local, _ := d.states(t)
 	out := conflict.Merge(nil, local, nil, d.policy(place(t)))
+	if after := d.marked(t, out, nil, local, nil); after.Rule == conflict.RuleExpunged {
+		d.alone(t, after)
+		return
+	}
 	if t.local.Content != nil {
 		// A copy has the flags of its source, and where those of the file cannot be set then, it is sent.
 		src := sources[t.local.Content.Digest]
@@ -384,7 +428,7 @@ type source struct {
 	remote *mail.Remote
 }
 
-func (j *joined) sources(unchanged []*mail.Base) map[mail.Digest]*source {
+func (j *joined) sources(in Input) map[mail.Digest]*source {
 	m := map[mail.Digest]*source{}
 	if len(j.localNew) == 0 {
 		return m
@@ -404,12 +448,12 @@ func (j *joined) sources(unchanged []*mail.Base) map[mail.Digest]*source {
 		if t.base == nil || t.local == nil || t.remote == nil || t.local.Edited {
 			continue
 		}
-		if t.localIn.Name == t.base.Folder && t.remoteIn.Name == t.base.Folder {
+		if t.localIn.Name == t.base.Folder && t.remoteIn.Name == t.base.Folder && !in.goes(t.base, t.local, t.remote) {
 			m[t.base.Content.Digest] = &source{t.base.Folder, t.remote}
 		}
 	}
-	for _, row := range unchanged {
-		if row.UID != 0 {
+	for _, row := range in.Sources {
+		if row.UID != 0 && !in.goes(row, nil, nil) {
 			m[row.Content.Digest] = &source{row.Folder, &mail.Remote{UID: row.UID, Flags: row.Flags, Size: row.RemoteSize, Date: row.Date}}
 		}
 	}
@@ -428,7 +472,17 @@ func (d *decider) newRemote(t *triple) {
 		return
 	}
 	_, _, remote := d.states(t)
-	d.download(t, conflict.Merge(nil, nil, remote, d.policy(t.remoteIn.Name)))
+	out := conflict.Merge(nil, nil, remote, d.policy(t.remoteIn.Name))
+	after := d.marked(t, out, nil, nil, remote)
+	switch {
+	case after.Rule != conflict.RuleExpunged:
+	case after.Action == conflict.DeleteRemote && d.copiesToTrash(t.remoteIn.Name):
+		d.goOn(t.remoteIn.Name)
+	default:
+		d.alone(t, after)
+		return
+	}
+	d.download(t, out)
 }
 
 // mayHaveUnread reports whether a file that could not be read may be a message

@@ -44,7 +44,9 @@ func denied(o *Op, in map[mail.FolderName]*Folder) bool {
 		return by(o.Folder).Insert
 	case CopyRemote, MoveRemote:
 		return by(o.To).Insert
-	case DeleteRemote, RemoveRemote:
+	case DeleteRemote:
+		return by(o.Folder).Delete || o.To != "" && by(o.To).Insert
+	case RemoveRemote:
 		return by(o.Folder).Delete
 	case CreateRemote:
 		above := o.Folder.Parent()

@@ -58,7 +58,7 @@ func joinSides(in Input) *joined {
 // joinRows matches base rows by key and UID; what no row claims is new. A folder
 // has up to a million messages, of which a run finds few changed: where all
 // three agree it is only noted, if apart allows that. It does not where a row
-// gave its file to a copy: see carryFlags.
+// gave its file to a copy: see carryFlags. What is marked as deleted may be to go.
 func (j *joined) joinRows(f *Folder, apart bool) {
 	files, messages := 0, 0
 	if apart {
@@ -74,7 +74,7 @@ func (j *joined) joinRows(f *Folder, apart bool) {
 		if hasMessage {
 			messages++
 		}
-		if apart && hasFile && hasMessage && !l.Edited && l.Flags.Equal(row.Flags) && r.Flags.Equal(row.Flags) {
+		if apart && hasFile && hasMessage && !l.Edited && !hasMark(row.Flags) && l.Flags.Equal(row.Flags) && r.Flags.Equal(row.Flags) {
 			j.agreed = append(j.agreed, row)
 			continue
 		}

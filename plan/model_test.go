@@ -20,6 +20,10 @@ type model struct {
 	remote map[mail.FolderName]map[mail.UID]file
 	move   bool // the server has MOVE
 	next   int
+
+	trash       mail.FolderName
+	trashSynced bool
+	bin         []string // what is in a trash that is not synchronised
 }
 
 // file is a message on either side.
@@ -71,6 +75,7 @@ func (m *model) agree(folder mail.FolderName, text, letters string) (mail.Key, m
 func (m *model) clone() *model {
 	c := newModel()
 	c.move, c.next = m.move, m.next
+	c.trash, c.trashSynced, c.bin = m.trash, m.trashSynced, append([]string(nil), m.bin...)
 	for _, row := range m.base {
 		r := *row
 		c.base = append(c.base, &r)
@@ -96,7 +101,7 @@ func (m *model) clone() *model {
 // observe gives the input a run on the model would decide on.
 func (m *model) observe(policy conflict.Policy) Input {
 	in := Input{Features: mail.Features{Move: m.move}, Policy: func(mail.FolderName) conflict.Policy { return policy },
-		Guard: Guard{Local: map[mail.FolderName]int{}, Remote: map[mail.FolderName]int{}}}
+		Guard: Guard{Local: map[mail.FolderName]int{}, Remote: map[mail.FolderName]int{}}, Trash: m.trash, TrashSynced: m.trashSynced}
 	names := map[mail.FolderName]bool{}
 	for f := range m.known {
 		names[f] = true
@@ -175,9 +180,15 @@ func (m *model) do(o *Op, record bool) {
 		if record {
 			r := m.row(o.Row)
 			r.Folder, r.UID, r.Key = folder, uid, key
+			if o.Marked != nil {
+				r.Flags = *o.Marked
+			}
 		}
 	}
 	flags := func(f mail.Flags) {
+		if o.Marked != nil {
+			f = *o.Marked
+		}
 		if record {
 			m.row(o.Row).Flags = f
 		}
@@ -233,10 +244,27 @@ func (m *model) do(o *Op, record bool) {
 		delete(m.local[o.Folder], o.Local.Key)
 		m.dropIf(record, o.Row)
 	case DeleteRemote:
+		if f := m.remote[o.Folder][o.Remote.UID]; o.To != "" {
+			f.flags = f.flags.Minus(theMark)
+			m.trashed(o.To, f)
+		}
 		delete(m.remote[o.Folder], o.Remote.UID)
-		m.dropIf(record, o.Row)
+		m.dropIf(record && !o.Stays, o.Row)
 	case Forget:
 		m.dropIf(record, o.Row)
+	}
+}
+
+// trashed puts a message into the trash, which may be out of sight.
+func (m *model) trashed(to mail.FolderName, f file) {
+	switch {
+	case !m.trashSynced:
+		m.bin = append(m.bin, f.text)
+	case m.remote[to] == nil:
+		m.remote[to] = map[mail.UID]file{}
+		fallthrough
+	default:
+		m.remote[to][mail.UID(m.fresh())] = f
 	}
 }
 

@@ -33,7 +33,7 @@ const (
 	Upload       Kind = "upload"        // a new remote message for a file
 	SetFlags     Kind = "flags"         // bring both sides and the base to Flags
 	DeleteLocal  Kind = "delete local"  // remove the file
-	DeleteRemote Kind = "delete remote" // expunge the message
+	DeleteRemote Kind = "delete remote" // expunge the message, or move it to the trash folder To
 	Forget       Kind = "forget"        // both sides are gone: drop the base row
 	RemoveLocal  Kind = "remove local folder"
 	RemoveRemote Kind = "remove remote folder"
@@ -45,7 +45,7 @@ const (
 type Op struct {
 	Kind   Kind
 	Folder mail.FolderName // where it happens; of moves and copies the source
-	To     mail.FolderName // of moves and copies the target, of renames the new name
+	To     mail.FolderName // of moves, copies and deletions the target, of renames the new name
 
 	Row     *mail.Base   // the base row the message has when the operation is done
 	Old     *mail.Base   // Upload, CopyRemote: the row that gives its file to Row and keeps its UID alone
@@ -59,6 +59,9 @@ type Op struct {
 	Agreed   mail.Flags // SetFlags: what the base has then, other than Flags where not all is propagated
 	OnLocal  bool       // SetFlags: the file must change
 	OnRemote bool       // SetFlags: the message on the server must change
+
+	Marked *mail.Flags // Pair, MoveLocal, MoveRemote, Upload: the row's flags then, with a mark that is to be taken off; nil as ever
+	Stays  bool        // DeleteRemote: the row stays for the file, of which another operation disposes
 
 	Rule     conflict.Rule
 	Reason   string // the rule in words, for this message

@@ -11,12 +11,12 @@ import (
 var phases = map[Kind]int{
 	CreateLocal: 0, CreateRemote: 0,
 	Pair: 1, MoveLocal: 2, MoveRemote: 2, CopyRemote: 2, Download: 3, Upload: 3, CopyLocal: 4,
-	SetFlags:    5,
-	DeleteLocal: 6, DeleteRemote: 6, Forget: 6,
+	SetFlags:     5,
+	DeleteRemote: 6, DeleteLocal: 7, Forget: 7, // of one message on both sides the server's first
 	RemoveLocal: removing, RemoveRemote: removing, ForgetFolder: removing,
 }
 
-const removing = 7
+const removing = 8
 
 // order sorts operations by phase, folder and message. Folders are created
 // parents first and removed children first.

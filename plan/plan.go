@@ -13,6 +13,9 @@ type Plan struct {
 	// Unproven are folders in which messages are missing on one side without
 	// proof; they are left alone until a later run.
 	Unproven map[mail.FolderName]string
+	// GoOn are folders in which there is more to do once the plan is carried out, as
+	// for what the server has moved to the trash.
+	GoOn []mail.FolderName
 	// Remembered are changes that the policy has not propagated, and Again says
 	// where they must be seen again.
 	Remembered []Remembered
@@ -41,6 +44,9 @@ type Input struct {
 	Features mail.Features
 	Policy   func(mail.FolderName) conflict.Policy
 	Guard    Guard
+
+	Trash       mail.FolderName // where deletions on the server move messages to; "" expunges them
+	TrashSynced bool            // what is in it reaches the Maildir
 }
 
 // Make decides.
@@ -54,7 +60,7 @@ func Make(in Input) *Plan {
 	for _, t := range j.triples {
 		d.decide(t)
 	}
-	sources := j.sources(in.Sources)
+	sources := j.sources(in)
 	for _, l := range j.localNew {
 		if !d.halfMoved(l) {
 			d.newLocal(l, sources)
@@ -72,6 +78,7 @@ func Make(in Input) *Plan {
 	in.Guard.hold(d.plan, d.staying)
 	d.folders()
 	d.deny()
+	d.followTrash()
 	order(d.plan.Ops)
 	return d.plan
 }

@@ -222,6 +222,9 @@ func (d *decider) leaveOriginal(t *triple, out conflict.Outcome) {
 	_, local, remote := d.states(t)
 	row, original := newRow(t), t.dated()
 	row.Content, row.Flags, row.RemoteSize, row.Date = t.base.Content, t.base.Flags, original.Size, t.base.Date
+	if takesOff(row.Flags, local, remote, out) {
+		row.Flags = row.Flags.Union(theMark)
+	}
 	first := d.add(&Op{Kind: CopyRemote, Folder: t.remoteIn.Name, To: out.Folder, Row: row, Local: t.local, Remote: original, Flags: t.remote.Flags}, out)
 	d.flags(t, row, out, local, remote)
 	if !t.base.Flags.Equal(remote.Flags) { // they went along, so that the deletion is not to yield to them
@@ -231,18 +234,22 @@ func (d *decider) leaveOriginal(t *triple, out conflict.Outcome) {
 
 // flags brings the flags of a message together as far as they are propagated.
 func (d *decider) flags(t *triple, row *mail.Base, out conflict.Outcome, local, remote *conflict.State) {
+	was := row.Flags
+	if takesOff(was, local, remote, out) {
+		was = was.Union(theMark)
+	}
 	p := d.policy(out.Folder)
 	pull, push := p.Pulls(conflict.Flags), p.Pushes(conflict.Flags)
 	if space := t.remoteIn.Remote.Space; !push && !(t.added.IsEmpty() && t.removed.IsEmpty()) && Changes(space, t.remote.Flags, remote.Flags) {
 		// The copy gets what was done to its original, as if that had been moved;
 		// what this means for the file the next run sees.
-		d.add(&Op{Kind: SetFlags, Folder: out.Folder, Row: row, Local: t.local, Remote: t.remote, Flags: remote.Flags, Agreed: row.Flags, OnRemote: true}, out)
+		d.add(&Op{Kind: SetFlags, Folder: out.Folder, Row: row, Local: t.local, Remote: t.remote, Flags: remote.Flags, Agreed: was, OnRemote: true}, out)
 		return
 	}
 	toLocal := pull && Changes(t.localIn.Local.Space, t.local.Flags, out.Flags)
 	toRemote := push && Changes(t.remoteIn.Remote.Space, t.remote.Flags, out.Flags)
 	told := push && !t.remoteIn.Remote.Space.ReadOnly // where the server cannot be told, the base has what it has
-	agreed := conflict.AgreedFlags(row.Flags, local.Flags, remote.Flags, pull, told)
+	agreed := conflict.AgreedFlags(was, local.Flags, remote.Flags, pull, told)
 	if toLocal || toRemote || !row.Flags.Equal(agreed) {
 		d.add(&Op{Kind: SetFlags, Folder: out.Folder, Row: row, Local: t.local, Remote: t.remote,
 			Flags: out.Flags, Agreed: agreed, OnLocal: toLocal, OnRemote: toRemote}, out)

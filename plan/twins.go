@@ -82,7 +82,7 @@ func (d *decider) copyTwins(j *joined) {
 	known := map[mail.Digest][]*mail.Base{}
 	if len(wanted) > 0 {
 		j.eachKept(d.in.Twins, func(row *mail.Base) {
-			if wanted[row.Content.Header] != nil && row.Flags.System&mail.Draft == 0 {
+			if wanted[row.Content.Header] != nil && row.Flags.System&mail.Draft == 0 && !d.in.goes(row, nil, nil) {
 				known[row.Content.Header] = append(known[row.Content.Header], row)
 			}
 		})

@@ -3,6 +3,7 @@ package syncer
 import (
 	"context"
 	"errors"
+	"slices"
 	"sort"
 
 	"golang.org/x/sync/errgroup"
@@ -29,8 +30,8 @@ var steps = []step{
 	{[]plan.Kind{plan.Download}, (*applier).download},
 	{[]plan.Kind{plan.CopyLocal}, (*applier).download},
 	{[]plan.Kind{plan.SetFlags}, (*applier).setFlags},
-	{[]plan.Kind{plan.DeleteLocal}, (*applier).deleteLocal},
 	{[]plan.Kind{plan.DeleteRemote}, (*applier).deleteRemote},
+	{[]plan.Kind{plan.DeleteLocal}, (*applier).deleteLocal},
 	{[]plan.Kind{plan.Forget}, (*applier).forget},
 	{[]plan.Kind{plan.RemoveLocal, plan.RemoveRemote, plan.ForgetFolder}, (*applier).removeFolders},
 }
@@ -46,17 +47,19 @@ type applier struct {
 	stored  map[*folder][]*plan.Op       // flags stored on the server and not recorded yet
 	places  map[mail.FolderName]*queued  // of the folders that are downloaded
 	ahead   map[mail.FolderName]upcoming // after which mailbox comes which in this step
+	making  chan struct{}                // held while the trash folder is created
 }
 
 func (r *run) apply(ctx, work context.Context, p *plan.Plan) error {
 	a := &applier{run: r, stop: ctx, plan: p, origins: map[*plan.Op]mail.Entry{}, crowded: map[*plan.Op]bool{},
-		stored: map[*folder][]*plan.Op{}, ahead: map[mail.FolderName]upcoming{}, places: map[mail.FolderName]*queued{}}
+		stored: map[*folder][]*plan.Op{}, ahead: map[mail.FolderName]upcoming{}, places: map[mail.FolderName]*queued{},
+		making: make(chan struct{}, 1)}
 	if err := a.prepare(p); err != nil {
 		return err
 	}
 	confirmed := func() error { return nil }
 	for _, s := range steps {
-		if s.kinds[0] == plan.Forget { // what follows is for mailboxes where nothing is left to do
+		if s.kinds[0] == plan.Forget || a.awaitsFlags(s) { // what follows is for mailboxes where nothing is left to do
 			if err := confirmed(); err != nil {
 				return err
 			}
@@ -70,6 +73,14 @@ func (r *run) apply(ctx, work context.Context, p *plan.Plan) error {
 		}
 	}
 	return nil
+}
+
+// awaitsFlags reports whether a step is to do something that flags must have been
+// stored for, and known to be.
+func (a *applier) awaitsFlags(s step) bool {
+	return slices.ContainsFunc(a.plan.Ops, func(o *plan.Op) bool {
+		return s.has(o) && o.After != nil && o.After.Kind == plan.SetFlags && o.After.OnRemote
+	})
 }
 
 func (a *applier) step(work context.Context, s step, p *plan.Plan) error {

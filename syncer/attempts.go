@@ -25,7 +25,7 @@ const longestPause = 24 * time.Hour
 // attempts does the work of the run, and does it again while the network or the
 // server fails in ways that time may cure. What an attempt has done is recorded,
 // so the next resumes where it was; attempts that get something done do not
-// count.
+// count. Once a run goes on with what it could not plan before: see plan.GoOn.
 func (r *run) attempts(ctx context.Context) error {
 	if err := r.heed(ctx); err != nil {
 		return err
@@ -35,6 +35,11 @@ func (r *run) attempts(ctx context.Context) error {
 		r.fresh()
 		before := r.carriedOut()
 		err := r.sync(ctx)
+		if err == nil && r.goesOn && len(r.passed) == 0 && ctx.Err() == nil && !r.goneOn {
+			r.goneOn = true
+			continue
+		}
+		r.goesOn = false
 		if r.carriedOut() > before {
 			barren, wait = 1, firstWait
 		}

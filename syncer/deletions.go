@@ -8,13 +8,15 @@ import (
 	"imapsync/plan"
 )
 
-// deleteLocal removes files of messages that the server lost. That this is about
+// deleteLocal removes files of messages that the server lost, or that are marked. That this is about
 // to be done is recorded first, for a file that is gone looks like one that the
 // user deleted: see recoverRemovals.
 func (a *applier) deleteLocal(ctx context.Context, f *folder, ops []*plan.Op) error {
 	var intended, b mail.Batch
 	for _, o := range ops {
-		intended.Removing = append(intended.Removing, o.Row)
+		if o.Row.ID != 0 { // else it was never on the server
+			intended.Removing = append(intended.Removing, o.Row)
+		}
 	}
 	if err := a.commit(intended); err != nil {
 		return err
@@ -22,7 +24,9 @@ func (a *applier) deleteLocal(ctx context.Context, f *folder, ops []*plan.Op) er
 	var done []*plan.Op
 	for i, o := range ops {
 		if a.stop.Err() != nil || ctx.Err() != nil {
-			b.Staying = append(b.Staying, intended.Removing[i:]...)
+			for _, o := range ops[i:] {
+				b.Staying = append(b.Staying, o.Row)
+			}
 			break // what was removed is recorded below
 		}
 		err := a.remove(ctx, f, o)
@@ -69,48 +73,77 @@ func (a *applier) remove(ctx context.Context, f *folder, o *plan.Op) error {
 	return a.Local.Remove(ctx, f.Name, o.Local.Key, o.Local.Flags, stamp)
 }
 
-// deleteRemote expunges messages whose flags are still those the decision was
-// made on; a message changed in the meantime is left to the next run. A copy that
-// takes a message's place is to get every change of its flags.
+// deleteRemote expunges messages, or moves them to the trash, whose flags are still
+// those the decision was made on; a message changed in the meantime is left to the
+// next run. A copy that takes a message's place is to get every change of its flags.
 func (a *applier) deleteRemote(ctx context.Context, f *folder, ops []*plan.Op) error {
+	if ops = a.withoutTrash(f, ops); len(ops) == 0 {
+		return nil
+	}
+	mark, err := a.readyTrash(ctx, ops)
+	if err != nil {
+		return err
+	}
 	mb, err := a.open(ctx, f)
 	if err != nil {
 		return err
 	}
 	defer mb.Close()
-	uids := make([]mail.UID, 0, len(ops))
-	for _, o := range ops {
-		uids = append(uids, o.Remote.UID)
-	}
-	now, err := mb.Flags(ctx, uids)
+	now, err := mb.Flags(ctx, askedFirst(ops))
 	if err != nil {
 		return err
 	}
-	var b mail.Batch
-	var done []*plan.Op
-	expunge := uids[:0]
+	var done, there, trashed, marked []*plan.Op
 	for _, o := range ops {
-		flags, there := now[o.Remote.UID]
-		if there && (touched(o.Remote.Flags, flags) || o.Moved && plan.Changes(mb.Space(), flags, o.Remote.Flags)) {
+		flags, exists := now[o.Remote.UID]
+		if exists && (touched(o.Remote.Flags, flags) || o.Moved && plan.Changes(mb.Space(), flags, o.Remote.Flags)) {
 			a.fail(f.Name, o, mail.ErrChanged)
 			continue
 		}
-		if there {
-			expunge = append(expunge, o.Remote.UID)
-		}
-		b.Drop = append(b.Drop, o.Row)
 		done = append(done, o)
+		switch {
+		case exists && o.To != "":
+			trashed = append(trashed, o)
+			if flags.System&mail.Deleted != 0 {
+				marked = append(marked, o)
+			}
+		case exists:
+			there = append(there, o)
+		}
 	}
-	if len(expunge) > 0 {
+	var b mail.Batch
+	if len(trashed) > 0 {
+		if b.Drop, err = a.moveToTrash(ctx, mb, f, trashed, marked, mark); err != nil {
+			return err
+		}
+		if !a.features.Move {
+			there = append(there, trashed...)
+		}
+	}
+	if len(there) > 0 {
 		a.goAhead(mb, f)
-		if err := mb.Expunge(ctx, expunge); err != nil {
+		if err := mb.Expunge(ctx, askedFirst(there)); err != nil {
 			return err
 		}
 	}
+	b.Drop = append(b.Drop, a.lost(f, done)...)
 	if len(done) == 0 {
 		return nil
 	}
 	return a.record(b, done...)
+}
+
+// lost are the rows of messages that were deleted on the server and have no file.
+func (a *applier) lost(f *folder, ops []*plan.Op) (rows []*mail.Base) {
+	for _, o := range ops {
+		switch {
+		case !o.Stays:
+			rows = append(rows, o.Row)
+		case o.To != "" && a.trashSynced():
+			a.trouble(f.Name) // the file is to follow, and the row does not say how it is marked
+		}
+	}
+	return rows
 }
 
 // touched reports whether somebody did to a message what a deletion may have

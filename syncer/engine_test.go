@@ -18,6 +18,8 @@ func simAccount(w *simworld.World, o simworld.Options) syncer.Account {
 		Identity: mail.Identity{Server: "imap.example.org:993", User: "me"},
 		Local:    w.Disk, Remote: w.Server, State: w.Record,
 		Policy:    func(mail.FolderName) conflict.Policy { return o.Policy() },
+		Select:    func(f mail.FolderName) bool { return !o.TrashApart || f != o.Trash },
+		Trash:     o.Trash,
 		Limits:    plan.Limits{Count: o.Count, Percent: o.Percent},
 		FullCheck: 7 * 24 * time.Hour,
 		Now:       w.Now,

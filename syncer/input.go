@@ -10,7 +10,8 @@ import (
 // input is everything the plan rests on.
 func (r *run) input(ctx context.Context) (plan.Input, error) {
 	in := plan.Input{Policy: r.Policy, Guard: plan.Guard{Limits: r.Limits,
-		Local: map[mail.FolderName]int{}, Remote: map[mail.FolderName]int{}, Accepted: r.accepted}}
+		Local: map[mail.FolderName]int{}, Remote: map[mail.FolderName]int{}, Accepted: r.accepted},
+		Trash: r.trash, TrashSynced: r.trashSynced()}
 	if err := r.loadUnseen(ctx); err != nil {
 		return in, err
 	}

@@ -29,6 +29,7 @@ func (r *run) list(ctx context.Context, meanwhile func(ctx context.Context) erro
 		return nil, err
 	}
 	r.reached = true
+	r.findTrash(remotes)
 	for i := range remotes {
 		r.listed.remote[remotes[i].Name] = true
 		if f := r.folder(remotes[i].Name); f != nil {

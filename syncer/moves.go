@@ -14,6 +14,7 @@ func (a *applier) pair(_ context.Context, f *folder, ops []*plan.Op) error {
 	b := mail.Batch{}
 	for _, o := range ops {
 		place(o.Row, o.To, o.Remote.UID, o.Local.Key)
+		keepMark(o)
 		if o.Remote.Size > 0 {
 			o.Row.RemoteSize = o.Remote.Size
 		}
@@ -24,6 +25,13 @@ func (a *applier) pair(_ context.Context, f *folder, ops []*plan.Op) error {
 
 func place(row *mail.Base, folder mail.FolderName, uid mail.UID, key mail.Key) {
 	row.Folder, row.UID, row.Key = folder, uid, key
+}
+
+// keepMark has the row say of a mark that is to be taken off that it was there.
+func keepMark(o *plan.Op) {
+	if o.Marked != nil {
+		o.Row.Flags = *o.Marked
+	}
 }
 
 // vacate gives rows a key that no file has where a file is about to be moved in
@@ -150,6 +158,7 @@ func (a *applier) recordMoves(f *folder, moved []movedFile) error {
 			continue
 		}
 		place(o.Row, o.To, o.Remote.UID, m.key)
+		keepMark(o)
 		b.Put = append(b.Put, o.Row)
 		done = append(done, o)
 	}

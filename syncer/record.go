@@ -49,7 +49,7 @@ func (r *run) folderRecords(ctx context.Context) ([]mail.FolderRecord, error) {
 // entry is the history line of an operation.
 func entry(o *plan.Op) mail.Entry {
 	e := mail.Entry{Folder: o.Folder, Action: string(o.Kind), Rule: string(o.Rule), Reason: o.Reason, Conflict: o.Conflict}
-	if o.To != "" {
+	if o.To != "" && !o.Deletion() {
 		e.Folder = o.To
 	}
 	if o.Row != nil {
@@ -65,7 +65,7 @@ func origin(o *plan.Op) mail.Entry {
 	if o.Old != nil && !o.DropOld {
 		row = o.Old
 	}
-	if o.To == "" || row == nil || row.ID == 0 {
+	if o.To == "" || o.Deletion() || row == nil || row.ID == 0 {
 		return mail.Entry{}
 	}
 	return mail.Entry{Folder: row.Folder, Key: row.Key, UID: row.UID, Action: mail.ActionLeft, Rule: string(o.Rule), Reason: o.Reason}

@@ -15,7 +15,13 @@ import (
 func (r *run) recoverUploads(ctx context.Context, byFolder map[mail.FolderName][]*mail.Intent) error {
 	for _, name := range slices.Sorted(maps.Keys(byFolder)) {
 		if err := r.recoverFolder(ctx, name, byFolder[name]); err != nil {
-			if err := r.leaveIntents(ctx, []mail.FolderName{name}, err); err != nil {
+			names := []mail.FolderName{name}
+			for _, in := range byFolder[name] {
+				if isTrashing(in) { // else it would be copied once more
+					names = append(names, in.ReplacesIn)
+				}
+			}
+			if err := r.leaveIntents(ctx, names, err); err != nil {
 				return err
 			}
 		}
@@ -46,14 +52,20 @@ func (r *run) recoverFolder(ctx context.Context, name mail.FolderName, intents [
 	if err != nil {
 		return err
 	}
-	if len(valid) > 0 {
+	if len(valid) > 0 && (r.Select == nil || r.Select(name)) {
 		b.Folders = []mail.FolderRecord{unsettledRecord(name, mb.Mark().UIDValidity)}
 	}
 	for _, in := range valid {
-		if f := found[in]; f.UID != 0 {
-			if err := r.adoptUpload(ctx, in, f, rows, &b); err != nil {
-				return err
-			}
+		f := found[in]
+		switch {
+		case f.UID == 0:
+		case isTrashing(in):
+			err = r.adoptTrashed(ctx, in, &b)
+		default:
+			err = r.adoptUpload(ctx, in, f, rows, &b)
+		}
+		if err != nil {
+			return err
 		}
 	}
 	return r.commit(b)

@@ -22,9 +22,15 @@ type Account struct {
 	Remote   Remote
 	State    State
 
-	Select    func(mail.FolderName) bool            // the configured folders; nil is all
-	Policy    func(mail.FolderName) conflict.Policy // nil is the default everywhere
-	Limits    plan.Limits
+	Select func(mail.FolderName) bool            // the configured folders; nil is all
+	Policy func(mail.FolderName) conflict.Policy // nil is the default everywhere
+	Limits plan.Limits
+
+	// Trash is where deletions on the server move messages to; "" expunges them. With
+	// TrashByUse it is the mailbox the server says is for it (\Trash, RFC 6154).
+	Trash      mail.FolderName
+	TrashByUse bool
+
 	FullCheck time.Duration    // a folder is compared in full this often; 0 never
 	Now       func() time.Time // nil is time.Now
 
@@ -74,6 +80,11 @@ type run struct {
 
 	quarantine quarantine
 	holds      *[]mail.Hold // to be recorded at the end; nil: as they were
+
+	trash      mail.FolderName // where deletions on the server go, as far as it is known
+	trashThere bool            // the server has it
+	goesOn     bool            // what was carried out leaves more to do at once
+	goneOn     bool            // and the run has gone on with it
 
 	features mail.Features
 	putOff   map[mail.FolderName]bool // folders whose renaming an attempt left to the next
@@ -190,6 +201,10 @@ func (r *run) sync(ctx context.Context) error {
 	work, done := workContext(ctx)
 	defer done()
 	err = r.apply(ctx, work, p)
+	r.goesOn = len(p.GoOn) > 0
+	for _, name := range p.GoOn {
+		r.trouble(name)
+	}
 	if rerr := r.recordFolders(p); err == nil {
 		err = rerr
 	}
@@ -238,7 +253,7 @@ func (r *run) announce(p *plan.Plan) {
 	for i := range p.Holds {
 		p.Holds[i].Since = now
 	}
-	r.report.Plan, r.report.Held = p, p.Holds
+	r.report.Plan, r.report.Held = r.continued(p), p.Holds
 	r.emit(Event{Kind: EventObserved, Total: total, Bytes: bytes})
 	for _, o := range p.Denied() {
 		r.detail(o.Folder, "the server does not allow: "+o.String())
@@ -253,6 +268,17 @@ func (r *run) announce(p *plan.Plan) {
 	for i := range p.Holds {
 		r.emit(Event{Kind: EventHeld, Folder: p.Holds[i].Folder, Hold: &p.Holds[i]})
 	}
+}
+
+// continued is the plan, preceded by what it goes on with.
+func (r *run) continued(p *plan.Plan) *plan.Plan {
+	if !r.goesOn {
+		return p
+	}
+	r.goesOn = false
+	whole := *p
+	whole.Ops = slices.Concat(r.report.Plan.Ops, p.Ops)
+	return &whole
 }
 
 // concerned lists the folders an operation is about, before it changes them.

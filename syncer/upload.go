@@ -92,6 +92,9 @@ func (a *applier) depart(to *folder, next mail.UID, o *plan.Op) *departure {
 		Content: o.Row.Content, UIDValidity: to.validity, UIDNext: next, Date: o.Row.Date}
 	if o.Kind == plan.Upload {
 		in.Flags, in.Content = o.Flags, *a.contentOf(o)
+		if o.Marked != nil {
+			in.Flags = *o.Marked
+		}
 	}
 	if o.Old != nil {
 		in.Replaces, in.ReplacesIn, in.ReplacesUID, in.DropReplaced = o.Old.ID, o.Old.Folder, o.Remote.UID, o.DropOld
@@ -157,6 +160,7 @@ func (d *departure) settle(b *mail.Batch) {
 		b.Put = append(b.Put, old)
 	}
 	place(row, in.Folder, d.uid, in.Key)
+	keepMark(d.op)
 	if d.op.Kind == plan.Upload {
 		row.Flags, row.Content = in.Flags, in.Content
 		row.RemoteSize = 0

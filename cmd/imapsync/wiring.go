@@ -146,15 +146,16 @@ func (l *lane) openMaildir() (*maildir.Maildir, error) {
 // account puts together what the syncer works on.
 func (l *lane) account(dir *maildir.Maildir, server *remote.Account, db *state.DB) syncer.Account {
 	return syncer.Account{
-		Name:      l.Name,
-		Identity:  l.identity(),
-		Maildir:   l.Maildir,
-		Local:     localSide{dir},
-		Remote:    remoteSide{server, l},
-		State:     db,
-		Select:    l.Folders.Match,
-		Policy:    l.Policy,
-		Limits:    plan.Limits{Count: l.MaxDeletions.Count, Percent: l.MaxDeletions.Percent},
+		Name:     l.Name,
+		Identity: l.identity(),
+		Maildir:  l.Maildir,
+		Local:    localSide{dir},
+		Remote:   remoteSide{server, l},
+		State:    db,
+		Select:   l.Folders.Match,
+		Policy:   l.Policy,
+		Limits:   plan.Limits{Count: l.MaxDeletions.Count, Percent: l.MaxDeletions.Percent},
+		Trash:    l.Trash, TrashByUse: l.TrashByUse,
 		FullCheck: l.FullCheck,
 		Now:       l.now,
 	}

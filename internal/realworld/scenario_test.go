@@ -100,7 +100,9 @@ func matters(extension string, s *simworld.Scenario) bool {
 	}
 	switch extension {
 	case "MOVE":
-		return does(plan, "move")
+		return does(plan, "move") || slices.ContainsFunc(plan, func(phrase string) bool { // to the trash
+			return strings.HasPrefix(phrase, "delete") && strings.Contains(phrase, " to ")
+		})
 	case "LITERAL+":
 		return does(plan, "new")
 	case "UIDPLUS":

@@ -123,6 +123,8 @@ func (w *world) run(o simworld.Options) outcome {
 		Limits: plan.Limits{Count: o.Count, Percent: o.Percent}, FullCheck: 7 * 24 * time.Hour,
 	}
 	account.Policy = func(mail.FolderName) conflict.Policy { return o.Policy() }
+	account.Select = func(f mail.FolderName) bool { return !o.TrashApart || f != o.Trash }
+	account.Trash = o.Trash
 	out.report, err = syncer.Run(ctx, account, syncer.Options{Full: o.Full, Lanes: w.connections,
 		AcceptDeletions: o.Accept, AcceptFolders: o.AcceptFolders}, nil)
 	if out.report != nil {

@@ -31,6 +31,12 @@ func PlayBytes(engine Engine, data []byte) *History {
 	f := d.next()
 	d.partly = f&0x80 != 0
 	s.Lacks = Lacks{Move: f&1 != 0, UIDPlus: f&2 != 0, ModSeq: f&4 != 0, Marks: f&8 != 0, Keywords: f&0x70 == 0x70}
+	if f&0x80 != 0 {
+		s.Options.Expunge = conflict.ExpungeBoth
+		if f&0x40 != 0 {
+			s.Options.Trash, s.Options.TrashApart = "Trash", true
+		}
+	}
 	if f = d.next(); f&3 == 3 {
 		s.Options.Lanes = 2 + int(f>>2)%2
 	}

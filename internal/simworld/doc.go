@@ -20,6 +20,7 @@
 //	oneway                                  the rule differs with the sides swapped
 //	start        A=S B= Work/C=FS+todo D    both sides hold this and agree on it
 //	options      full, deletion wins, accept Work/, limit 3 25%, pull new flags, push nothing
+//	             expunge both, trash Trash/ (apart: not synchronised)
 //	state        lose state
 //	local        A+R, delete B, new E=S, move A to Work/
 //	remote       A+F-S, Work/C-todo

@@ -251,6 +251,9 @@ func (w *World) List(side Side) []Entry {
 		}
 	} else {
 		for name, b := range w.Server.boxes {
+			if name == w.apart {
+				continue
+			}
 			list = append(list, Entry{Folder: name})
 			for _, m := range b.messages {
 				list = append(list, Entry{Folder: name, Name: NameOf(m.content), Flags: m.flags})

@@ -56,6 +56,10 @@ func newHistory(engine Engine, s Story) *History {
 	s.Acts = nil
 	h := &History{engine: engine, w: s.world(), story: s, ledger: newLedger(), pristine: true, quieted: true}
 	h.ledger.noKeywords, h.ledger.noMove = s.Lacks.Keywords, s.Lacks.Move
+	h.ledger.expunges = s.Options.Expunge.Any()
+	if s.Options.TrashApart {
+		h.w.apart = s.Options.Trash
+	}
 	h.logf("%s\n", strings.TrimSpace(s.String()))
 	return h
 }
@@ -323,6 +327,9 @@ func (w *World) holdings(side Side) (messages []Entry, folders []mail.FolderName
 		}
 	} else {
 		for _, name := range w.Server.names() {
+			if name == w.apart {
+				continue
+			}
 			folders = append(folders, name)
 			for _, m := range w.Server.boxes[name].messages {
 				messages = append(messages, Entry{name, NameOf(m.content), m.flags, false})

@@ -23,6 +23,8 @@ type ledger struct {
 	deleted    map[string]int           // instances ever deleted
 	noKeywords bool                     // the server stores none
 	noMove     bool                     // it has no MOVE
+	guessed    bool                     // an absence was ever taken for a deletion that may be none
+	expunges   bool                     // what is marked as deleted is removed
 	remade     map[mail.FolderName]bool // mailboxes deleted and made anew: no absence in them is a deletion
 	renames    []Edit                   // folders renamed since all was quiet
 	partly     bool                     // a run did not propagate all
@@ -35,6 +37,7 @@ type account struct {
 	settled []Entry      // the instances when all was quiet last
 	made    map[Side]int // instances that people made since: new ones and copies
 	gone    int          // instances that somebody deleted or rewrote, on either side
+	marked  bool         // some of them were marked, which may come to a deletion or not
 	moves   int          // instances that somebody moved
 	lost    int          // instances that the server lost when it was put back to a backup, or that met another
 	// astray are instances that may rightly be there once more: moved during a
@@ -125,6 +128,12 @@ func (l *ledger) note(side Side, e Edit, loose bool, before, after map[Side][]En
 		ev.result = after[side][0].Flags
 	}
 	l.account(e.Name).note(ev, loose)
+	if l.expunges && slices.ContainsFunc(append(before[side], after[side]...), func(m Entry) bool { return m.Flags.System&mail.Deleted != 0 }) {
+		l.account(e.Name).mark()
+		if e.Verb == Rewrite {
+			l.account(e.Name + "~").mark()
+		}
+	}
 	if e.Verb == Rewrite {
 		l.missed, l.rewrote[e.Name], l.rewrote[e.Name+"~"] = true, true, true
 		edited := l.account(e.Name + "~")
@@ -272,9 +281,14 @@ func (l *ledger) check(w *World) error {
 			errs = append(errs, fmt.Errorf("message %s: %w", name, err))
 		}
 		l.deleted[name] += a.gone
+		if l.partly { // a move to a folder that is left out is a deletion, too
+			l.deleted[name] += a.moves
+		}
 		l.accounts[name] = &account{name: name, made: map[Side]int{}, settled: now[name]}
 		delete(now, name)
 	}
+	l.guessed = l.guessed || l.unsure || l.stale || l.lied
+	errs = append(errs, l.checkTrash(w))
 	for name := range now {
 		errs = append(errs, broken("nothing comes from nowhere", "message %s: nobody made it", name))
 	}
@@ -313,7 +327,9 @@ func (a *account) check(now []Entry, l *ledger) error {
 		return broken("nothing is doubled", "%d may be there, %d are: %s", most, len(now), EntriesText(now))
 	case !touched:
 		return a.checkUntouched(now, l)
-	case len(a.events) > 0 && len(a.settled) == 1 && !l.unsure && (most == 1 || most-a.taken == 1 && !l.stale):
+	case l.expunges && slices.ContainsFunc(now, func(m Entry) bool { return m.Flags.System&mail.Deleted != 0 }):
+		return broken("what is marked is removed", "%s", EntriesText(now))
+	case len(a.events) > 0 && !a.marked && len(a.settled) == 1 && !l.unsure && (most == 1 || most-a.taken == 1 && !l.stale):
 		return a.checkOne(now, l)
 	}
 	return nil

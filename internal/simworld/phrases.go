@@ -117,7 +117,10 @@ func opPhrases(op *plan.Op, name string) map[Side]phrase {
 	case plan.DeleteLocal:
 		return map[Side]phrase{Local: {"delete ", in, ""}}
 	case plan.DeleteRemote:
-		return map[Side]phrase{Remote: {"delete ", in, ""}}
+		if op.To == "" {
+			to = ""
+		}
+		return map[Side]phrase{Remote: {"delete ", in, to}}
 	case plan.Download, plan.CopyLocal:
 		return added(Local)
 	case plan.Upload:

@@ -34,7 +34,10 @@ type Round struct {
 type Options struct {
 	Full          bool
 	DeletionWins  bool // conflicts.deletion = "wins"
-	Accept        bool // held deletions are carried out
+	Expunge       conflict.Expunge
+	Trash         mail.FolderName // where deletions on the server go
+	TrashApart    bool            // and it is not synchronised
+	Accept        bool            // held deletions are carried out
 	AcceptFolders []mail.FolderName
 	Count         int // max_deletions; 0 for the defaults
 	Percent       int
@@ -160,6 +163,11 @@ func parseOptions(o *Options, text string) (err error) {
 			o.Full = true
 		case phrase == "deletion wins":
 			o.DeletionWins = true
+		case word == "expunge":
+			o.Expunge = conflict.Expunge(rest)
+		case word == "trash":
+			place, apart := strings.CutSuffix(rest, " apart")
+			o.Trash, o.TrashApart = mail.FolderName(strings.TrimSuffix(place, "/")), apart
 		case phrase == "accept":
 			o.Accept = true
 		case word == "accept":
@@ -384,6 +392,12 @@ func (o Options) String() string {
 	}
 	if o.DeletionWins {
 		words = append(words, "deletion wins")
+	}
+	if o.Expunge != "" {
+		words = append(words, "expunge "+string(o.Expunge))
+	}
+	if o.Trash != "" {
+		words = append(words, "trash "+string(o.Trash)+"/"+map[bool]string{true: " apart"}[o.TrashApart])
 	}
 	if o.Accept && len(o.AcceptFolders) == 0 {
 		words = append(words, "accept")

@@ -101,6 +101,7 @@ type World struct {
 	wrong    []string
 	named    map[mail.Digest]string // what scenarios call the contents made so far
 	open     int                    // mailboxes and deliveries not yet given back
+	apart    mail.FolderName        // a mailbox that no history speaks of: the trash
 }
 
 // New returns an empty world: a server with INBOX alone and every feature, no
