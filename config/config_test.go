@@ -152,7 +152,7 @@ func TestErrors(t *testing.T) {
 		{`compress = "true"`, "compress", `must be "auto", true or false`},
 		{`compress = [true]`, "compress", `must be "auto", true or false`},
 		{`keyring = true`, "keyring", "not supported by this version"},
-		{`max_age = "2y"`, "max_age", "not supported by this version"},
+		{`gmail = true`, "gmail", "not supported by this version"},
 		{`hooks = {}`, "hooks", "not supported by this version"},
 		{`folder = 1`, "folder", "must be a table"},
 		{`folder."A/*".trash = "x"`, `folder."A/*".trash`, "not supported by this version"},

@@ -21,7 +21,7 @@ type Key struct {
 func Keys() []Key { return append([]Key(nil), accountKeys...) }
 
 // laterKeys are keys that later versions will know: better named than unknown.
-var laterKeys = strings.Fields(`keyring max_age max_size body pull push expunge trash rename hooks tunnel proxy
+var laterKeys = strings.Fields(`keyring max_size body pull push expunge trash rename hooks tunnel proxy
 	client_cert client_key oauth on_change watch interval gmail subscribed`)
 
 func setString(to func(*Account) *string) func(*Account, value) {
@@ -128,6 +128,11 @@ var accountKeys = []Key{
 	{Name: "max_deletions", Form: "{ count = 100, percent = 25 }", Default: "{ count = 100, percent = 25 }",
 		Text: "A run that would remove more than so many messages from one side, which are also more than so many percent of it, " +
 			"holds them back until sync --accept-deletions.", set: setLimits},
+	{Name: "max_age", Form: `"2y"`, Text: "Messages that arrived on the server longer ago stay there and are not held in the Maildir, unless they are unread, flagged or drafts. " +
+		"Nothing is deleted on the server because of it, and a longer time or none brings the rest. What grows too old leaves the Maildir once a day. \"0s\" in a folder section takes the limit away.",
+		set: setFolderKey(folderMaxAge), folder: folderMaxAge},
+	{Name: "max_messages", Form: "1000", Text: "Of each folder the Maildir holds the newest so many messages, besides those that are unread, flagged or drafts, as with max_age; 0 in a folder section takes the limit away.",
+		set: setFolderKey(folderMaxMessages), folder: folderMaxMessages},
 	{Name: "conflicts", Form: `{ deletion = "yields" | "wins" }`, Default: `{ deletion = "yields" }`,
 		Text: "What becomes of a message deleted on one side and flagged, answered, forwarded or tagged on the other: " +
 			"it comes back, or it goes.", set: setConflicts, folder: folderConflicts},

@@ -58,6 +58,7 @@ const (
 	RuleMovedBoth      Rule = "moved-both"
 	RuleMovedDeleted   Rule = "moved-deleted"
 	RuleCopied         Rule = "copied"
+	RuleLimit          Rule = "limit"
 	RuleEdited         Rule = "edited"
 	RuleEditedChanged  Rule = "edited-changed"
 	RuleRematch        Rule = "rematch"

@@ -16,6 +16,7 @@ type decider struct {
 	// both sides still have.
 	staying map[mail.FolderName]int
 	moves   map[move]mail.Digest // contents of files on their way
+	extents map[*Folder]extent
 }
 
 // move is a file on its way to a folder.
@@ -50,7 +51,7 @@ func (d *decider) decide(t *triple) {
 	if t.base != nil && (t.remote == nil || t.local == nil && t.base.Key != "") && d.unproven(t) {
 		return
 	}
-	if t.base != nil && t.base.Key == "" {
+	if t.base != nil && t.base.Key == "" && !t.base.RemoteOnly {
 		d.finishMove(t)
 		return
 	}
@@ -67,6 +68,9 @@ func (d *decider) decide(t *triple) {
 			d.staying[out.Folder]++
 		}
 		d.settle(t, out, local, remote)
+		if out.Action == conflict.Nothing {
+			d.trim(t.localIn, t.base)
+		}
 	case conflict.Download:
 		d.download(t, out)
 	case conflict.Upload:
@@ -139,7 +143,7 @@ func place(t *triple) mail.FolderName {
 // are taken to be as the base has them.
 func (d *decider) states(t *triple) (base, local, remote *conflict.State) {
 	var agreed mail.Flags
-	if t.base != nil {
+	if t.base != nil && !t.base.RemoteOnly { // of that both sides never agreed on anything
 		base = &conflict.State{Folder: t.base.Folder, Flags: t.base.Flags}
 		agreed = t.base.Flags
 	}
@@ -159,9 +163,12 @@ func (d *decider) states(t *triple) (base, local, remote *conflict.State) {
 // whatever one side has more counts as added by it, crash or no crash.
 func (d *decider) settle(t *triple, out conflict.Outcome, local, remote *conflict.State) {
 	row := t.base
-	if row == nil {
+	if row == nil || row.RemoteOnly {
 		row = &mail.Base{Folder: out.Folder, UID: t.remote.UID, Key: t.local.Key, Content: *t.local.Content,
 			Flags: local.Flags.Intersect(remote.Flags), RemoteSize: t.remote.Size, Date: t.remote.Date, File: fileOf(t.local)}
+		if t.base != nil {
+			row.ID = t.base.ID
+		}
 	}
 	before := len(d.plan.Ops)
 	row = d.bringTogether(t, row, out)
@@ -191,7 +198,7 @@ func (d *decider) bringTogether(t *triple, row *mail.Base, out conflict.Outcome)
 		op.Kind, op.Folder = MoveRemote, t.remoteIn.Name
 	case t.remoteIn.Name != out.Folder:
 		return d.moveByCopy(t, out)
-	case t.base == nil || row.Folder != out.Folder || row.Key != t.local.Key || row.UID != t.remote.UID:
+	case t.base == nil || t.base.RemoteOnly || row.Folder != out.Folder || row.Key != t.local.Key || row.UID != t.remote.UID:
 		op.Kind, op.Folder = Pair, out.Folder
 		if out.Rule == conflict.RuleAgree {
 			out.Rule, out.Reason = conflict.RuleRematch, "the same message under another name or number"
@@ -388,8 +395,16 @@ func (j *joined) sources(unchanged []*mail.Base) map[mail.Digest]*source {
 // newRemote settles a message that nothing in the Maildir or in the base is. In
 // a folder not settled yet a file that could not be read may be it.
 func (d *decider) newRemote(t *triple) {
+	if t.base != nil {
+		d.decideAway(t, t.remoteIn)
+		return
+	}
 	if f := t.remoteIn; !f.Settled && f.mayHaveUnread(t.remote.Size) {
 		d.plan.Unproven[f.Name], d.kept[f.Name] = "files that cannot be read may be new messages of the server", true
+		return
+	}
+	if why, left := d.beyond(t.remoteIn, t.remote.Date, t.remote.UID, t.remote.Flags); left {
+		d.leave(t, why)
 		return
 	}
 	_, _, remote := d.states(t)

@@ -27,6 +27,8 @@ type joined struct {
 	localNew  []*triple         // only local
 	remoteNew []*triple         // only remote
 	postponed []mail.FolderName // folders with messages left for a later run
+	away      []*triple         // left on the server by a limit, and to be looked at
+	left      []*mail.Base      // of others that are as their rows say
 	byFolder  map[mail.FolderName]*Folder
 	withheld  map[mail.Digest]mail.FolderName
 }
@@ -44,7 +46,7 @@ func join(in Input) *joined {
 func joinSides(in Input) *joined {
 	j := &joined{byFolder: map[mail.FolderName]*Folder{}, withheld: in.Withheld}
 	moving := slices.ContainsFunc(in.Folders, func(f *Folder) bool {
-		return slices.ContainsFunc(f.Base, func(row *mail.Base) bool { return row.Key == "" })
+		return slices.ContainsFunc(f.Base, func(row *mail.Base) bool { return row.Key == "" && !row.RemoteOnly })
 	})
 	for _, f := range in.Folders {
 		j.byFolder[f.Name] = f
@@ -60,6 +62,7 @@ func joinSides(in Input) *joined {
 // gave its file to a copy: see carryFlags.
 func (j *joined) joinRows(f *Folder, apart bool) {
 	files, messages := 0, 0
+	var away []*mail.Base
 	if apart {
 		j.agreed = slices.Grow(j.agreed, len(f.Base))
 	}
@@ -72,6 +75,10 @@ func (j *joined) joinRows(f *Folder, apart bool) {
 		}
 		if hasMessage {
 			messages++
+		}
+		if row.RemoteOnly {
+			away = append(away, row)
+			continue
 		}
 		if apart && hasFile && hasMessage && !l.Edited && l.Flags.Equal(row.Flags) && r.Flags.Equal(row.Flags) {
 			j.agreed = append(j.agreed, row)
@@ -91,6 +98,7 @@ func (j *joined) joinRows(f *Folder, apart bool) {
 			j.localNew = append(j.localNew, &triple{local: new(f.Local.Messages[k]), localIn: f})
 		}
 	}
+	j.joinAway(f, away)
 	if messages < len(f.Remote.Messages) {
 		for _, u := range unclaimed(f.Remote.Messages, f.Base, func(row *mail.Base) mail.UID { return row.UID }) {
 			j.remoteNew = append(j.remoteNew, &triple{remote: new(f.Remote.Messages[u]), remoteIn: f})
@@ -189,7 +197,7 @@ func (j *joined) findMovedMessages() {
 				flags = t.local.Flags
 			}
 			for _, n := range byHeader[t.base.Content.Header] {
-				if n.remote != nil && fit(t, n) && (!alike || n.remote.Flags.Equal(flags)) && sameMessage(t.base.Content, *n.remote) {
+				if n.remote != nil && n.base == nil && fit(t, n) && (!alike || n.remote.Flags.Equal(flags)) && sameMessage(t.base.Content, *n.remote) {
 					t.remote, t.remoteIn, n.remote = n.remote, n.remoteIn, nil
 					break
 				}
@@ -207,7 +215,7 @@ func (j *joined) postpone(byHeader map[mail.Digest][]*triple) {
 			continue
 		}
 		for _, n := range byHeader[t.base.Content.Header] {
-			if n.remote != nil && sameMessage(t.base.Content, *n.remote) {
+			if n.remote != nil && n.base == nil && sameMessage(t.base.Content, *n.remote) {
 				j.leave(n)
 			}
 		}
@@ -228,6 +236,9 @@ func (j *joined) postponeUnseen(unseen []*mail.Base) {
 		byHeader[row.Content.Header] = append(byHeader[row.Content.Header], row)
 	}
 	for _, n := range j.remoteNew {
+		if n.base != nil {
+			continue
+		}
 		mayBe := n.remote.Content == nil && sizes[n.remote.Size]
 		if c := n.remote.Content; c != nil {
 			for _, row := range byHeader[c.Header] {
@@ -278,7 +289,7 @@ func (j *joined) pairNew() {
 			for _, r := range byHeader[n.local.Content.Header] {
 				if r.remote != nil && r.remoteIn == n.localIn && sameMessage(*n.local.Content, *r.remote) &&
 					(!alike || n.local.Flags.Equal(r.remote.Flags)) {
-					j.triples = append(j.triples, &triple{local: n.local, localIn: n.localIn, remote: r.remote, remoteIn: r.remoteIn})
+					j.triples = append(j.triples, &triple{base: r.base, local: n.local, localIn: n.localIn, remote: r.remote, remoteIn: r.remoteIn})
 					n.local, r.remote = nil, nil
 					break
 				}

@@ -34,6 +34,8 @@ const (
 	DeleteLocal  Kind = "delete local"  // remove the file
 	DeleteRemote Kind = "delete remote" // expunge the message
 	Forget       Kind = "forget"        // both sides are gone: drop the base row
+	Leave        Kind = "leave"         // record that a limit leaves the message on the server, or its flags there
+	Drop         Kind = "drop local"    // remove the file of a message that a limit leaves on the server
 	RemoveLocal  Kind = "remove local folder"
 	RemoveRemote Kind = "remove remote folder"
 	ForgetFolder Kind = "forget folder" // neither side has it any more

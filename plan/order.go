@@ -11,8 +11,8 @@ import (
 var phases = map[Kind]int{
 	CreateLocal: 0, CreateRemote: 0,
 	Pair: 1, MoveLocal: 2, MoveRemote: 2, CopyRemote: 2, Download: 3, Upload: 3,
-	SetFlags:    4,
-	DeleteLocal: 5, DeleteRemote: 5, Forget: 5,
+	SetFlags: 4,
+	Leave:    5, Drop: 5, DeleteLocal: 5, DeleteRemote: 5, Forget: 5,
 	RemoveLocal: 6, RemoveRemote: 6, ForgetFolder: 6,
 }
 

@@ -1,6 +1,8 @@
 package plan
 
 import (
+	"time"
+
 	"imapsync/conflict"
 	"imapsync/mail"
 )
@@ -25,6 +27,7 @@ type Folder struct {
 	Local   mail.LocalSnapshot
 	Remote  mail.RemoteSnapshot
 	Unread  []int64 // sizes of new files that could not be read; negative where not even that is known
+	Trim    bool    // the limits are to be applied to all of its messages, not to new ones alone
 }
 
 // Input is everything a decision rests on.
@@ -36,15 +39,17 @@ type Input struct {
 	Features mail.Features
 	Policy   func(mail.FolderName) conflict.Policy
 	Guard    Guard
+	Now      time.Time // for limits by age
 }
 
 // Make decides.
 func Make(in Input) *Plan {
 	j := join(in)
-	d := &decider{in: in, plan: &Plan{Unproven: map[mail.FolderName]string{}}, kept: map[mail.FolderName]bool{}, moves: map[move]mail.Digest{}, staying: map[mail.FolderName]int{}}
+	d := &decider{in: in, plan: &Plan{Unproven: map[mail.FolderName]string{}}, kept: map[mail.FolderName]bool{}, moves: map[move]mail.Digest{}, staying: map[mail.FolderName]int{}, extents: map[*Folder]extent{}}
 	for _, row := range j.agreed {
 		d.kept[row.Folder] = true
 		d.staying[row.Folder]++
+		d.trim(j.byFolder[row.Folder], row)
 	}
 	for _, t := range j.triples {
 		d.decide(t)
@@ -58,6 +63,7 @@ func Make(in Input) *Plan {
 	for _, r := range j.remoteNew {
 		d.newRemote(r)
 	}
+	d.away(j)
 	for _, name := range j.postponed {
 		d.plan.Unproven[name] = "new messages there may be those missing elsewhere without proof"
 		d.kept[name] = true

@@ -22,12 +22,13 @@ func (d *DB) Account(ctx context.Context) (mail.Identity, error) {
 // folderColumns are the columns of a folder in the order Folders takes and
 // folderValues gives them.
 const folderColumns = `name, settled, uidvalidity, uidnext, messages, modseq,
-	cur_dev, cur_ino, cur_ctime, new_dev, new_ino, new_ctime, taken, full_check`
+	cur_dev, cur_ino, cur_ctime, new_dev, new_ino, new_ctime, taken, full_check, extent, trimmed`
 
 // Folders returns the folders in the order of their names.
 func (d *DB) Folders(ctx context.Context) ([]mail.FolderRecord, error) {
 	return list(ctx, d, "read folders from state", `SELECT `+folderColumns+`, base_rows,
-		ifnull((SELECT uid FROM base WHERE folder = folders.id ORDER BY uid DESC LIMIT 1), 0) FROM folders ORDER BY name`, nil,
+		ifnull((SELECT uid FROM base WHERE folder = folders.id ORDER BY uid DESC LIMIT 1), 0),
+		(SELECT count(*) FROM base WHERE folder = folders.id AND remote_only = 1) FROM folders ORDER BY name`, nil,
 		func(c *columns) mail.FolderRecord {
 			return mail.FolderRecord{
 				Folder:  mail.FolderName(c.text()),
@@ -41,9 +42,12 @@ func (d *DB) Folders(ctx context.Context) ([]mail.FolderRecord, error) {
 					New:   mail.DirTime{Dev: uint64(c.int()), Ino: uint64(c.int()), CTime: c.int()},
 					Taken: c.int(),
 				},
-				FullCheck: c.millis(),
-				Rows:      int(c.int()),
-				LastUID:   mail.UID(c.int()),
+				FullCheck:  c.millis(),
+				Extent:     c.text(),
+				Trimmed:    c.millis(),
+				Rows:       int(c.int()),
+				LastUID:    mail.UID(c.int()),
+				RemoteOnly: int(c.int()),
 			}
 		})
 }
@@ -54,7 +58,7 @@ func folderValues(f mail.FolderRecord) []any {
 		int64(f.Mark.UIDValidity), int64(f.Mark.UIDNext), int64(f.Mark.Messages), int64(f.Mark.HighestModSeq),
 		int64(f.Stamp.Cur.Dev), int64(f.Stamp.Cur.Ino), f.Stamp.Cur.CTime,
 		int64(f.Stamp.New.Dev), int64(f.Stamp.New.Ino), f.Stamp.New.CTime,
-		f.Stamp.Taken, millisValue(f.FullCheck),
+		f.Stamp.Taken, millisValue(f.FullCheck), f.Extent, millisValue(f.Trimmed),
 	}
 }
 

@@ -43,6 +43,11 @@ CREATE TABLE pause (
     until INTEGER NOT NULL,
     said  TEXT    NOT NULL
 ) STRICT;`,
+	2: `
+ALTER TABLE folders ADD COLUMN extent TEXT NOT NULL DEFAULT '';
+ALTER TABLE folders ADD COLUMN trimmed INTEGER;
+ALTER TABLE base ADD COLUMN remote_only INTEGER NOT NULL DEFAULT 0 CHECK (remote_only IN (0, 1));
+CREATE INDEX base_remote_only ON base (folder) WHERE remote_only = 1;`,
 }
 
 // latest is the version written today.

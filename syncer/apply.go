@@ -28,6 +28,8 @@ var steps = []step{
 	{[]plan.Kind{plan.Upload}, (*applier).upload},
 	{[]plan.Kind{plan.Download}, (*applier).download},
 	{[]plan.Kind{plan.SetFlags}, (*applier).setFlags},
+	{[]plan.Kind{plan.Leave}, (*applier).leave},
+	{[]plan.Kind{plan.Drop}, (*applier).drop},
 	{[]plan.Kind{plan.DeleteLocal}, (*applier).deleteLocal},
 	{[]plan.Kind{plan.DeleteRemote}, (*applier).deleteRemote},
 	{[]plan.Kind{plan.Forget}, (*applier).forget},
@@ -326,7 +328,8 @@ func (f *folder) introduce(b *mail.Batch) {
 			}
 		}
 	}
-	f.record, f.restored = mail.FolderRecord{Folder: f.Name, Mark: mail.Mark{UIDValidity: f.validity}}, false
+	f.record, f.restored = mail.FolderRecord{Folder: f.Name, Mark: mail.Mark{UIDValidity: f.validity},
+		Extent: f.record.Extent, Trimmed: f.record.Trimmed}, false
 	b.Folders = append(b.Folders, f.record)
 	f.Known = true
 }

@@ -18,10 +18,14 @@ func simAccount(w *simworld.World, o simworld.Options) syncer.Account {
 		Identity: mail.Identity{Server: "imap.example.org:993", User: "me"},
 		Local:    w.Disk, Remote: w.Server, State: w.Record,
 		Policy: func(mail.FolderName) conflict.Policy {
-			if o.DeletionWins {
-				return conflict.Policy{Deletion: conflict.Wins}
+			p := conflict.Policy{Extent: w.Extent}
+			if o.Extent != (conflict.Extent{}) {
+				p.Extent = o.Extent
 			}
-			return conflict.Policy{}
+			if o.DeletionWins {
+				p.Deletion = conflict.Wins
+			}
+			return p
 		},
 		Limits:    plan.Limits{Count: o.Count, Percent: o.Percent},
 		FullCheck: 7 * 24 * time.Hour,

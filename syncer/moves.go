@@ -23,7 +23,7 @@ func (a *applier) pair(_ context.Context, f *folder, ops []*plan.Op) error {
 }
 
 func place(row *mail.Base, folder mail.FolderName, uid mail.UID, key mail.Key) {
-	row.Folder, row.UID, row.Key = folder, uid, key
+	row.Folder, row.UID, row.Key, row.RemoteOnly = folder, uid, key, false
 }
 
 // vacate gives rows a key that no file has where a file is about to be moved in

@@ -67,6 +67,8 @@ type Local interface {
 	// expected; else mail.ErrChanged. Flags that the folder has no means to
 	// store are not expected.
 	Remove(ctx context.Context, folder mail.FolderName, key mail.Key, expected mail.Flags, stamp mail.FileStamp) error
+	// Discard takes a file out of the Maildir as Remove does, and keeps it nowhere.
+	Discard(ctx context.Context, folder mail.FolderName, key mail.Key, expected mail.Flags, stamp mail.FileStamp) error
 	// Sync makes the folder's renames, arrivals and removals durable.
 	Sync(ctx context.Context, folder mail.FolderName) error
 	// CleanTmp removes what a crashed delivery under this key left in tmp/.

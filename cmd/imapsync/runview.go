@@ -237,6 +237,8 @@ var kindTexts = []struct {
 	{plan.Download, "", "downloaded", "to download"},
 	{plan.Upload, "", "uploaded", "to upload"},
 	{plan.SetFlags, "", "flagged", "to flag"},
+	{plan.Leave, "", "left on the server", "to leave on the server"},
+	{plan.Drop, "", "dropped from the Maildir by a limit", "to drop from the Maildir by a limit"},
 	{plan.DeleteLocal, "", "deleted from the Maildir", "to delete from the Maildir"},
 	{plan.DeleteRemote, "", "deleted on the server", "to delete on the server"},
 	{plan.RemoveLocal, "folder", "removed from the Maildir", "to remove from the Maildir"},

@@ -44,6 +44,7 @@ type statusObject struct {
 	Conflicts   int          `json:"conflicts"` // in the history that is kept
 	Holds       []holdStatus `json:"holds"`
 
+	Left        int                `json:"left"` // messages that limits leave on the server
 	Quarantined []quarantineStatus `json:"quarantined"`
 	PausedUntil *time.Time         `json:"paused_until,omitempty"` // the server asked to be left alone
 }
@@ -91,7 +92,8 @@ func (l *lane) readStatus(ctx context.Context) (*statusObject, error) {
 	}
 	s.Folders = len(folders)
 	for _, f := range folders {
-		s.Messages += f.Rows
+		s.Messages += f.Rows - f.RemoteOnly
+		s.Left += f.RemoteOnly
 	}
 	holds, err := db.Holds(ctx)
 	if err != nil {
@@ -161,6 +163,9 @@ func (l *lane) showStatus(s *statusObject) {
 		return
 	}
 	l.out.say("%s: %s, %s", l.Name, count(s.Folders, "folder"), count(s.Messages, "message"))
+	if s.Left > 0 {
+		l.out.say("  on the server: %s more, beyond max_age or max_messages", count(s.Left, "message"))
+	}
 	success := "never"
 	if s.LastSuccess != nil {
 		success = s.LastSuccess.Local().Format(clock)

@@ -122,9 +122,11 @@ func (w *world) run(o simworld.Options) outcome {
 		Local: localSide{dir}, Remote: remoteSide{server}, State: db,
 		Limits: plan.Limits{Count: o.Count, Percent: o.Percent}, FullCheck: 7 * 24 * time.Hour,
 	}
+	policy := conflict.Policy{Extent: o.Extent}
 	if o.DeletionWins {
-		account.Policy = func(mail.FolderName) conflict.Policy { return conflict.Policy{Deletion: conflict.Wins} }
+		policy.Deletion = conflict.Wins
 	}
+	account.Policy = func(mail.FolderName) conflict.Policy { return policy }
 	out.report, err = syncer.Run(ctx, account, syncer.Options{Full: o.Full, Lanes: w.connections,
 		AcceptDeletions: o.Accept, AcceptFolders: o.AcceptFolders}, nil)
 	if out.report != nil {

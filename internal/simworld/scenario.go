@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"imapsync/conflict"
 	"imapsync/mail"
 )
 
@@ -39,6 +40,7 @@ type Options struct {
 	Percent       int
 	Lanes         int // folders worked on at once; 0 is one
 	Attempts      int // how often the work is tried
+	Extent        conflict.Extent
 }
 
 // Parse reads a scenario. name is for errors.
@@ -166,6 +168,10 @@ func parseOptions(o *Options, text string) (err error) {
 			if o.Lanes, err = strconv.Atoi(rest); err != nil {
 				return err
 			}
+		case word == "newest", word == "age":
+			if o.Extent, err = parseExtent(phrase); err != nil {
+				return err
+			}
 		case word == "attempts":
 			if o.Attempts, err = strconv.Atoi(rest); err != nil {
 				return err
@@ -206,7 +212,7 @@ func parseEdit(phrase string) ([]Edit, error) {
 	}
 	e := Edit{Verb: Verb(verb)}
 	switch e.Verb {
-	case Lose:
+	case Lose, Limit:
 		e.Name = rest
 		return []Edit{e}, nil
 	case Unmount, Mount, Backup:
@@ -269,8 +275,8 @@ func (e Edit) String() string {
 	switch e.Verb {
 	case Change:
 		return place + signed("+", e.Flags) + signed("-", e.Minus)
-	case Lose:
-		return "lose " + e.Name
+	case Lose, Limit:
+		return string(e.Verb) + " " + e.Name
 	case Unmount, Mount, Backup:
 		return string(e.Verb)
 	case Restore:
@@ -392,6 +398,9 @@ func (o Options) String() string {
 	}
 	if o.Attempts != 0 {
 		words = append(words, fmt.Sprintf("attempts %d", o.Attempts))
+	}
+	if o.Extent != (conflict.Extent{}) {
+		words = append(words, extentWords(o.Extent))
 	}
 	return strings.Join(words, ", ")
 }
