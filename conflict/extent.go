@@ -14,10 +14,13 @@ import (
 type Extent struct {
 	MaxAge      time.Duration // by INTERNALDATE; 0 is any
 	MaxMessages int           // the newest so many by INTERNALDATE; 0 is all
+	MaxSize     int64         // a larger message is held as a stub; 0 is any size
+	Body        Part          // how much is held of every message; "" is all of it
+	Upgrade     bool          // a flagged message is held whole
 }
 
 // Unlimited reports whether everything is held.
-func (e Extent) Unlimited() bool { return e == Extent{} }
+func (e Extent) Unlimited() bool { return e.String() == "" }
 
 // String is the extent in words, "" when everything is held. Two extents with
 // the same words are the same.
@@ -28,6 +31,15 @@ func (e Extent) String() string {
 	}
 	if e.MaxMessages > 0 {
 		words = append(words, fmt.Sprintf("the newest %d", e.MaxMessages))
+	}
+	if e.MaxSize > 0 {
+		words = append(words, fmt.Sprintf("larger than %d bytes as stubs", e.MaxSize))
+	}
+	if e.Body != "" && e.Body != Whole {
+		words = append(words, fmt.Sprintf("the %s alone", e.Body))
+	}
+	if e.Upgrade && len(words) > 0 {
+		words = append(words, "flagged ones whole")
 	}
 	return strings.Join(words, ", ")
 }

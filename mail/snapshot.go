@@ -116,6 +116,7 @@ type FolderRecord struct {
 	LastUID   UID       // the highest of those rows; likewise
 	FullCheck time.Time // when it was last compared in full
 
+	Stubs      int       // rows of messages that are held as stubs; kept by the state
 	RemoteOnly int       // rows of messages that a limit leaves on the server; kept by the state
 	Extent     string    // the limits that were last applied to all of the folder
 	Trimmed    time.Time // when they were

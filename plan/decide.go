@@ -61,6 +61,9 @@ func (d *decider) decide(t *triple) {
 	}
 	base, local, remote := d.states(t)
 	out := conflict.Merge(base, local, remote, d.policy(place(t)))
+	if out.Action == conflict.Replace && t.base.Content.Whole > 0 {
+		out = keepWhole(out)
+	}
 	switch out.Action {
 	case conflict.Settle, conflict.Nothing:
 		d.kept[out.Folder] = true
@@ -71,6 +74,7 @@ func (d *decider) decide(t *triple) {
 		if out.Action == conflict.Nothing {
 			d.trim(t.localIn, t.base)
 		}
+		d.complete(t, out)
 	case conflict.Download:
 		d.download(t, out)
 	case conflict.Upload:
@@ -247,7 +251,8 @@ func (d *decider) download(t *triple, out conflict.Outcome) {
 	}
 	d.kept[out.Folder] = true
 	flags := out.Flags.Minus(t.added).Union(t.removed)
-	d.add(&Op{Kind: Download, Folder: out.Folder, Row: row, Remote: t.dated(), Flags: flags}, out)
+	r := t.dated()
+	d.add(&Op{Kind: Download, Folder: out.Folder, Row: row, Remote: r, Flags: flags, Part: d.part(t.remoteIn, r, flags)}, out)
 	if !flags.Equal(out.Flags) { // what the copy is to get of its original
 		out.Conflict = false
 		d.add(&Op{Kind: SetFlags, Folder: out.Folder, Row: row, Local: &mail.Local{Flags: flags}, Remote: t.remote, Flags: out.Flags,
@@ -313,7 +318,8 @@ func (d *decider) keepBoth(t *triple, out conflict.Outcome) {
 	first := d.add(&Op{Kind: Upload, Folder: out.Folder, Row: newRow(t), Old: t.base, DropOld: true, Local: t.local, Remote: t.remote, Flags: out.Flags}, out)
 	out.Conflict = false
 	row := &mail.Base{Folder: t.remoteIn.Name, UID: t.remote.UID, RemoteSize: t.base.RemoteSize, Date: t.base.Date}
-	d.add(&Op{Kind: Download, Folder: t.remoteIn.Name, Row: row, Remote: t.dated(), Flags: t.remote.Flags, After: first}, out)
+	r := t.dated()
+	d.add(&Op{Kind: Download, Folder: t.remoteIn.Name, Row: row, Remote: r, Flags: t.remote.Flags, Part: d.part(t.remoteIn, r, t.remote.Flags), After: first}, out)
 }
 
 // newLocal settles a file that nothing on the server or in the base is: the
@@ -334,6 +340,10 @@ func (d *decider) newLocal(t *triple, sources map[mail.Digest]*source) {
 	if t.local.Content != nil {
 		if src := sources[t.local.Content.Digest]; src != nil {
 			d.copyRemote(t, out, src)
+			return
+		}
+		if row := leftover(t); row != nil {
+			d.tidy(t, row)
 			return
 		}
 	}

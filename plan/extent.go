@@ -109,6 +109,8 @@ func (j *joined) joinAway(f *Folder, rows []*mail.Base) {
 		switch {
 		case !there || row.UID == 0:
 			j.away = append(j.away, &triple{base: row})
+		case f.Fetch[row.UID]:
+			j.away = append(j.away, unheld(row, r, f))
 		case mayBe.one(row):
 			j.remoteNew = append(j.remoteNew, unheld(row, r, f))
 		case !r.Flags.Equal(row.Flags):
@@ -125,6 +127,9 @@ func unheld(row *mail.Base, r mail.Remote, f *Folder) *triple {
 	t := &triple{base: row, remote: &r, remoteIn: f}
 	t.remote = t.dated()
 	if c := row.Content; r.Content == nil && !c.Header.IsZero() {
+		if c.Whole > 0 { // of a stub's message no more than the header is known
+			c = mail.Content{Header: c.Header, Fields: c.Fields, Wire: c.Whole, Net: c.Net}
+		}
 		t.remote.Content = &c
 	}
 	return t
@@ -140,7 +145,7 @@ func newFiles(f *Folder, localNew []*triple) candidates {
 	c := candidates{map[int64]bool{}, map[int64]bool{}, map[mail.Digest]bool{}}
 	for _, n := range localNew {
 		if n.localIn == f && n.local.Content != nil {
-			c.sizes[n.local.Content.Wire], c.sizes[n.local.Content.Net] = true, true
+			c.sizes[n.local.Content.Wire], c.sizes[n.local.Content.Net], c.sizes[n.local.Content.Whole] = true, true, true
 			c.dates[n.local.Date.Unix()] = true
 			c.headers[n.local.Content.Header] = true
 		}
@@ -194,6 +199,9 @@ func (d *decider) decideAway(t *triple, f *Folder) {
 	why.Flags = f.Remote.Space.Complete(t.base.Flags, t.remote.Flags)
 	_, left := d.beyond(f, t.remote.Date, t.remote.UID, why.Flags)
 	switch {
+	case f.Fetch[t.base.UID]:
+		why.Reason = "asked for"
+		d.download(t, why)
 	case conflict.Wanted(why.Flags):
 		why.Reason = "unread, flagged or a draft on the server: fetched whatever the limits"
 		d.download(t, why)

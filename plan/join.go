@@ -278,12 +278,14 @@ func (j *joined) doubtful(t *triple) bool {
 
 // pairNew makes one message of a local and a remote one that are both new in
 // the same folder and have the same identity. Of equal messages those with equal
-// flags are meant for each other.
+// flags are meant for each other. A stub comes after the message itself, which
+// would be sent else.
 func (j *joined) pairNew() {
 	byHeader := remotesByHeader(j.remoteNew)
-	for _, alike := range []bool{true, false} {
+	for i := range 4 {
+		stubs, alike := i/2 == 1, i%2 == 0
 		for _, n := range j.localNew {
-			if n.local == nil || n.local.Content == nil {
+			if n.local == nil || n.local.Content == nil || (n.local.Content.Whole > 0) != stubs {
 				continue
 			}
 			for _, r := range byHeader[n.local.Content.Header] {

@@ -12,8 +12,8 @@ var phases = map[Kind]int{
 	CreateLocal: 0, CreateRemote: 0,
 	Pair: 1, MoveLocal: 2, MoveRemote: 2, CopyRemote: 2, Download: 3, Upload: 3,
 	SetFlags: 4,
-	Leave:    5, Drop: 5, DeleteLocal: 5, DeleteRemote: 5, Forget: 5,
-	RemoveLocal: 6, RemoveRemote: 6, ForgetFolder: 6,
+	Leave:    5, Drop: 5, Tidy: 5, DeleteLocal: 5, DeleteRemote: 5, Forget: 5, Fetch: 6,
+	RemoveLocal: 7, RemoveRemote: 7, ForgetFolder: 7,
 }
 
 // order sorts operations by phase, folder and message. Folders are created
@@ -25,7 +25,7 @@ func order(ops []*Op) {
 			return p < q
 		}
 		if x.Folder != y.Folder {
-			return (x.Folder < y.Folder) != (phases[x.Kind] == 6)
+			return (x.Folder < y.Folder) != (phases[x.Kind] == 7)
 		}
 		if x.uid() != y.uid() {
 			return x.uid() < y.uid()

@@ -26,8 +26,9 @@ type Folder struct {
 	Base    []*mail.Base
 	Local   mail.LocalSnapshot
 	Remote  mail.RemoteSnapshot
-	Unread  []int64 // sizes of new files that could not be read; negative where not even that is known
-	Trim    bool    // the limits are to be applied to all of its messages, not to new ones alone
+	Unread  []int64           // sizes of new files that could not be read; negative where not even that is known
+	Fetch   map[mail.UID]bool // messages that are wanted whole
+	Trim    bool              // the limits are to be applied to all of its messages, not to new ones alone
 }
 
 // Input is everything a decision rests on.
@@ -50,6 +51,7 @@ func Make(in Input) *Plan {
 		d.kept[row.Folder] = true
 		d.staying[row.Folder]++
 		d.trim(j.byFolder[row.Folder], row)
+		d.completeRow(j.byFolder[row.Folder], row)
 	}
 	for _, t := range j.triples {
 		d.decide(t)

@@ -28,7 +28,8 @@ const folderColumns = `name, settled, uidvalidity, uidnext, messages, modseq,
 func (d *DB) Folders(ctx context.Context) ([]mail.FolderRecord, error) {
 	return list(ctx, d, "read folders from state", `SELECT `+folderColumns+`, base_rows,
 		ifnull((SELECT uid FROM base WHERE folder = folders.id ORDER BY uid DESC LIMIT 1), 0),
-		(SELECT count(*) FROM base WHERE folder = folders.id AND remote_only = 1) FROM folders ORDER BY name`, nil,
+		(SELECT count(*) FROM base WHERE folder = folders.id AND remote_only = 1),
+		(SELECT count(*) FROM base WHERE folder = folders.id AND whole > 0 AND remote_only = 0) FROM folders ORDER BY name`, nil,
 		func(c *columns) mail.FolderRecord {
 			return mail.FolderRecord{
 				Folder:  mail.FolderName(c.text()),
@@ -48,6 +49,7 @@ func (d *DB) Folders(ctx context.Context) ([]mail.FolderRecord, error) {
 				Rows:       int(c.int()),
 				LastUID:    mail.UID(c.int()),
 				RemoteOnly: int(c.int()),
+				Stubs:      int(c.int()),
 			}
 		})
 }
@@ -64,7 +66,7 @@ func folderValues(f mail.FolderRecord) []any {
 
 // intentColumns are the columns of an intent in the order Intents takes and
 // intentValues gives them.
-const intentColumns = `kind, folder, uid, key, flags, digest, header, body, size, wire, net, fields,
+const intentColumns = `kind, folder, uid, key, flags, digest, header, body, size, wire, net, fields, whole,
 	remote_size, date, uidvalidity, uidnext, replaces, replaces_in, replaces_uid, drop_replaced`
 
 // Intents returns the copies that may or may not have happened, oldest first.

@@ -47,7 +47,10 @@ CREATE TABLE pause (
 ALTER TABLE folders ADD COLUMN extent TEXT NOT NULL DEFAULT '';
 ALTER TABLE folders ADD COLUMN trimmed INTEGER;
 ALTER TABLE base ADD COLUMN remote_only INTEGER NOT NULL DEFAULT 0 CHECK (remote_only IN (0, 1));
-CREATE INDEX base_remote_only ON base (folder) WHERE remote_only = 1;`,
+ALTER TABLE base ADD COLUMN whole INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE intents ADD COLUMN whole INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX base_remote_only ON base (folder) WHERE remote_only = 1;
+CREATE INDEX base_stub ON base (folder) WHERE whole > 0 AND remote_only = 0;`,
 }
 
 // latest is the version written today.

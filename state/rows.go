@@ -16,7 +16,7 @@ import (
 // first the namedBy columns it is found by, then what is known of it.
 const (
 	baseColumns = `uid, key, digest, ` + baseInfo
-	baseInfo    = `header, body, size, wire, net, fields, flags,
+	baseInfo    = `header, body, size, wire, net, fields, whole, flags,
 	remote_size, date, file_size, file_mtime, remote_only`
 	namedBy = 3
 )
@@ -25,7 +25,7 @@ const (
 // spaces between. A folder has many rows, and to ask SQLite for a column costs
 // more than to write it into that text.
 const basePacked = `key, concat_ws(' ', coalesce(digest, zeroblob(32)), coalesce(header, zeroblob(32)), coalesce(body, zeroblob(32)),
-	base.id, coalesce(uid, 0), size, wire, net, fields, remote_size, coalesce(date, ''), file_size, file_mtime, remote_only, flags)`
+	base.id, coalesce(uid, 0), size, wire, net, fields, whole, remote_size, coalesce(date, ''), file_size, file_mtime, remote_only, flags)`
 
 // Rows returns the base rows of a folder in the order of their UIDs, those
 // without one first. An unknown folder has none.
@@ -124,7 +124,7 @@ func baseDecoder() func(c *columns, folder mail.FolderName) *mail.Base {
 		p.digest(&b.Content.Header)
 		p.digest(&b.Content.Body)
 		b.ID, b.UID = p.int(), mail.UID(p.int())
-		b.Content.Size, b.Content.Wire, b.Content.Net, b.Content.Fields = p.int(), p.int(), p.int(), int(p.int())
+		b.Content.Size, b.Content.Wire, b.Content.Net, b.Content.Fields, b.Content.Whole = p.int(), p.int(), p.int(), int(p.int()), p.int()
 		b.RemoteSize, b.Date = p.int(), p.seconds()
 		b.File = mail.FileStamp{Size: p.int(), MTime: p.int()}
 		b.RemoteOnly = p.int() != 0

@@ -65,6 +65,7 @@ CREATE TABLE base (
     wire        INTEGER NOT NULL, -- bytes with CR LF line ends
     net         INTEGER NOT NULL, -- wire without the fields left out of header
     fields      INTEGER NOT NULL, -- header fields in header
+    whole       INTEGER NOT NULL DEFAULT 0, -- of a stub: the announced size of what it stands for
     remote_size INTEGER NOT NULL, -- RFC822.SIZE as announced, right or wrong; 0 when never
     date        INTEGER,          -- INTERNALDATE
     file_size   INTEGER NOT NULL, -- of the file when its content was last read,
@@ -85,6 +86,9 @@ CREATE INDEX base_draft ON base (folder) WHERE instr(substr(flags, 1, instr(flag
 -- What limits leave on the server is counted by folder.
 CREATE INDEX base_remote_only ON base (folder) WHERE remote_only = 1;
 
+-- So are stubs.
+CREATE INDEX base_stub ON base (folder) WHERE whole > 0 AND remote_only = 0;
+
 -- The journal: a copy about to be made that may or may not have happened when
 -- the run broke off. Written before the copy; deleted in the transaction that
 -- writes its base row. A download is looked for by its key; an upload by its
@@ -103,6 +107,7 @@ CREATE TABLE intents (
     wire        INTEGER NOT NULL,
     net         INTEGER NOT NULL,
     fields      INTEGER NOT NULL,
+    whole       INTEGER NOT NULL DEFAULT 0,
     remote_size INTEGER NOT NULL,
     date        INTEGER,
     uidvalidity INTEGER NOT NULL,

@@ -30,9 +30,11 @@ var steps = []step{
 	{[]plan.Kind{plan.SetFlags}, (*applier).setFlags},
 	{[]plan.Kind{plan.Leave}, (*applier).leave},
 	{[]plan.Kind{plan.Drop}, (*applier).drop},
+	{[]plan.Kind{plan.Tidy}, (*applier).tidy},
 	{[]plan.Kind{plan.DeleteLocal}, (*applier).deleteLocal},
 	{[]plan.Kind{plan.DeleteRemote}, (*applier).deleteRemote},
 	{[]plan.Kind{plan.Forget}, (*applier).forget},
+	{[]plan.Kind{plan.Fetch}, (*applier).fetchWhole},
 	{[]plan.Kind{plan.RemoveLocal, plan.RemoveRemote, plan.ForgetFolder}, (*applier).removeFolders},
 }
 

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync"
 
+	"imapsync/conflict"
 	"imapsync/mail"
 	"imapsync/plan"
 )
@@ -154,11 +155,7 @@ func (a *applier) fetchBatch(ctx context.Context, mb Mailbox, f *folder, b *inbo
 		return err
 	}
 	b.files = d
-	uids := make([]mail.UID, len(b.ops))
-	for i, o := range b.ops {
-		uids[i] = o.Remote.UID
-	}
-	return mb.Fetch(ctx, uids, func(uid mail.UID, body io.Reader, err error) error {
+	return a.fetchAll(ctx, mb, b.ops, func(uid mail.UID, body io.Reader, err error) error {
 		ar := b.arrivals[uid]
 		if ar == nil {
 			return nil
@@ -201,6 +198,9 @@ func (ar *arrival) take(d Delivery, body io.Reader, err error) error {
 		ar.content, ar.stamp, err = d.Write(mail.NewFile{Key: ar.intent.Key, Flags: ar.intent.Flags, Date: ar.intent.Date}, body)
 	}
 	if err == nil {
+		if ar.op != nil && conflict.ParsePart(string(ar.op.Part)) == conflict.Whole {
+			ar.content.Whole = 0 // a stub that somebody has sent by other means is a message
+		}
 		ar.written = true
 		return nil
 	}

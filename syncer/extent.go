@@ -18,7 +18,10 @@ const trimEvery = 24 * time.Hour
 // trimDue reports whether the limits are to be applied to all of a folder: they
 // are others than last time, or that was a day ago.
 func (r *run) trimDue(f *folder) bool {
-	f.extent = r.extentOf(f.Name)
+	f.extent, f.Fetch = r.extentOf(f.Name), wanted(r.opt.Fetch[f.Name])
+	if f.Fetch != nil {
+		return true
+	}
 	if f.record.Extent != f.extent.String() {
 		return true
 	}

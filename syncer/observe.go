@@ -365,6 +365,9 @@ func (r *run) read(ctx context.Context, f *folder, row *mail.Base, l mail.Local)
 	}
 	l.Content, l.Stamp, l.Date = &content, &stamp, date
 	if row != nil {
+		if row.Content.Whole > 0 && content.Whole > 0 && content.Header == row.Content.Header {
+			row.Content = content // a stub stands for the same message, whatever somebody wrote into it
+		}
 		if l.Edited = content.Digest != row.Content.Digest; !l.Edited {
 			row.File = stamp
 			f.restamped = append(f.restamped, row)

@@ -144,6 +144,10 @@ type Mailbox interface {
 	// before it returns. The body ends with io.ErrUnexpectedEOF when the
 	// connection broke in it.
 	Fetch(ctx context.Context, uids []mail.UID, got func(uid mail.UID, body io.Reader, err error) error) error
+	// FetchParts is Fetch for stubs: the header block and the list of what is left
+	// out, with text the beginning of the text parts before that, behind the field
+	// that marks a stub (mail.StubField).
+	FetchParts(ctx context.Context, uids []mail.UID, sizes map[mail.UID]int64, text bool, got func(uid mail.UID, body io.Reader, err error) error) error
 	// Append uploads messages into this mailbox, taking them from the sequence
 	// while earlier ones are on their way, and calling done once for each in order:
 	// with its new UID, with 0 when the server does not tell, or with an error that

@@ -96,7 +96,7 @@ func (c *comparison) judgeContent(row *mail.Base, hasFile bool) bool {
 	message, mailRead := c.mails[row.UID]
 	mailRead = mailRead && row.UID != 0
 	otherFile := fileRead && file.Digest != row.Content.Digest
-	otherMail := mailRead && !message.SameMessage(row.Content)
+	otherMail := mailRead && !message.SameMessage(row.Content) && !row.Content.StandsFor(message)
 	reference := row.Content
 	if fileRead {
 		reference = file.Content

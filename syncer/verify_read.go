@@ -166,11 +166,12 @@ func (v *verifier) readMails(ctx context.Context, c *comparison) error {
 }
 
 // comparable are the messages whose content is to be fetched: there is nothing to
-// compare with one that a limit has always left on the server.
+// compare with one that a limit has always left on the server, and of a stub only
+// what a fetch would cost too much to compare.
 func (c *comparison) comparable() []mail.UID {
 	never := map[mail.UID]bool{}
 	for _, row := range c.Base {
-		never[row.UID] = row.RemoteOnly && row.Content.Digest.IsZero()
+		never[row.UID] = row.RemoteOnly && row.Content.Digest.IsZero() || row.Content.Whole > 0
 	}
 	return slices.DeleteFunc(sortedUIDs(c.Remote.Messages), func(uid mail.UID) bool { return never[uid] })
 }

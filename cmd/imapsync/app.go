@@ -46,7 +46,7 @@ func (p *program) newApp() *cli.App {
 func (p *program) commands() []*cli.Command {
 	list := []*cli.Command{
 		p.syncCommand(), p.planCommand(), p.statusCommand(), p.foldersCommand(), p.conflictsCommand(), p.checkCommand(),
-		p.whyCommand(), p.undoCommand(), p.verifyCommand(),
+		p.whyCommand(), p.fetchCommand(), p.undoCommand(), p.verifyCommand(),
 		p.demoCommand(), p.completionCommand(), p.accountsCommand(), p.manCommand(), p.versionCommand(),
 	}
 	for _, c := range list {

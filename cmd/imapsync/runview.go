@@ -239,6 +239,8 @@ var kindTexts = []struct {
 	{plan.SetFlags, "", "flagged", "to flag"},
 	{plan.Leave, "", "left on the server", "to leave on the server"},
 	{plan.Drop, "", "dropped from the Maildir by a limit", "to drop from the Maildir by a limit"},
+	{plan.Fetch, "", "fetched whole", "to fetch whole"},
+	{plan.Tidy, "", "stubs removed", "stubs to remove"},
 	{plan.DeleteLocal, "", "deleted from the Maildir", "to delete from the Maildir"},
 	{plan.DeleteRemote, "", "deleted on the server", "to delete on the server"},
 	{plan.RemoveLocal, "folder", "removed from the Maildir", "to remove from the Maildir"},

@@ -45,6 +45,7 @@ type statusObject struct {
 	Holds       []holdStatus `json:"holds"`
 
 	Left        int                `json:"left"` // messages that limits leave on the server
+	Stubs       int                `json:"stubs"`
 	Quarantined []quarantineStatus `json:"quarantined"`
 	PausedUntil *time.Time         `json:"paused_until,omitempty"` // the server asked to be left alone
 }
@@ -94,6 +95,7 @@ func (l *lane) readStatus(ctx context.Context) (*statusObject, error) {
 	for _, f := range folders {
 		s.Messages += f.Rows - f.RemoteOnly
 		s.Left += f.RemoteOnly
+		s.Stubs += f.Stubs
 	}
 	holds, err := db.Holds(ctx)
 	if err != nil {
@@ -165,6 +167,9 @@ func (l *lane) showStatus(s *statusObject) {
 	l.out.say("%s: %s, %s", l.Name, count(s.Folders, "folder"), count(s.Messages, "message"))
 	if s.Left > 0 {
 		l.out.say("  on the server: %s more, beyond max_age or max_messages", count(s.Left, "message"))
+	}
+	if s.Stubs > 0 {
+		l.out.say("  stubs:        %d of these are not held whole; imapsync fetch MESSAGE brings one", s.Stubs)
 	}
 	success := "never"
 	if s.LastSuccess != nil {

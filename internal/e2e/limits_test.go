@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -175,4 +176,153 @@ func TestRenamedAndRemovedWithLimits(t *testing.T) {
 	a.sync(0)
 	a.counts("Newer", 0, 7)
 	a.syncQuiet()
+}
+
+// big is a message with a text and attachments, of which the first is itself large.
+func big(i int) []byte {
+	var b strings.Builder
+	fmt.Fprintf(&b, "From: ann@example.org\r\nTo: me@example.org\r\nSubject: big %d\r\nMessage-ID: <big%d@example.org>\r\nDate: Mon, 2 Mar 2026 10:00:00 +0000\r\n"+
+		"MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=\"outer\"\r\n\r\npreamble\r\n"+
+		"--outer\r\nContent-Type: multipart/alternative; boundary=inner\r\n\r\n"+
+		"--inner\r\nContent-Type: text/plain; charset=utf-8\r\n\r\nThe text of message %d.\r\n"+
+		"--inner\r\nContent-Type: text/html\r\n\r\n<p>The text of message %d.</p>\r\n--inner--\r\n"+
+		"--outer\r\nContent-Type: application/pdf; name=\"report.pdf\"\r\nContent-Disposition: attachment; filename=\"report.pdf\"\r\nContent-Transfer-Encoding: base64\r\n\r\n",
+		i, i, i, i)
+	for range 3000 {
+		b.WriteString("QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVphYmNkZWZnaGlqa2xtbm9wcXJzdHV2d3h5eg==\r\n")
+	}
+	b.WriteString("--outer--\r\n")
+	return []byte(b.String())
+}
+
+// stubs are the files that are stubs.
+func (a *account) stubs(folder string) (list []file) {
+	for _, f := range a.files(folder) {
+		if strings.HasPrefix(string(f.body()), mail.StubField+": whole=") {
+			list = append(list, f)
+		}
+	}
+	return list
+}
+
+// A message beyond max_size is held as a stub, which is flagged, moved, copied and
+// deleted as the message, never sent, and replaced by the whole when that is asked
+// for.
+func TestStubs(t *testing.T) {
+	t.Parallel()
+	for i, extra := range []string{"", `disable_extensions = ["CONDSTORE", "ESEARCH", "UIDPLUS", "MOVE", "LIST-STATUS"]`} {
+		t.Run(fmt.Sprint(i), func(t *testing.T) {
+			t.Parallel()
+			a := newAccount(t, dovecot.Start(t), "alice", `max_size = "100kB"`, `upgrade = "flagged"`, extra)
+			a.phone.Create("A", "B")
+			var uids []mail.UID
+			for n := range 6 {
+				uids = append(uids, a.phone.Append("A", seen, time.Date(2026, 3, 2, 10, n, 0, 0, time.UTC), big(n)))
+			}
+			a.aged("A", 2, 0, seen)
+			a.sync(0)
+			a.counts("A", 8, 8)
+			stubs := a.stubs("A")
+			if len(stubs) != 6 {
+				t.Fatalf("%d stubs, want 6", len(stubs))
+			}
+			if len(a.bodiesFetched()) == 0 {
+				t.Error("the small messages were not fetched whole")
+			}
+			for _, part := range []string{"Subject: big ", "The text of message", "report.pdf", "imapsync fetch A:"} {
+				if !strings.Contains(string(stubs[0].body()), part) {
+					t.Errorf("the stub lacks %q:\n%s", part, stubs[0].body())
+				}
+			}
+			if n := len(stubs[0].body()); n > 4000 {
+				t.Errorf("the stub has %d bytes", n)
+			}
+			a.syncQuiet()
+			a.sync(0, "--full")
+			mustSay(t, a.run("status"), "6 of these are not held whole")
+			mustSay(t, a.run("verify"), "0 differences")
+
+			// Moved, copied, deleted and flagged: no body crosses.
+			a.proxy.Reset()
+			stubs[0].setFlags(mail.NewFlags(mail.Seen | mail.Answered))
+			moved := stubs[1].move("B")
+			a.write(filepath.Join(a.path("B"), "cur", "copied.here:2,S"), string(stubs[2].body()))
+			stubs[3].remove()
+			a.sync(0)
+			a.counts("A", 6, 6)
+			a.counts("B", 2, 2)
+			for _, c := range a.proxy.Commands() {
+				if strings.Contains(c, "APPEND") {
+					t.Errorf("a stub was sent: %s", c)
+				}
+			}
+			for _, m := range append(a.phone.Messages("A"), a.phone.Messages("B")...) {
+				if strings.Contains(string(m.Body), mail.StubField) {
+					t.Errorf("a stub lies on the server")
+				}
+			}
+			a.syncQuiet()
+
+			// The state lost and the folder renumbered: they are known by their headers.
+			if err := os.Remove(filepath.Join(a.state, "test.db")); err != nil {
+				t.Fatal(err)
+			}
+			a.sync(0)
+			a.counts("A", 6, 6)
+			a.counts("B", 2, 2)
+			a.phone.ResetUIDValidity("B")
+			a.sync(0)
+			a.counts("B", 2, 2)
+			if n := len(a.stubs("A")) + len(a.stubs("B")); n != 6 {
+				t.Errorf("%d stubs, want 6", n)
+			}
+			a.syncQuiet()
+
+			// One that stands for nothing is named and never sent.
+			orphan := filepath.Join(a.path("B"), "cur", "orphan.here:2,S")
+			a.write(orphan, strings.Replace(string(moved.body()), "Subject: big", "Subject: none", 1))
+			mustSay(t, a.sync(1), "is a stub")
+			a.counts("B", 3, 2)
+			if err := os.Remove(orphan); err != nil {
+				t.Fatal(err)
+			}
+
+			// Flagged, and asked for: the whole takes its place.
+			a.sync(0)
+			before := len(a.stubs("A"))
+			a.stubs("A")[0].setFlags(mail.NewFlags(mail.Seen | mail.Flagged))
+			mustSay(t, a.sync(0), "1 fetched whole")
+			a.phone.Store("A", mail.NewFlags(mail.Flagged), mail.Flags{}, uids[5])
+			mustSay(t, a.sync(0), "1 fetched whole")
+			f := a.stubs("B")[0]
+			mustSay(t, a.run("fetch", f.path), "1 fetched whole")
+			if n := len(a.stubs("A")); n != before-2 {
+				t.Errorf("%d stubs in A, want %d", n, before-2)
+			}
+			a.counts("A", 6, 6)
+			a.counts("B", 2, 2)
+			a.syncQuiet()
+			a.configure(extra)
+			a.sync(0)
+			a.converged()
+			a.syncQuiet()
+		})
+	}
+}
+
+// Headers alone are fetched where no more is wanted.
+func TestHeadersAlone(t *testing.T) {
+	t.Parallel()
+	a := newAccount(t, dovecot.Start(t), "alice", `body = "headers"`)
+	a.seedRemote(1, "INBOX", 20)
+	a.sync(0)
+	if fetched := a.bodiesFetched(); len(fetched) > 0 {
+		t.Errorf("bodies were fetched: %q", fetched)
+	}
+	a.syncQuiet()
+	a.configure(`body = "text"`)
+	a.sync(0)
+	a.configure()
+	a.sync(0)
+	a.converged()
 }

@@ -16,6 +16,8 @@ func parseExtent(words string) (e conflict.Extent, err error) {
 	word, rest, _ := strings.Cut(words, " ")
 	switch word {
 	case "none":
+	case "headers":
+		e.Body, e.Upgrade = conflict.Headers, rest == "flagged"
 	case "newest":
 		e.MaxMessages, err = strconv.Atoi(rest)
 	case "age":
@@ -28,6 +30,10 @@ func parseExtent(words string) (e conflict.Extent, err error) {
 
 func extentWords(e conflict.Extent) string {
 	switch {
+	case e.Upgrade:
+		return "headers flagged"
+	case e.Body == conflict.Headers:
+		return "headers"
 	case e.MaxMessages > 0:
 		return fmt.Sprintf("newest %d", e.MaxMessages)
 	case e.MaxAge > 0:

@@ -168,7 +168,7 @@ func parseOptions(o *Options, text string) (err error) {
 			if o.Lanes, err = strconv.Atoi(rest); err != nil {
 				return err
 			}
-		case word == "newest", word == "age":
+		case word == "newest", word == "age", word == "headers":
 			if o.Extent, err = parseExtent(phrase); err != nil {
 				return err
 			}
