@@ -219,6 +219,7 @@ func TestCheckFindsContradictions(t *testing.T) {
 		"names what it makes":   {`INSERT INTO intents SELECT 1, 'download', 'INBOX', NULL, 'k', ':', NULL, NULL, NULL, 0, 0, 0, 0, 0, 0, NULL, 1, 1, NULL, NULL, NULL, 0`},
 		"an upload its content": {`INSERT INTO intents SELECT 1, 'upload', 'INBOX', NULL, 'k', ':', NULL, NULL, NULL, 0, 0, 0, 0, 0, 0, NULL, 1, 1, NULL, NULL, NULL, 0`},
 		"make the same file":    {`INSERT INTO intents SELECT id, 'download', 'INBOX', id, 'k', ':', NULL, NULL, NULL, 0, 0, 0, 0, 0, 0, NULL, 1, 1, NULL, NULL, NULL, 0 FROM base LIMIT 2`},
+		"leaves on the server":  {`UPDATE base SET remote_only = 1 WHERE id = 1`},
 		"32 bits":               {`UPDATE base SET uid = 4294967296 WHERE id = 1`},
 		"not all of them zero":  {`UPDATE base SET body = zeroblob(32) WHERE id = 1`},
 		"digest has 32 bytes":   {`PRAGMA ignore_check_constraints = 1; UPDATE base SET header = x'00' WHERE id = 1`},

@@ -314,7 +314,10 @@ func TestStubs(t *testing.T) {
 func TestHeadersAlone(t *testing.T) {
 	t.Parallel()
 	a := newAccount(t, dovecot.Start(t), "alice", `body = "headers"`)
-	a.seedRemote(1, "INBOX", 20)
+	a.phone.Create("A", "B")
+	for i, folder := range []string{"INBOX", "A", "B"} {
+		a.seedRemote(uint64(i+1), folder, 20)
+	}
 	a.sync(0)
 	if fetched := a.bodiesFetched(); len(fetched) > 0 {
 		t.Errorf("bodies were fetched: %q", fetched)
