@@ -20,94 +20,92 @@ import (
 // connection. Which parts there are, their MIME headers tell, asked for by their
 // numbers until there is none; of a text part its beginning is fetched.
 const (
-	partsAtOnce   = 50       // messages
-	maxParts      = 12       // looked at on each level
-	maxTextParts  = 4        // of which text is taken
-	textBytes     = 64 << 10 // of each
-	maxStubHeader = 1 << 20  // bytes of header block that are taken
+	partsAtOnce   = 50 // messages
+	maxLevels     = 3  // of multipart in multipart
+	maxParts      = 12 // looked at on each level
+	maxTextParts  = 4  // of which text is taken
+	textBytes     = 64 << 10
+	maxStubHeader = 512 << 10
 )
 
 // FetchParts is Fetch for stubs: what got is given is the field that marks a stub
 // (mail.StubField), the header block and, with text, the beginning of the text
 // parts, then the list of what is left out. sizes are the announced ones.
 func (m *Mailbox) FetchParts(ctx context.Context, uids []mail.UID, sizes map[mail.UID]int64, text bool, got func(uid mail.UID, body io.Reader, err error) error) error {
-	uids = sorted(uids)
-	for len(uids) > 0 {
-		n := min(len(uids), partsAtOnce)
-		if err := m.fetchParts(ctx, uids[:n], sizes, text, got); err != nil {
+	validity := m.Mark().UIDValidity
+	give := func(s *stub) error { return got(s.uid, bytes.NewReader(s.bytes(m.folder, validity)), nil) }
+	without := func(uid mail.UID, err error) error { return got(uid, nil, err) }
+	if !text { // as they come: nothing else is asked of them
+		return m.stubHeaders(ctx, sorted(uids), sizes, give, without)
+	}
+	for some := range slices.Chunk(sorted(uids), partsAtOnce) {
+		if err := m.fetchTexts(ctx, some, sizes, give, without); err != nil {
 			return err
 		}
-		uids = uids[n:]
 	}
 	return nil
 }
 
-func (m *Mailbox) fetchParts(ctx context.Context, uids []mail.UID, sizes map[mail.UID]int64, text bool, got func(uid mail.UID, body io.Reader, err error) error) error {
+func (m *Mailbox) fetchTexts(ctx context.Context, uids []mail.UID, sizes map[mail.UID]int64, give func(*stub) error, without func(mail.UID, error) error) error {
 	stubs := make(map[mail.UID]*stub, len(uids))
-	gone := map[mail.UID]error{}
-	if err := m.stubHeaders(ctx, uids, sizes, stubs, gone); err != nil {
+	err := m.stubHeaders(ctx, uids, sizes, func(s *stub) error {
+		stubs[s.uid] = s
+		return nil
+	}, without)
+	if err != nil {
 		return err
 	}
-	if text {
-		for range 3 { // levels of multipart in multipart
-			if more, err := m.askParts(ctx, stubs); err != nil || !more {
-				if err != nil {
-					return err
-				}
-				break
-			}
-		}
-		if err := m.askTexts(ctx, stubs); err != nil {
+	for level, more := 0, true; more && level < maxLevels; level++ {
+		if more, err = m.askParts(ctx, stubs); err != nil {
 			return err
 		}
 	}
+	if err := m.askTexts(ctx, stubs); err != nil {
+		return err
+	}
 	for _, uid := range uids {
-		var err error
-		switch s := stubs[uid]; {
-		case s != nil:
-			err = got(uid, bytes.NewReader(s.bytes(m.folder, m.box().mark.UIDValidity)), nil)
-		default:
-			err = got(uid, nil, gone[uid])
-		}
-		if err != nil {
-			return err
+		if s := stubs[uid]; s != nil {
+			if err := give(s); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
 // stubHeaders fetches the header blocks.
-func (m *Mailbox) stubHeaders(ctx context.Context, uids []mail.UID, sizes map[mail.UID]int64, stubs map[mail.UID]*stub, gone map[mail.UID]error) error {
+func (m *Mailbox) stubHeaders(ctx context.Context, uids []mail.UID, sizes map[mail.UID]int64, take func(*stub) error, without func(mail.UID, error) error) error {
 	defer m.use(ctx)()
 	after, err := m.ask(ctx, uids)
 	if err != nil {
 		return m.c.grade(ctx, err, m.fault("fetch headers"))
 	}
+	var taken error
 	b := &bodies{c: m.c, section: headerBlock, after: after, got: func(uid mail.UID, body io.Reader) error {
 		header, err := io.ReadAll(io.LimitReader(body, maxStubHeader+1))
-		switch {
-		case err != nil:
+		if err != nil {
 			return err
-		case len(header) > maxStubHeader:
+		}
+		if len(header) > maxStubHeader {
 			f := m.fault("fetch header")
 			f.Scope, f.Message, f.Err = mail.ScopeMessage, fmt.Sprintf("UID %d", uid), errLongHeader
-			gone[uid] = &f
-			return nil
+			taken = without(uid, &f)
+			return taken
 		}
-		stubs[uid] = newStub(uid, sizes[uid], header)
-		return nil
+		taken = take(newStub(uid, sizes[uid], header))
+		return taken
 	}}
 	err = m.fetch(ctx, uids, b, nil, func(uid mail.UID, err error) error {
-		gone[uid] = err
-		return nil
+		taken = without(uid, err)
+		return taken
 	})
-	if err != nil {
-		return m.c.grade(ctx, err, m.fault("fetch headers"))
+	if taken != nil && ctx.Err() == nil && !errors.Is(taken, io.ErrUnexpectedEOF) {
+		return taken
 	}
-	return nil
+	return m.c.grade(ctx, err, m.fault("fetch headers"))
 }
 
-var errLongHeader = errors.New("its header block is longer than a megabyte")
+var errLongHeader = errors.New("its header block is longer than half a megabyte")
 
 // sectionsAsked are messages of which the same sections are asked for.
 type sectionsAsked struct {

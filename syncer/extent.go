@@ -19,9 +19,6 @@ const trimEvery = 24 * time.Hour
 // are others than last time, or that was a day ago.
 func (r *run) trimDue(f *folder) bool {
 	f.extent, f.Fetch = r.extentOf(f.Name), wanted(r.opt.Fetch[f.Name])
-	if f.Fetch != nil {
-		return true
-	}
 	if f.record.Extent != f.extent.String() {
 		return true
 	}

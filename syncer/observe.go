@@ -156,7 +156,7 @@ func (r *run) sameRemote(f *folder) bool {
 func (r *run) observeFolder(ctx context.Context, f *folder, ask func()) error {
 	f.full, f.Trim = r.opt.Full || r.checkDue(f), r.trimDue(f)
 	sameLocal := r.sameLocal(f)
-	if sameLocal && r.sameRemote(f) && !f.Trim {
+	if sameLocal && r.sameRemote(f) && !f.Trim && f.Fetch == nil {
 		f.unchanged = true
 		return nil
 	}

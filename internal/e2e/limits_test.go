@@ -310,6 +310,18 @@ func TestStubs(t *testing.T) {
 	}
 }
 
+// What was fetched by hand stays until limits are applied the next time.
+func TestFetchOfMessagesLeftOnTheServer(t *testing.T) {
+	t.Parallel()
+	a := newAccount(t, dovecot.Start(t), "alice", "max_messages = 2")
+	a.aged("INBOX", 5, 0, seen)
+	a.sync(0)
+	mustSay(t, a.run("fetch", "INBOX:1"), "1 downloaded")
+	mustSay(t, a.run("fetch", "INBOX:2"), "1 downloaded")
+	a.counts("INBOX", 4, 5)
+	a.syncQuiet()
+}
+
 // Headers alone are fetched where no more is wanted.
 func TestHeadersAlone(t *testing.T) {
 	t.Parallel()
