@@ -64,6 +64,9 @@ func (d *decider) decide(t *triple) {
 	if out.Action == conflict.Replace && t.base.Content.Whole > 0 {
 		out = keepWhole(out)
 	}
+	if out.Action == conflict.Upload && t.base != nil && t.base.Content.Whole > 0 && !t.local.Edited {
+		out = stubGoes(out)
+	}
 	switch out.Action {
 	case conflict.Settle, conflict.Nothing:
 		d.kept[out.Folder] = true
@@ -335,15 +338,15 @@ func (d *decider) newLocal(t *triple, sources map[mail.Digest]*source) {
 			return
 		}
 	}
+	if row := leftover(t); row != nil { // before it is taken for a copy of an equal stub
+		d.tidy(t, row)
+		return
+	}
 	_, local, _ := d.states(t)
 	out := conflict.Merge(nil, local, nil, d.policy(place(t)))
 	if t.local.Content != nil {
 		if src := sources[t.local.Content.Digest]; src != nil {
 			d.copyRemote(t, out, src)
-			return
-		}
-		if row := leftover(t); row != nil {
-			d.tidy(t, row)
 			return
 		}
 	}
@@ -355,7 +358,7 @@ func (d *decider) newLocal(t *triple, sources map[mail.Digest]*source) {
 func (d *decider) copyRemote(t *triple, out conflict.Outcome, src *source) {
 	out.Rule, out.Reason = conflict.RuleCopied, "copied in the Maildir: the server has the content in "+strconv.Quote(string(src.folder))
 	row := newRow(t)
-	row.Flags, row.RemoteSize = src.remote.Flags, src.remote.Size
+	row.Flags, row.RemoteSize = src.remote.Flags, max(src.remote.Size, row.Content.Whole)
 	d.kept[out.Folder] = true
 	d.add(&Op{Kind: CopyRemote, Folder: src.folder, To: out.Folder, Row: row, Local: t.local, Remote: src.remote, Flags: src.remote.Flags}, out)
 	if !src.remote.Flags.Equal(out.Flags) {

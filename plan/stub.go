@@ -68,21 +68,29 @@ func keepWhole(out conflict.Outcome) conflict.Outcome {
 	return out
 }
 
+// stubGoes is for a message that was deleted on the server and changed in the
+// Maildir, where it was a stub: there is nothing to send back.
+func stubGoes(out conflict.Outcome) conflict.Outcome {
+	out.Action, out.Rule, out.Conflict = conflict.DeleteLocal, conflict.RuleDeletionWins, true
+	out.Reason = "deleted on the server though changed in the Maildir, where it was a stub, of which nothing can be sent back"
+	return out
+}
+
 // leftover returns the row of the message that a stub of no row stands for, where
-// the folder holds that, too, and nothing is to be done with it. A run that was cut
-// short after it had fetched the whole leaves such a stub, or a backup brings it.
+// the folder holds the whole of that. A run that was cut short after it had fetched
+// the whole leaves such a stub, or a backup brings it.
 func leftover(t *triple) *mail.Base {
 	c := t.local.Content
 	if c == nil || c.Whole == 0 {
 		return nil
 	}
 	for _, row := range t.localIn.Base {
-		if row.Key == "" || row.Content.Header != c.Header || row.RemoteSize != c.Whole {
+		if row.Key == "" || row.Content.Whole > 0 || row.Content.Header != c.Header || row.RemoteSize != c.Whole && row.Content.Net != c.Net {
 			continue
 		}
-		l, here := t.localIn.Local.Messages[row.Key]
-		r, there := t.localIn.Remote.Messages[row.UID]
-		if here && there && !l.Edited && l.Flags.Equal(row.Flags) && r.Flags.Equal(row.Flags) {
+		_, here := t.localIn.Local.Messages[row.Key]
+		_, there := t.localIn.Remote.Messages[row.UID]
+		if here && there {
 			return row
 		}
 	}
@@ -93,6 +101,10 @@ func leftover(t *triple) *mail.Base {
 // one while the whole was fetched.
 func (d *decider) tidy(t *triple, row *mail.Base) {
 	f := t.localIn
+	if l, r := f.Local.Messages[row.Key], f.Remote.Messages[row.UID]; l.Edited || !l.Flags.Equal(row.Flags) || !r.Flags.Equal(row.Flags) {
+		d.plan.Unproven[f.Name], d.kept[f.Name] = "a stub is left until nothing else is to be done with its message", true
+		return
+	}
 	why := conflict.Outcome{Rule: conflict.RuleLimit, Reason: "a stub of a message that is held as well"}
 	if flags := row.Flags.Union(t.local.Flags); !flags.Equal(row.Flags) {
 		l, r := f.Local.Messages[row.Key], f.Remote.Messages[row.UID]

@@ -68,7 +68,7 @@ func (d *decoder) next() byte {
 func (d *decoder) below(n int) int { return int(d.next()) % n }
 
 // limitPool has limits: all messages are of one date, a day before it all begins.
-var limitPool = []string{"newest 1", "newest 2", "newest 3", "age 1h", "age 25h", "none", "headers", "headers flagged"}
+var limitPool = []string{"newest 1", "newest 2", "newest 3", "age 1h", "age 25h", "none"}
 
 // backups makes a backup, puts something back to one, or changes the limits.
 func (d *decoder) backups() {
