@@ -2,14 +2,16 @@
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 VERSION     := $(shell git describe --tags --always --dirty 2>/dev/null || echo development)
+DAY         :=
+BINARY      := imapsync
 FUZZTIME    := 20s
 SEEDS       := 20000
 
-.PHONY: build demo test sim lint golden fuzz bench clean
+.PHONY: build demo test sim lint golden fuzz bench dist clean
 
 # One static binary, without a C library, nor what turns help texts into manuals.
 build:
-	CGO_ENABLED=0 go build -trimpath -tags urfave_cli_no_docs -ldflags "-s -w -X main.version=$(VERSION)" -o imapsync ./cmd/imapsync
+	CGO_ENABLED=0 go build -trimpath -tags urfave_cli_no_docs -ldflags "-s -w -X main.version=$(VERSION) -X main.day=$(DAY)" -o $(BINARY) ./cmd/imapsync
 
 # The whole thing against an embedded server: no account, no network.
 demo: build
@@ -19,7 +21,7 @@ demo: build
 # a failure where CI=true or IMAPSYNC_REQUIRE=1. Most histories are played apart
 # from the rest, for the race detector makes them ten times as slow.
 test: lint
-	scripts/test-packages dovecot-imapd notmuch mutt
+	scripts/test-packages dovecot-imapd notmuch mutt isync offlineimap3 zsh fish groff mandoc
 	go run ./internal/testsummary -race -timeout 25m ./...
 	$(MAKE) sim
 
@@ -47,5 +49,11 @@ bench: build
 	scripts/test-packages dovecot-imapd isync
 	go run ./internal/bench -imapsync ./imapsync $(BENCH)
 
+# What a release consists of, in dist: static binaries, Debian packages, their
+# checksums. TARGETS="linux/amd64 linux/arm64" builds for those alone.
+dist:
+	scripts/dist "$(VERSION)" $(TARGETS)
+	scripts/check-dist
+
 clean:
-	rm -f imapsync
+	rm -rf imapsync dist

@@ -10,10 +10,11 @@ import (
 // defaults that depend on other keys.
 func (a *Account) check(section value, given map[string]value) {
 	for _, name := range []string{"host", "maildir"} {
-		if _, ok := given[name]; !ok {
+		if _, ok := given[name]; !ok && (name != "host" || a.Tunnel == "") {
 			section.fail("%s is missing", name)
 		}
 	}
+	a.checkTunnel(given)
 	a.checkConnection(given)
 	a.checkLogin(section, given)
 	switch sep, ok := given["separator"]; {
@@ -21,6 +22,9 @@ func (a *Account) check(section value, given map[string]value) {
 		sep.fail(`contradicts layout = %q: only layout = "flat" has a separator`, a.Layout)
 	case !ok && a.Layout == LayoutFlat:
 		a.Separator = "."
+	}
+	if v, ok := given["inbox"]; ok && a.Layout == LayoutPlusPlus {
+		v.fail("contradicts layout = %q: there the root itself is the inbox", a.Layout)
 	}
 }
 
@@ -30,7 +34,7 @@ func (a *Account) checkConnection(given map[string]value) {
 			host.fail("must be a name or an address alone, without scheme, user or port, not %q", a.Host)
 		}
 	}
-	if _, ok := given["port"]; !ok {
+	if _, ok := given["port"]; !ok && a.Tunnel == "" {
 		if a.Port = 993; a.TLS != TLSImplicit {
 			a.Port = 143
 		}
@@ -40,33 +44,71 @@ func (a *Account) checkConnection(given map[string]value) {
 			"for a certificate nobody signed give its fingerprint, or a ca_file", a.TLS)
 	}
 	if a.TLS == TLSNone {
-		for _, name := range []string{"ca_file", "fingerprint"} {
+		for _, name := range []string{"ca_file", "fingerprint", "client_cert"} {
 			if v, ok := given[name]; ok {
-				v.fail(`contradicts tls = "none": there is no certificate to check`)
+				v.fail(`contradicts tls = "none": without TLS there are no certificates`)
 			}
 		}
-		if !a.Insecure && !isLoopback(a.Host) {
+		if !a.Insecure && !isLoopback(a.Host) && a.Tunnel == "" {
 			given["tls"].fail(`would send the password in clear to %s; use "implicit" or "starttls", or set insecure = true`, a.Host)
 		}
 	}
 	if v, ok := given["fingerprint"]; ok && a.CAFile != "" {
 		v.fail("contradicts ca_file: give one way to know the certificate")
 	}
+	if v, ok := given["client_key"]; ok && a.ClientCert == "" {
+		v.fail("is the key of no certificate: give client_cert too")
+	}
+}
+
+// checkTunnel comes before checkConnection: in a tunnel there is no TLS unless
+// it is asked for.
+func (a *Account) checkTunnel(given map[string]value) {
+	if a.Tunnel == "" {
+		return
+	}
+	if v, ok := given["proxy"]; ok {
+		v.fail("contradicts tunnel: its command alone makes the connection")
+	}
+	if _, ok := given["port"]; !ok {
+		a.Port = 993 // of the account's identity; as without the tunnel
+	}
+	v, ok := given["tls"]
+	switch {
+	case !ok:
+		a.TLS = TLSNone
+	case a.TLS != TLSNone && a.Host == "":
+		v.fail("in a tunnel needs host, the name that the certificate must carry")
+	}
 }
 
 func (a *Account) checkLogin(section value, given map[string]value) {
+	_, user := given["user"]
+	if v, ok := given["user_command"]; ok && user {
+		v.fail("contradicts user: give one of them")
+	}
+	user = user || a.UserCommand != ""
 	if a.Auth == "external" {
 		if !a.Secret.IsZero() {
 			given[a.Secret.key].fail(`contradicts auth = "external": no secret is sent`)
 		}
 		return
 	}
-	if _, ok := given["user"]; !ok {
+	if a.Secret.IsZero() && a.Auth == "auto" && (a.ClientCert != "" || a.Tunnel != "") {
+		return // EXTERNAL, or PREAUTH
+	}
+	if !user {
 		section.fail("user is missing")
 	}
 	if a.Secret.IsZero() {
-		section.fail("there is no secret: give one of password, password_file, password_command, credential, token_command")
+		section.fail("there is no secret: give one of password, password_file, password_command, credential, keyring, token_command, oauth")
 		return
+	}
+	if a.UserCommand != "" && (a.Secret.keyring || a.OAuth != nil) {
+		given["user_command"].fail("what %s keeps is found by the login name: give user instead", a.Secret.key)
+	}
+	if a.Secret.keyring {
+		a.Secret.entry = a.User + "@" + a.Host
 	}
 	switch a.Auth {
 	case "xoauth2", "oauthbearer":
@@ -74,7 +116,7 @@ func (a *Account) checkLogin(section value, given map[string]value) {
 	case "auto":
 	default:
 		if a.Secret.Bearer {
-			given["token_command"].fail("contradicts auth = %q: an access token needs auto, xoauth2 or oauthbearer", a.Auth)
+			given[a.Secret.key].fail("contradicts auth = %q: an access token needs auto, xoauth2 or oauthbearer", a.Auth)
 		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"imapsync/conflict"
 	"imapsync/mail"
+	"imapsync/oauth"
 )
 
 // Config is a configuration file whose every value has been checked.
@@ -23,21 +24,34 @@ type Config struct {
 type Account struct {
 	Name string
 
-	Host         string
+	Host         string // "" only with Tunnel
 	Port         int
+	Tunnel       string // command whose input and output are the connection; "": TCP
+	Proxy        Proxy  // see ProxyURL
 	TLS          TLS
 	Insecure     bool       // credentials may cross a network without TLS
 	CAFile       string     // PEM file of the authorities to believe instead of the system's; "" for those
 	Fingerprints [][32]byte // SHA-256 of the certificates to believe, whoever signed them; none: usual check
 
-	User   string
-	Secret Secret // zero with auth external
-	Auth   string // auto, scram-sha-256, plain, login, xoauth2, oauthbearer, external
+	ClientCert string // PEM file of the certificate to show; "" for none
+	ClientKey  string // PEM file of its key; "" for none
+
+	User        string // see LoginName
+	UserCommand string
+	Secret      Secret        // zero where none is needed: EXTERNAL, PREAUTH
+	Auth        string        // auto, scram-sha-256, scram-sha-1, plain, login, cram-md5, xoauth2, oauthbearer, external
+	OAuth       *oauth.Client // not nil: the secret is an access token that package oauth gets, not Secret
 
 	Maildir   string // absolute
 	Layout    Layout
 	Separator string // of LayoutFlat, else ""
+	Inbox     string // directory of INBOX in Maildir, "." for Maildir itself; "" is the layout's
+	UTF7      bool   // folder names are on disk as IMAP writes them
 	Folders   Patterns
+
+	Rename     mail.Mapping
+	Subscribed bool
+	Namespaces []string // personal, other, shared; at least one
 
 	Connections int // at least 1
 	Compress    Compress
@@ -51,7 +65,10 @@ type Account struct {
 
 	DisableExtensions []string // upper case
 
+	Hooks Hooks
+
 	sections []section
+	hooks    []func(*Hooks) // of the account's own section
 }
 
 // TLS is how the connection to the server is protected.

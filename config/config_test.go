@@ -47,6 +47,49 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
+// TestRoutes: what may be left out in a tunnel, or with a certificate, and what
+// may not.
+func TestRoutes(t *testing.T) {
+	for _, c := range []struct{ section, wrong string }{
+		{"tunnel = 'x'", ""},
+		{"tunnel = 'x'\nhost = 'h'", ""},
+		{"tunnel = 'x'\nhost = 'h'\ntls = 'starttls'\nuser = 'u'\npassword = 'p'", ""},
+		{"tunnel = 'x'\nproxy = 'none'", "contradicts tunnel"},
+		{"tunnel = 'x'\ntls = 'implicit'", "needs host"},
+		{"tunnel = 'x'\nca_file = 'f'", `contradicts tls = "none"`},
+		{"tunnel = 'x'\npassword = 'p'", "user is missing"},
+		{"tunnel = 'x'\nauth = 'plain'\nuser = 'u'", "no secret"},
+		{"tunnel = ''", "must not be empty"},
+		{"host = 'h'\nclient_cert = 'c.pem'", ""},
+		{"host = 'h'\nclient_cert = 'c.pem'\nclient_key = 'k.pem'\nauth = 'external'", ""},
+		{"host = 'h'\nclient_cert = 'c.pem'\nuser = 'u'\npassword = 'p'", ""},
+		{"host = 'h'\nclient_cert = 'c.pem'\npassword = 'p'", "user is missing"},
+		{"host = 'h'\nclient_cert = 'c.pem'\ntls = 'none'\ninsecure = true", "without TLS"},
+		{"host = 'h'\nuser_command = 'x'\npassword = 'p'", ""},
+	} {
+		conf, err := Parse("/c.toml", []byte("[accounts.w]\nmaildir = '/m'\n"+c.section))
+		switch {
+		case c.wrong == "" && err != nil, c.wrong != "" && (err == nil || !strings.Contains(err.Error(), c.wrong)):
+			t.Errorf("%q: %v, want %q", c.section, err, c.wrong)
+		case c.wrong == "" && strings.HasPrefix(c.section, "tunnel") && (conf.Accounts[0].TLS == TLSNone) == strings.Contains(c.section, "tls"):
+			t.Errorf("%q: tls is %q", c.section, conf.Accounts[0].TLS)
+		}
+	}
+	names := map[string]string{}
+	for _, section := range []string{"host = 'h'\nuser = 'u'\npassword = 'p'", "host = 'h'\ntunnel = 'x'", "tunnel = 'x'", "tunnel = 'y z'"} {
+		conf, err := Parse("/c.toml", []byte("[accounts.w]\nmaildir = '/m'\n"+section))
+		if err != nil {
+			t.Fatal(err)
+		}
+		names[section] = conf.Accounts[0].Server()
+	}
+	a, b := names["tunnel = 'x'"], names["tunnel = 'y z'"]
+	if names["host = 'h'\nuser = 'u'\npassword = 'p'"] != "h:993" || names["host = 'h'\ntunnel = 'x'"] != "h:993" ||
+		a == b || len(a) != len("tunnel-123456789abc") || strings.Contains(b, "y z") {
+		t.Errorf("servers %q", names)
+	}
+}
+
 func TestEveryKey(t *testing.T) {
 	c, err := Parse("/etc/c.toml", []byte(`
 state_dir = "/s"
@@ -59,6 +102,8 @@ auth = "xoauth2"
 maildir = "mail"
 layout = "flat"
 separator = ":"
+inbox = "."
+folder_names = "utf-7"
 folders = ["!Spam"]
 connections = 1
 timeout = "1m30s"
@@ -90,7 +135,7 @@ maildir = "/m"
 	if z.Name != "z" || a.Name != "a" {
 		t.Errorf("accounts not in the order of the file: %s, %s", z.Name, a.Name)
 	}
-	if z.Port != 143 || z.Separator != ":" || z.Connections != 1 || z.Compress != CompressAlways || z.Timeout != 90*time.Second || z.Fsync ||
+	if z.Port != 143 || z.Separator != ":" || z.Inbox != "." || !z.UTF7 || z.Connections != 1 || z.Compress != CompressAlways || z.Timeout != 90*time.Second || z.Fsync ||
 		z.KeepDeleted != (365+14+3)*24*time.Hour || z.FullCheck != 12*time.Hour || z.MaxDeletions != (Limits{100, 5}) ||
 		z.DisableExtensions[0] != "CONDSTORE" || !z.Secret.Bearer || z.Maildir != "/etc/mail" {
 		t.Errorf("values %+v", z)
@@ -126,13 +171,23 @@ func TestErrors(t *testing.T) {
 		{`fingerprint = "AB"`, "fingerprint", "64 hex digits"},
 		{`fingerprint = []`, "fingerprint", "empty list"},
 		{`fingerprint = [1]`, "fingerprint", "item 1 must be a string"},
-		{`auth = "cram-md5"`, "auth", "not supported by this version"},
+		{`proxy = "socks4://p:1"`, "proxy", `"socks4" is not known`},
+		{`proxy = "p:1080"`, "proxy", "must be"},
+		{`proxy = "http://me:hunter2@"`, "proxy", "must be"},
+		{`proxy = "http://me:hunter2@p:port"`, "proxy", "must be"},
+		{`proxy = "http://p/path"`, "proxy", "must be"},
+		{`client_key = "k.pem"`, "client_key", "give client_cert too"},
+		{`user_command = "x"`, "user_command", "contradicts user: give one"},
 		{`auth = "gssapi"`, "auth", "must be one of auto"},
 		{`auth = "external"`, "password", "no secret is sent"},
 		{`password_command = "x"`, "password", "contradicts password_command: give one source"},
 		{`layout = "maildir"`, "layout", `did you mean "maildir++"?`},
 		{`separator = "."`, "separator", `contradicts layout = "verbatim"`},
 		{`separator = "/"`, "separator", "must be one of"},
+		{`inbox = "a/b"`, "inbox", "the name of a directory in maildir"},
+		{`inbox = ".in"`, "inbox", "the name of a directory in maildir"},
+		{"inbox = \"In\"\nlayout = \"maildir++\"", "inbox", `contradicts layout = "maildir++"`},
+		{`folder_names = "utf7"`, "folder_names", "must be one of utf-8, utf-7"},
 		{`separator = ".."`, "separator", "must be one of"},
 		{`folders = []`, "folders", "chooses no folder"},
 		{`folders = ["*", "!"]`, "folders", `item 2, "!", is no pattern`},
@@ -151,9 +206,14 @@ func TestErrors(t *testing.T) {
 		{`disable_extensions = ["imap4rev1"]`, "disable_extensions", "what the server speaks"},
 		{`compress = "true"`, "compress", `must be "auto", true or false`},
 		{`compress = [true]`, "compress", `must be "auto", true or false`},
-		{`keyring = true`, "keyring", "not supported by this version"},
+		{`keyring = 1`, "keyring", "must be true or false"},
 		{`gmail = true`, "gmail", "not supported by this version"},
-		{`hooks = {}`, "hooks", "not supported by this version"},
+		{`hooks = { after_snyc = "x" }`, "hooks.after_snyc", `did you mean "after_sync"?`},
+		{`hooks = { after_sync = true }`, "hooks.after_sync", "must be a string, not a boolean"},
+		{`hooks = { after_sync = "a\u0000b" }`, "hooks.after_sync", "NUL"},
+		{`hooks = { always = "yes" }`, "hooks.always", "must be true or false"},
+		{`hooks = { timeout = "10ms" }`, "hooks.timeout", "at least 1s"},
+		{`hooks = "notmuch new"`, "hooks", "must be a table"},
 		{`folder = 1`, "folder", "must be a table"},
 		{`folder."A/*".trash = "x"`, `folder."A/*".trash`, "not supported by this version"},
 		{`folder."A/*".host = "x"`, `folder."A/*".host`, "for the whole account"},
@@ -341,4 +401,22 @@ func FuzzParse(f *testing.F) {
 			a.Folders.Match("A/B")
 		}
 	})
+}
+
+// TestHooks: an account's section stands over the file's, wherever that is.
+func TestHooks(t *testing.T) {
+	const account = "host = \"h\"\nuser = \"u\"\npassword_command = \"p\"\nmaildir = \"/"
+	c, err := Parse("/c.toml", []byte("[accounts.a]\n"+account+"a\"\n[accounts.a.hooks]\nafter_sync = \"\"\nalways = true\n"+
+		"[hooks]\nafter_sync = \"notmuch new\"\non_error = \"e\"\ntimeout = \"1m\"\n[accounts.b]\n"+account+"b\"\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]Hooks{
+		"a": {OnError: "e", Always: true, Timeout: time.Minute},
+		"b": {AfterSync: "notmuch new", OnError: "e", Timeout: time.Minute},
+	} {
+		if got := c.Account(name).Hooks; got != want {
+			t.Errorf("hooks of %s are %+v, want %+v", name, got, want)
+		}
+	}
 }

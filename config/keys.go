@@ -20,9 +20,11 @@ type Key struct {
 // Keys returns the keys of an account's section in the order of the manual.
 func Keys() []Key { return append([]Key(nil), accountKeys...) }
 
+// FolderKeys returns the names of those that a folder's section may set again.
+func FolderKeys() []string { return keyNames(true) }
+
 // laterKeys are keys that later versions will know: better named than unknown.
-var laterKeys = strings.Fields(`keyring  pull push expunge trash rename hooks tunnel proxy
-	client_cert client_key oauth on_change watch interval gmail subscribed`)
+var laterKeys = strings.Fields(`expunge trash on_change watch interval gmail`)
 
 func setString(to func(*Account) *string) func(*Account, value) {
 	return func(a *Account, v value) {
@@ -77,7 +79,15 @@ var accountKeys = []Key{
 		set: setString(func(a *Account) *string { return &a.Host })},
 	{Name: "port", Form: "993", Default: "993, or 143 unless tls is implicit", Text: "The TCP port.",
 		set: setInt(1, 65535, func(a *Account) *int { return &a.Port })},
-	{Name: "tls", Form: `"implicit" | "starttls" | "none"`, Default: `"implicit"`,
+	{Name: "tunnel", Form: `"ssh host /usr/libexec/dovecot/imap"`,
+		Text: "A shell command whose standard input and output are the connection, in place of a TCP connection to host. " +
+			"Where it greets as logged in (PREAUTH) user and secret can be left out, and host unless tls is set; " +
+			"with host the account stays the same when the command changes. It cannot ask on the terminal.",
+		set: setString(func(a *Account) *string { return &a.Tunnel })},
+	{Name: "proxy", Form: `"socks5://…" | "http://…" | "none"`, Default: "that of the environment",
+		Text: "The proxy to connect through, [USER:PASSWORD@]HOST:PORT, by SOCKS 5 or HTTP CONNECT (https:// where the proxy itself wants TLS). In the environment it is ALL_PROXY, else HTTPS_PROXY, " +
+			"not for this machine and what NO_PROXY names.", set: setProxy},
+	{Name: "tls", Form: `"implicit" | "starttls" | "none"`, Default: `"implicit", or "none" in a tunnel`,
 		Text: "How the connection is protected: TLS from the first byte, TLS begun by STARTTLS and insisted upon, or not at all. " +
 			`"none" is refused for a host other than this machine unless insecure = true.`,
 		set: setChoice(func(a *Account) *TLS { return &a.TLS }, string(TLSImplicit), string(TLSStart), string(TLSNone))},
@@ -87,8 +97,14 @@ var accountKeys = []Key{
 		set: setFile(func(a *Account) *string { return &a.CAFile })},
 	{Name: "fingerprint", Form: `"AB:CD:…" | [..]`,
 		Text: "Believe exactly the certificates of these SHA-256 fingerprints, whoever signed them.", set: setFingerprints},
+	{Name: "client_cert", Form: `"~/me.pem"`, Text: "A PEM file with the certificate, and those of its authorities, that this machine shows to the server. " +
+		"Without a secret it is the login (EXTERNAL).", set: setFile(func(a *Account) *string { return &a.ClientCert })},
+	{Name: "client_key", Form: `"~/me.key"`, Default: "the file of client_cert", Text: "A PEM file with the private key of client_cert, not encrypted.",
+		set: setFile(func(a *Account) *string { return &a.ClientKey })},
 	{Name: "user", Form: `"me@example.org"`, Text: "The login name.",
 		set: setString(func(a *Account) *string { return &a.User })},
+	{Name: "user_command", Form: `"pass mail/work-user"`, Text: "A shell command; the first line it prints is the login name.",
+		set: setString(func(a *Account) *string { return &a.UserCommand })},
 	{Name: "password", Form: `"…"`, Text: "The password itself; the file must then be readable by its owner alone.", set: setPassword},
 	{Name: "password_file", Form: `"~/.secret"`, Text: "A file whose first line is the password.",
 		set: setSecretFile},
@@ -96,10 +112,18 @@ var accountKeys = []Key{
 		set: setSecretCommand(false)},
 	{Name: "credential", Form: `"name"`, Text: "A credential that systemd hands to the service (LoadCredential=); its first line is the password.",
 		set: setCredential},
+	{Name: "keyring", Form: "true | false", Default: "false", Text: "The password is in the system's keyring (Secret Service, Keychain); " +
+		"imapsync login ACCOUNT puts it there.", set: setKeyring},
+	{Name: "oauth", Form: `{ provider = "google" | "microsoft", client_id = "…", client_secret = "…" }`,
+		Text: "Log in by OAuth 2: imapsync login ACCOUNT asks once, in a browser; the refresh token is then kept in the system's keyring, " +
+			"or in a file of the state directory that only its owner can read where there is no keyring. The client is one that you have " +
+			"registered with the provider as an installed application. In place of provider, or to differ from it: " +
+			"auth_url, token_url, device_url and scopes.", set: setOAuth},
 	{Name: "token_command", Form: `"oauth-token work"`, Text: "A shell command; the first line it prints is an OAuth 2 access token.",
 		set: setSecretCommand(true)},
-	{Name: "auth", Form: `"auto" | "scram-sha-256" | "plain" | "login" | "xoauth2" | "oauthbearer" | "external"`, Default: `"auto"`,
-		Text: "The SASL mechanism; auto takes the best that the server offers for the secret at hand.", set: setAuth},
+	{Name: "auth", Form: `"auto" | "scram-sha-256" | "scram-sha-1" | "plain" | "login" | "cram-md5" | "xoauth2" | "oauthbearer" | "external"`, Default: `"auto"`,
+		Text: "The SASL mechanism; auto takes the best that the server offers for the secret at hand. " +
+			"The scram mechanisms bind the login to the TLS connection (-PLUS) where the server can.", set: setAuth},
 	{Name: "maildir", Form: `"~/Mail/work"`, Text: "The root of the Maildir; made if it is not there.",
 		set: setFile(func(a *Account) *string { return &a.Maildir })},
 	{Name: "layout", Form: `"verbatim" | "maildir++" | "flat"`, Default: `"verbatim"`,
@@ -107,9 +131,31 @@ var accountKeys = []Key{
 		set: setChoice(func(a *Account) *Layout { return &a.Layout },
 			string(LayoutVerbatim), string(LayoutPlusPlus), string(LayoutFlat))},
 	{Name: "separator", Form: `"."`, Default: `"."`, Text: `The character between components in layout = "flat".`, set: setSeparator},
+	{Name: "inbox", Form: `"Inbox"`, Default: `"INBOX"`,
+		Text: `The directory of INBOX in the root, where it has another name, as other programs may have given it; "." is the root itself. ` +
+			"In layout maildir++ it is always the root.", set: setInbox},
+	{Name: "folder_names", Form: `"utf-8" | "utf-7"`, Default: `"utf-8"`,
+		Text: "How directories write folder names beyond ASCII: as they are, or in the modified UTF-7 of IMAP, as mbsync and offlineimap leave them.",
+		set:  setFolderNames},
 	{Name: "folders", Form: `["*", "!Spam"]`, Default: `["*"]`,
-		Text: `The folders to keep the same. Later patterns win, "!" leaves out, "*" stands for anything, "%" for anything without "/". ` +
+		Text: `The folders to keep the same, by their names in the Maildir. Later patterns win, "!" leaves out, "*" stands for anything, "%" for anything without "/". ` +
 			`A list that begins with "!" starts from every folder.`, set: setFolders},
+	{Name: "rename", Form: `{ "[Gmail]/Sent Mail" = "Sent", .. }`, Default: "{}",
+		Text: "What folders of the server are called in the Maildir, and wherever else this program names them, the key folders included. " +
+			`The server's name is in UTF-8, with "/" between components, as imapsync folders shows it without this key. ` +
+			"Folders below go with it. Where both names end in \"/\", or ours is empty, it is about what lies below alone: " +
+			`"INBOX/" = "" takes that prefix off, "" = "Work/" puts all but INBOX below Work. Of several the longest counts. ` +
+			"Two folders that would have one name are an error and left alone. " +
+			"INBOX keeps its name; for its directory see inbox.",
+		set: setRename},
+	{Name: "subscribed", Form: "true | false", Default: "false",
+		Text: "Whether of the server's folders only those that are subscribed, and INBOX, are synchronised. " +
+			"One that is unsubscribed later is left alone on both sides; new ones of the Maildir are made and subscribed.",
+		set: setBool(func(a *Account) *bool { return &a.Subscribed })},
+	{Name: "namespaces", Form: `["personal", "other", "shared"]`, Default: `["personal"]`,
+		Text: "Whose folders are synchronised: one's own, other users', those of nobody in particular (RFC 2342). " +
+			"All but one's own have their namespace's prefix in their names. What the server does not allow to be changed in them is only taken from there.",
+		set: setNamespaces},
 	{Name: "connections", Form: "4", Default: "4", Text: "How many connections to the server may be open at once.",
 		set: setInt(1, 32, func(a *Account) *int { return &a.Connections })},
 	{Name: "compress", Form: `"auto" | true | false`, Default: `"auto"`,
@@ -143,6 +189,17 @@ var accountKeys = []Key{
 	{Name: "conflicts", Form: `{ deletion = "yields" | "wins" }`, Default: `{ deletion = "yields" }`,
 		Text: "What becomes of a message deleted on one side and flagged, answered, forwarded or tagged on the other: " +
 			"it comes back, or it goes.", set: setConflicts, folder: folderConflicts},
+	{Name: "hooks", Form: `{ after_sync = "notmuch new", .. }`, Text: "Shell commands to run after a sync of this account, each in the place of the one in the section [hooks].",
+		set: func(a *Account, v value) { a.hooks = readHooks(v) }},
+	{Name: "pull", Form: `["new", "flags", "deletions", "folders"]`, Default: "all four",
+		Text: "Which changes made on the server are brought into the Maildir: new messages, flags and keywords, deletions, and folders that were made, renamed or removed. " +
+			"An empty array is none. A message that was moved is new where it went and deleted where it was: without deletions it is copied, without new it stays where it is. " +
+			"What is not brought over is not forgotten: it is done once its kind is added here, unless it was undone by then. " +
+			"Where folders are left out and the Maildir lacks one, that is left alone altogether, but for INBOX.",
+		set: setKinds(notPulled), folder: folderKinds(notPulled)},
+	{Name: "push", Form: `["new", "flags", "deletions", "folders"]`, Default: "all four",
+		Text: "The same for changes made in the Maildir, which are brought to the server.",
+		set:  setKinds(notPushed), folder: folderKinds(notPushed)},
 	{Name: "disable_extensions", Form: `["CONDSTORE", ..]`, Default: "[]", Text: "Server capabilities to do without, for servers that get them wrong.",
 		set: setExtensions},
 }

@@ -15,17 +15,23 @@ func parse(file string, data []byte, readable bool) (*Config, error) {
 	d := newDocument(file, data)
 	d.readable = readable
 	c := &Config{File: file}
+	var hooks []func(*Hooks)
 	for _, v := range (value{doc: d, v: map[string]any(d.root)}).entries() {
 		switch v.name() {
 		case "state_dir":
 			c.StateDir, _ = v.file()
+		case "hooks":
+			hooks = readHooks(v)
 		case "accounts":
 			for _, section := range v.entries() {
 				c.Accounts = append(c.Accounts, parseAccount(section))
 			}
 		default:
-			v.unknown("state_dir", "accounts")
+			v.unknown("state_dir", "hooks", "accounts")
 		}
+	}
+	for _, a := range c.Accounts {
+		a.Hooks = hooksOf(hooks, a.hooks)
 	}
 	if c.StateDir == "" && len(d.errs) == 0 {
 		dir, err := DefaultStateDir()
@@ -49,6 +55,7 @@ func parse(file string, data []byte, readable bool) (*Config, error) {
 func parseAccount(v value) *Account {
 	a := &Account{
 		Name: v.name(), TLS: TLSImplicit, Auth: "auto", Layout: LayoutVerbatim, Folders: NewPatterns("*"),
+		Namespaces:  []string{"personal"},
 		Connections: 4, Compress: CompressAuto, Timeout: time.Minute, Fsync: true, KeepDeleted: 30 * 24 * time.Hour,
 		FullCheck: 7 * 24 * time.Hour, MaxDeletions: Limits{Count: 100, Percent: 25}, Conflicts: conflict.Policy{Deletion: conflict.Yields},
 	}

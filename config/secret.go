@@ -8,6 +8,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+
+	"imapsync/keyring"
 )
 
 // Secret says where an account's password or access token comes from. The zero
@@ -21,6 +23,8 @@ type Secret struct {
 	file       string  // its first line is the secret
 	credential string  // of systemd: the name of such a file
 	command    string  // the first line of its output is the secret
+	keyring    bool    // it is in the system's keyring
+	entry      string  // of the keyring: its name
 }
 
 const redacted = "[redacted]"
@@ -62,6 +66,13 @@ func (s Secret) failed(err error) error {
 		e.Hint = "run the command by hand, as the user and in the environment of imapsync: the first line it prints must be the secret"
 	case s.file != "":
 		e.Hint = "mend the file " + s.file + ": you must be able to read it, and its first line must be the secret"
+	case s.keyring:
+		e.Hint = "imapsync login ACCOUNT puts the password there"
+		var none *keyring.Unavailable
+		if errors.As(err, &none) {
+			e.Hint = "start and unlock the keyring (on Linux a Secret Service, on the D-Bus session that $DBUS_SESSION_BUS_ADDRESS names); " +
+				"where there is none, use password_command or password_file instead of keyring = true"
+		}
 	case s.credential != "":
 		e.Hint = "mend the credential " + s.credential + " of the systemd unit: its first line must be the secret"
 	}
@@ -81,6 +92,12 @@ func (s Secret) Get(ctx context.Context) (string, error) {
 		text, err = readStart(s.file)
 	case s.credential != "":
 		text, err = readCredential(s.credential)
+	case s.keyring:
+		password, err := keyring.Get(ctx, keyringService, s.entry)
+		if err != nil {
+			return "", s.failed(err)
+		}
+		return password, nil
 	case s.password != nil:
 		return *s.password, nil
 	default:
@@ -100,6 +117,22 @@ func (s Secret) Get(ctx context.Context) (string, error) {
 		return "", s.failed(errors.New("the first line holds a NUL character"))
 	}
 	return string(line), nil
+}
+
+// InKeyring reports whether the password is in the system's keyring, where Keep
+// puts it.
+func (s Secret) InKeyring() bool { return s.keyring }
+
+// keyringService is what passwords belong to in the keyring; the entry is
+// USER@HOST, so that it can be looked up and made with other tools, too.
+const keyringService = "imapsync"
+
+// Keep puts the password into the keyring. The error is a SecretError.
+func (s Secret) Keep(ctx context.Context, password string) error {
+	if err := keyring.Set(ctx, keyringService, s.entry, password); err != nil {
+		return s.failed(err)
+	}
+	return nil
 }
 
 func readStart(file string) ([]byte, error) {

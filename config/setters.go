@@ -2,7 +2,6 @@ package config
 
 import (
 	"errors"
-	"fmt"
 	"strings"
 
 	"imapsync/conflict"
@@ -71,11 +70,7 @@ func setCredential(a *Account, v value) {
 }
 
 func setAuth(a *Account, v value) {
-	if s, _ := v.v.(string); s == "cram-md5" {
-		v.fail("%s", notSupported(fmt.Sprintf("%q", s)))
-		return
-	}
-	if s, ok := v.oneOf("auto", "scram-sha-256", "plain", "login", "xoauth2", "oauthbearer", "external"); ok {
+	if s, ok := v.oneOf("auto", "scram-sha-256", "scram-sha-1", "plain", "login", "cram-md5", "xoauth2", "oauthbearer", "external"); ok {
 		a.Auth = s
 	}
 }
@@ -93,6 +88,23 @@ func setSeparator(a *Account, v value) {
 	default:
 		a.Separator = s
 	}
+}
+
+func setInbox(a *Account, v value) {
+	s, ok := v.text()
+	if !ok {
+		return
+	}
+	if strings.Contains(s, "/") || strings.HasPrefix(s, ".") && s != "." || s == "cur" || s == "new" || s == "tmp" {
+		v.fail(`must be the name of a directory in maildir that is not hidden, or ".", not %q`, s)
+		return
+	}
+	a.Inbox = s
+}
+
+func setFolderNames(a *Account, v value) {
+	s, _ := v.oneOf("utf-8", "utf-7")
+	a.UTF7 = s == "utf-7"
 }
 
 func setCompress(a *Account, v value) {
@@ -162,6 +174,35 @@ func folderConflicts(v value) func(*conflict.Policy) {
 		}
 	}
 	return set
+}
+
+func notPulled(p *conflict.Policy) *conflict.Kinds { return &p.NotPulled }
+func notPushed(p *conflict.Policy) *conflict.Kinds { return &p.NotPushed }
+
+// setKinds reads what is propagated; the policy has what is not.
+func setKinds(of func(*conflict.Policy) *conflict.Kinds) func(*Account, value) {
+	return func(a *Account, v value) {
+		if set := folderKinds(of)(v); set != nil {
+			set(&a.Conflicts)
+		}
+	}
+}
+
+func folderKinds(of func(*conflict.Policy) *conflict.Kinds) func(value) func(*conflict.Policy) {
+	return func(v value) func(*conflict.Policy) {
+		names, ok := v.texts()
+		if !ok {
+			return nil
+		}
+		for i, name := range names {
+			if _, ok := conflict.ParseKinds([]string{name}); !ok {
+				v.fail("item %d, %q, is none of %v%s", i+1, name, conflict.AllKinds, Suggest(name, conflict.KindNames))
+				return nil
+			}
+		}
+		kinds, _ := conflict.ParseKinds(names)
+		return func(p *conflict.Policy) { *of(p) = conflict.AllKinds &^ kinds }
+	}
 }
 
 func setExtensions(a *Account, v value) {

@@ -13,6 +13,20 @@ func MergeFlags(base, local, remote mail.Flags) mail.Flags {
 	return local.Union(remote).Minus(lost)
 }
 
+// AgreedFlags is what both sides agree on once the changes were carried out that
+// are propagated: of a flag that differs still, what the base has.
+func AgreedFlags(base, local, remote mail.Flags, pull, push bool) mail.Flags {
+	switch {
+	case pull && push:
+		return MergeFlags(base, local, remote)
+	case pull:
+		return remote
+	case push:
+		return local
+	}
+	return local.Intersect(remote).Union(base.Intersect(local.Union(remote)))
+}
+
 // flagReason says which side changed what, with Maildir letters and keywords.
 func flagReason(base, local, remote mail.Flags) string {
 	var parts []string

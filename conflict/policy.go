@@ -28,6 +28,10 @@ func ParseDeletion(s string) (Deletion, error) {
 // default.
 type Policy struct {
 	Deletion Deletion
+	// NotPulled and NotPushed are the kinds of changes that the Maildir or the
+	// server do not get. The difference stays, and so does what the base has of
+	// the message: so it is seen again whenever the kind is propagated.
+	NotPulled, NotPushed Kinds
 	// LocalPlace lets the Maildir's folder win when both sides moved a message
 	// to different folders. It is not configurable: the server's place wins;
 	// the mirror laws need the other half.

@@ -13,18 +13,18 @@ import (
 // ends do not matter, CR LF, LF and any run of CRs before an LF are the same.
 type Content struct {
 	Digest Digest // of the whole message; zero when only the header was read
-	Header Digest // of the header block without the fields that sync tools add
+	Header Digest // of the header block without the fields that sync tools add, one space after each name
 	Body   Digest // of what follows the header block; zero when only the header was read
 	Size   int64  // bytes with LF line ends
 	Wire   int64  // bytes with CR LF line ends, as a server would announce them
-	Net    int64  // Wire less the fields left out of Header
+	Net    int64  // Wire as far as it went into Header, and the body
 	NUL    bool   // it holds a NUL, which IMAP cannot carry
 	Fields int    // header fields that went into Header; 0 means no header to speak of
 	Whole  int64  // of a stub: the announced size of the message it stands for; 0 of every message
 }
 
 // SameMessage reports whether both contents are surely the same message:
-// equal bytes, or bytes that differ only in the fields sync tools add.
+// equal bytes, or bytes that differ only in what sync tools add to a header.
 func (c Content) SameMessage(d Content) bool {
 	if !c.Digest.IsZero() && c.Digest == d.Digest {
 		return true
@@ -73,6 +73,7 @@ type Hasher struct {
 	line      []byte // the beginning of the header line, until its field is known
 	decided   bool   // whether the line's field is known
 	leaving   bool   // the current field is left out
+	blanks    bool   // the blanks before the current field's value are not over
 	lineBytes int64
 
 	marker    []byte // the beginning of the field that marks a stub
@@ -189,19 +190,32 @@ func (h *Hasher) put(p []byte) {
 // decide settles which field the line belongs to and passes on what was held.
 func (h *Hasher) decide() {
 	h.decided = true
+	rest := h.line
 	if continued := h.line[0] == ' ' || h.line[0] == '\t'; !continued {
 		name, _, isField := bytes.Cut(h.line[:min(len(h.line), maxHeaderLine)], []byte{':'})
 		h.leaving = isField && isToolField(string(name))
 		h.isMarker = h.leaving && h.content.Fields == 0 && h.marker == nil && strings.EqualFold(string(name), StubField)
 		if isField && !h.leaving {
 			h.content.Fields++
+			// Offlineimap writes one space after the name, whatever stood there.
+			h.header.Write(name)
+			h.header.Write(nameEnd)
+			h.content.Net++
+			h.blanks, rest = true, h.line[len(name)+1:]
 		}
 	}
-	h.field(h.line)
+	h.field(rest)
 	h.line = h.line[:0]
 }
 
+var nameEnd = []byte(": ")
+
 func (h *Hasher) field(p []byte) {
+	if h.blanks {
+		value := bytes.TrimLeft(p, " \t")
+		h.content.Net -= int64(len(p) - len(value))
+		h.blanks, p = len(value) == 0, value
+	}
 	if !h.leaving {
 		h.header.Write(p)
 	}
@@ -217,7 +231,7 @@ func (h *Hasher) endLine() {
 			h.stubBytes += h.lineBytes + 1
 		}
 	}
-	h.decided, h.lineBytes = false, 0
+	h.decided, h.blanks, h.lineBytes = false, false, 0
 }
 
 // Content tells what the bytes written so far are as a whole message.

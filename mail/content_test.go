@@ -39,6 +39,9 @@ func dumbContent(message []byte) Content {
 			leaving = isField && isToolField(name)
 			if isField && !leaving {
 				c.Fields++
+				was := len(line)
+				line = name + ": " + strings.TrimLeft(line[len(name)+1:], " \t")
+				c.Net += int64(len(line) - was)
 			}
 		}
 		switch {
@@ -179,6 +182,24 @@ func TestToolFieldsDoNotCount(t *testing.T) {
 	for _, field := range []string{"X-Status-Of: F", "Statuses: 1", "XStatus: 1", "Message-ID: <x>"} {
 		if hashed([]byte(bare)).SameMessage(hashed([]byte(field + "\n" + bare))) {
 			t.Errorf("%q does not count", field)
+		}
+	}
+}
+
+// Offlineimap writes one space after each field's name, whatever stood there.
+func TestBlanksBeforeValuesDoNotCount(t *testing.T) {
+	a := hashed([]byte("From: a\nSubject: \nX-A: b \n\tc\nX-B: \n d\n\nbody\n"))
+	for _, m := range []string{
+		"From:a\nSubject:\nX-A:b \n\tc\nX-B:\n d\n\nbody\n",
+		"From:  a\nSubject:\t \nX-A:\t\tb \n\tc\nX-B:   \n d\n\nbody\n",
+	} {
+		if b := hashed([]byte(m)); a.Header != b.Header || !a.SameMessage(b) || a.Net != b.Net || a.Digest == b.Digest {
+			t.Errorf("%q is not told as the same message: %+v, %+v", m, a, b)
+		}
+	}
+	for _, m := range []string{"From: a\nSubject: \nX-A: b\n\tc\nX-B: \n d\n\nbody\n", "From: a\nSubject: \nX-A: b \n c\nX-B: \n d\n\nbody\n"} {
+		if a.SameMessage(hashed([]byte(m))) {
+			t.Errorf("%q is told as the same message", m)
 		}
 	}
 }

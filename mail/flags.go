@@ -231,7 +231,11 @@ func (s FlagSpace) Storable(f Flags) Flags {
 }
 
 // Complete returns what the side would show if it could store everything: seen,
-// and those flags of base that it has no means to say.
+// and those flags of base that it has no means to say. Where nothing can be changed
+// it shows all the same what it has.
 func (s FlagSpace) Complete(base, seen Flags) Flags {
+	if s.ReadOnly {
+		return seen
+	}
 	return seen.Union(base.Minus(s.Storable(base)))
 }

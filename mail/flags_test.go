@@ -121,6 +121,9 @@ func TestFlagSpace(t *testing.T) {
 	if got := readOnly.Storable(base); !got.IsEmpty() {
 		t.Errorf("storable read-only: %v", got)
 	}
+	if got := readOnly.Complete(base, NewFlags(Flagged)); !got.Equal(NewFlags(Flagged)) {
+		t.Errorf("complete read-only: %v", got)
+	}
 }
 
 func FuzzParseFlags(f *testing.F) {

@@ -22,8 +22,8 @@ func (d Digest) IsZero() bool { return d == Digest{} }
 func (d Digest) String() string { return hex.EncodeToString(d[:]) }
 
 // FolderName names a folder on either side: UTF-8 components joined by "/",
-// without the server's namespace prefix, whatever the server's delimiter. A
-// component that holds a "/" of its own has it written "%2F".
+// without the prefix of the personal namespace, whatever the server's delimiter, and
+// as the Mapping has it. A component that holds a "/" of its own has it written "%2F".
 type FolderName string
 
 // Inbox is the one folder every account has; servers take its name in any case

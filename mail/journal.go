@@ -34,7 +34,10 @@ type Batch struct {
 
 // FolderRename gives a folder, with its rows and all else that is recorded of it,
 // a name that no other folder has.
-type FolderRename struct{ From, To FolderName }
+type FolderRename struct {
+	From, To FolderName
+	Server   FolderName // as of FolderRecord, from then on
+}
 
 // Quarantined is one message that the server would not give or take. It is left
 // alone until Retry; everything else in its folder goes on.
@@ -125,8 +128,9 @@ type Features struct {
 
 // Outgoing is a message to append. Open may be called again after a retry.
 type Outgoing struct {
-	Flags Flags
-	Date  time.Time
-	Size  int64 // exact number of bytes Open will give
-	Open  func() (io.ReadCloser, error)
+	Folder FolderName // where it goes; "" is the mailbox of the Append
+	Flags  Flags
+	Date   time.Time
+	Size   int64 // exact number of bytes Open will give
+	Open   func() (io.ReadCloser, error)
 }

@@ -69,10 +69,22 @@ type RemoteSnapshot struct {
 	Mark     Mark // from the SELECT that began the listing
 	Messages map[UID]Remote
 	Space    FlagSpace
+	Denied   Denied
 	// Doubt says in words why a message missing here may yet exist; "" when the
 	// counts added up and absence is proven.
 	Doubt string
 }
+
+// Denied is what the server does not let us do in a mailbox (RFC 4314). Which flags
+// can be stored FlagSpace says.
+type Denied struct {
+	Flags  bool // to store any
+	Insert bool // to put messages there
+	Delete bool // to delete messages, or the mailbox
+}
+
+// ReadOnly is a mailbox in which nothing can be changed.
+var ReadOnly = Denied{Flags: true, Insert: true, Delete: true}
 
 // Mark is what a server says of a mailbox in STATUS and SELECT; two equal marks
 // with a HighestModSeq mean that nothing changed between them (RFC 7162).
@@ -116,10 +128,12 @@ type FolderRecord struct {
 	LastUID   UID       // the highest of those rows; likewise
 	FullCheck time.Time // when it was last compared in full
 
-	Stubs      int       // rows of messages that are held as stubs; kept by the state
-	RemoteOnly int       // rows of messages that a limit leaves on the server; kept by the state
-	Extent     string    // the limits that were last applied to all of the folder
-	Trimmed    time.Time // when they were
+	Stubs      int        // rows of messages that are held as stubs; kept by the state
+	RemoteOnly int        // rows of messages that a limit leaves on the server; kept by the state
+	Extent     string     // the limits that were last applied to all of the folder
+	Trimmed    time.Time  // when they were
+	Server     FolderName // what the server calls it, as of RemoteFolder; "": the same
+	ReadOnly   bool       // the server denied something in it
 }
 
 // RemoteFolder is a mailbox as LIST told of it.
@@ -129,6 +143,21 @@ type RemoteFolder struct {
 	Mark       *Mark    // from LIST-STATUS or STATUS; nil when not known
 	Attrs      []string // as the server wrote them: \Sent, \HasChildren, …
 	Subscribed bool
+	Server     FolderName // the name without the Mapping; "": the same
+	Denied     Denied     // by the rights it tells (MYRIGHTS); nothing where it does not
+}
+
+// ServerName is what the server calls the folder.
+func (f RemoteFolder) ServerName() FolderName { return orName(f.Server, f.Name) }
+
+// ServerName is what the server called the folder.
+func (r FolderRecord) ServerName() FolderName { return orName(r.Server, r.Folder) }
+
+func orName(server, name FolderName) FolderName {
+	if server == "" {
+		return name
+	}
+	return server
 }
 
 // LocalFolder is a folder found on disk.

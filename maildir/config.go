@@ -16,6 +16,8 @@ type Config struct {
 	Root      string // absolute path; need not exist
 	Layout    Layout // "" is Verbatim
 	Separator string // of layout Flat: one ASCII punctuation character; "" is "."
+	Inbox     string // directory of INBOX in Root, "." for Root itself; "" is where the layout has it
+	UTF7      bool   // names are in modified UTF-7 (RFC 3501 section 5.1.3) on disk, not in UTF-8
 	Fsync     bool   // make changes durable before they are reported done
 	KeepDir   string // where Remove puts files, outside Root; "" unlinks them
 }
@@ -42,6 +44,10 @@ type Maildir struct {
 // Open checks the configuration. It touches nothing on disk.
 func Open(c Config) (*Maildir, error) {
 	n, err := newNaming(c.Layout, c.Separator)
+	if err == nil {
+		n, err = n.withInbox(c.Inbox)
+	}
+	n.utf7 = c.UTF7
 	if err == nil && !filepath.IsAbs(c.Root) {
 		err = fmt.Errorf("maildir %q is not an absolute path", c.Root)
 	}

@@ -127,7 +127,7 @@ func (w *walk) foreign(rel, name string) bool {
 
 // enter adds the directory to the folders if it is one.
 func (w *walk) enter(rel, dir string, seen bool) error {
-	if rel == "." && w.m.naming.layout != MaildirPP {
+	if rel == "." && w.m.naming.layout != MaildirPP && w.m.naming.inbox != "." {
 		return nil
 	}
 	stamp, exists, err := stampOf(dir)

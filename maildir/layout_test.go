@@ -8,7 +8,11 @@ import (
 	"imapsync/mail"
 )
 
-var namings = []naming{{layout: Verbatim}, {MaildirPP, '.'}, {Flat, '.'}, {Flat, '_'}, {Flat, '#'}}
+var namings = []naming{
+	{layout: Verbatim}, {layout: MaildirPP, separator: '.'}, {layout: Flat, separator: '.'}, {layout: Flat, separator: '_'}, {layout: Flat, separator: '#'},
+	{layout: Verbatim, utf7: true}, {layout: MaildirPP, separator: '.', utf7: true}, {layout: Flat, separator: '.', utf7: true},
+	{layout: Verbatim, inbox: "mail"}, {layout: Verbatim, inbox: "."}, {layout: Flat, separator: '.', inbox: "In", utf7: true},
+}
 
 var awkwardNames = []mail.FolderName{
 	"INBOX", "inbox", "INBOX/INBOX", "A", "A/B", "A.B", "A/.B", ".", "..", "../x", "x/..", "...", "cur", "new", "tmp", "x/cur", "cur/x",
@@ -22,7 +26,9 @@ func TestAwkwardNamesRoundTrip(t *testing.T) {
 		for _, name := range awkwardNames {
 			rel, err := n.rel(name)
 			if err != nil {
-				t.Errorf("%s %q: %v", n.layout, name, err)
+				if n.inbox != "." || !name.Within(mail.Inbox) {
+					t.Errorf("%s %q: %v", n.layout, name, err)
+				}
 				continue
 			}
 			checkPath(t, n, name, rel)
@@ -45,7 +51,7 @@ func checkPath(t *testing.T, n naming, name mail.FolderName, rel string) {
 		t.Errorf("%s: %q would be in %q", n.layout, name, rel)
 	}
 	for i, c := range strings.Split(rel, "/") {
-		hidden := strings.HasPrefix(c, ".") && n.layout != MaildirPP
+		hidden := strings.HasPrefix(c, ".") && n.layout != MaildirPP && rel != "."
 		if c == "cur" || c == "new" || c == "tmp" || hidden || strings.ContainsAny(c, "\x00\n\x7f") || len(c) > 255 {
 			t.Errorf("%s: %q has component %q", n.layout, name, c)
 		}
@@ -72,6 +78,16 @@ func TestPathsOnDisk(t *testing.T) {
 		{namings[1], "v1.2/..", ".v1%2E2.%2E%2E"},
 		{namings[2], "A/B.C", "A.B%2EC"},
 		{namings[3], "A_B/C", "A%5FB_C"},
+		{namings[5], "Entwürfe/A&B", "Entw&APw-rfe/A&-B"},
+		{namings[5], "日本/a\x01", "&ZeVnLA-/a&AAE-"},
+		{namings[6], "Entwürfe/😀", ".Entw&APw-rfe.&2D3eAA-"},
+		{namings[8], "INBOX", "mail"},
+		{namings[8], "INBOX/Lists", "mail/Lists"},
+		{namings[8], "Inbox", "Inbox"},
+		{namings[9], "INBOX", "."},
+		{namings[9], "A/B", "A/B"},
+		{namings[10], "INBOX", "In"},
+		{namings[10], "INBOX/ü", "INBOX.&APw-"},
 	} {
 		if rel, err := c.n.rel(c.name); rel != c.rel || err != nil {
 			t.Errorf("%s: %q is in %q, %v; want %q", c.n.layout, c.name, rel, err, c.rel)
@@ -81,13 +97,48 @@ func TestPathsOnDisk(t *testing.T) {
 
 func TestPathsThatAreNoFolders(t *testing.T) {
 	for _, n := range namings {
-		for _, rel := range []string{"..", "A..B", "x\ny", "%2541", ".INBOX", "abc%01%2", "%2E%2E", "cur", "\xff"} {
+		for _, rel := range []string{"R&D", "&AOQ", "&A-", "&2D3-", "&AGE-", "&&--", "INBOX", "mail/../x", "..", "A..B", "x\ny", "%2541", ".INBOX", "abc%01%2", "%2E%2E", "cur", "\xff"} {
 			if name, err := n.folder(rel); err == nil {
 				if back, err := n.rel(name); back != rel || err != nil {
 					t.Errorf("%s: %q is taken for %q, which is in %q", n.layout, rel, name, back)
 				}
 			}
 		}
+	}
+}
+
+// What would be at the inbox's place is told to be so, not mixed with it.
+func TestInboxElsewhere(t *testing.T) {
+	for _, c := range []struct {
+		inbox string
+		name  mail.FolderName
+	}{{"mail", "mail"}, {"mail", "mail/x"}, {".", "INBOX/x"}} {
+		n, err := naming{layout: Verbatim}.withInbox(c.inbox)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if rel, err := n.rel(c.name); err == nil {
+			t.Errorf("inbox %q: %q is in %q", c.inbox, c.name, rel)
+		}
+	}
+	for _, inbox := range []string{"/abs", "..", "../x", ".hidden", "cur", "a/b", "a/"} {
+		if _, err := (naming{layout: Verbatim}).withInbox(inbox); err == nil {
+			t.Errorf("inbox %q is taken", inbox)
+		}
+	}
+	if _, err := (naming{layout: MaildirPP}).withInbox("In"); err == nil {
+		t.Error("an inbox is taken in the maildir++ layout")
+	}
+
+	m := open(t, Config{Inbox: ".", Layout: Verbatim})
+	for _, name := range []mail.FolderName{"INBOX", "A/B"} {
+		if err := m.CreateFolder(t.Context(), name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	folders, err := m.Folders(t.Context())
+	if err != nil || len(folders) != 2 || len(m.Skipped()) != 0 {
+		t.Errorf("found %v, skipped %v, %v", folders, m.Skipped(), err)
 	}
 }
 

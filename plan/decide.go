@@ -9,9 +9,11 @@ import (
 
 // decider turns joined messages into operations.
 type decider struct {
-	in   Input
-	plan *Plan
-	kept map[mail.FolderName]bool // folders that hold a message when the plan is done
+	in       Input
+	plan     *Plan
+	byFolder map[mail.FolderName]*Folder
+	kept     map[mail.FolderName]bool // folders that hold a message when the plan is done
+	left     map[mail.FolderName]bool // folders of messages that are left as they are
 	// staying counts the messages of a folder that the base has there and that
 	// both sides still have.
 	staying map[mail.FolderName]int
@@ -39,15 +41,13 @@ func (d *decider) add(o *Op, why conflict.Outcome) *Op {
 	return o
 }
 
-func (d *decider) policy(folder mail.FolderName) conflict.Policy {
-	if d.in.Policy == nil {
-		return conflict.Policy{}
-	}
-	return d.in.Policy(folder)
-}
+func (d *decider) policy(folder mail.FolderName) conflict.Policy { return d.in.policy(folder) }
 
 // decide settles one message that has a base row, or both sides.
 func (d *decider) decide(t *triple) {
+	if t.base != nil && d.remembersDeletion(t) {
+		return
+	}
 	if t.base != nil && (t.remote == nil || t.local == nil && t.base.Key != "") && d.unproven(t) {
 		return
 	}
@@ -69,6 +69,9 @@ func (d *decider) decide(t *triple) {
 	}
 	switch out.Action {
 	case conflict.Settle, conflict.Nothing:
+		if t.localIn != t.remoteIn && d.remembersMove(t, out) {
+			return
+		}
 		d.kept[out.Folder] = true
 		if t.base != nil && t.base.Folder == out.Folder {
 			d.staying[out.Folder]++
@@ -102,6 +105,10 @@ func (d *decider) finishMove(t *triple) {
 	why := conflict.Outcome{Rule: conflict.RuleMoved, Reason: "its copy took its place"}
 	if t.remote == nil {
 		d.add(&Op{Kind: Forget, Folder: t.base.Folder, Row: t.base}, why)
+		return
+	}
+	if l := d.in.notPushed(t.base.Folder, conflict.Deletions); l.any() {
+		d.remember(t, l, why.Reason)
 		return
 	}
 	d.add(&Op{Kind: DeleteRemote, Folder: t.remoteIn.Name, Row: t.base, Remote: t.remote, Moved: true}, why)
@@ -180,12 +187,7 @@ func (d *decider) settle(t *triple, out conflict.Outcome, local, remote *conflic
 	before := len(d.plan.Ops)
 	row = d.bringTogether(t, row, out)
 	out.Conflict = out.Conflict && len(d.plan.Ops) == before
-	toLocal := Changes(t.localIn.Local.Space, t.local.Flags, out.Flags)
-	toRemote := Changes(t.remoteIn.Remote.Space, t.remote.Flags, out.Flags)
-	if toLocal || toRemote || !row.Flags.Equal(out.Flags) {
-		d.add(&Op{Kind: SetFlags, Folder: out.Folder, Row: row, Local: t.local, Remote: t.remote,
-			Flags: out.Flags, OnLocal: toLocal, OnRemote: toRemote}, out)
-	}
+	d.flags(t, row, out, local, remote)
 }
 
 // Changes reports whether a side that shows have must be told to reach want.
@@ -200,8 +202,7 @@ func (d *decider) bringTogether(t *triple, row *mail.Base, out conflict.Outcome)
 	switch {
 	case t.localIn.Name != out.Folder:
 		op.Kind = MoveLocal
-		d.moves[move{out.Folder, t.local.Key}] = row.Content.Digest
-	case t.remoteIn.Name != out.Folder && d.in.Features.Move:
+	case t.remoteIn.Name != out.Folder && d.in.Features.Move && !t.remoteIn.Remote.Denied.Delete:
 		op.Kind, op.Folder = MoveRemote, t.remoteIn.Name
 	case t.remoteIn.Name != out.Folder:
 		return d.moveByCopy(t, out)
@@ -248,6 +249,10 @@ func (d *decider) rematchHalf(t *triple) {
 }
 
 func (d *decider) download(t *triple, out conflict.Outcome) {
+	if l := d.intoLocal(out.Folder); l.any() {
+		d.remember(t, l, out.Reason)
+		return
+	}
 	row := t.base
 	if row == nil {
 		row = &mail.Base{Folder: out.Folder, UID: t.remote.UID, RemoteSize: t.remote.Size, Date: t.remote.Date}
@@ -258,7 +263,7 @@ func (d *decider) download(t *triple, out conflict.Outcome) {
 	d.add(&Op{Kind: Download, Folder: out.Folder, Row: row, Remote: r, Flags: flags, Part: d.part(t.remoteIn, r, flags)}, out)
 	if !flags.Equal(out.Flags) { // what the copy is to get of its original
 		out.Conflict = false
-		d.add(&Op{Kind: SetFlags, Folder: out.Folder, Row: row, Local: &mail.Local{Flags: flags}, Remote: t.remote, Flags: out.Flags,
+		d.add(&Op{Kind: SetFlags, Folder: out.Folder, Row: row, Local: &mail.Local{Flags: flags}, Remote: t.remote, Flags: out.Flags, Agreed: out.Flags,
 			OnLocal: true, OnRemote: Changes(t.remoteIn.Remote.Space, t.remote.Flags, out.Flags)}, out)
 	}
 }
@@ -277,6 +282,10 @@ func (t *triple) dated() *mail.Remote {
 }
 
 func (d *decider) upload(t *triple, out conflict.Outcome) {
+	if l := d.intoRemote(out.Folder); l.any() {
+		d.remember(t, l, out.Reason)
+		return
+	}
 	row := t.base
 	if row == nil {
 		row = newRow(t)
@@ -301,14 +310,26 @@ func fileOf(l *mail.Local) mail.FileStamp {
 }
 
 // replace uploads the new content of an edited message as a row of its own and
-// deletes the old, whose row has given its file away.
+// deletes the old, whose row has given its file away. The new one has the flags
+// of the file alone where those of the server are not pulled.
 func (d *decider) replace(t *triple, out conflict.Outcome) {
+	if l := d.intoRemote(out.Folder); l.any() {
+		d.remember(t, l, out.Reason)
+		return
+	}
 	d.kept[out.Folder] = true
 	row := newRow(t)
+	if !d.policy(out.Folder).Pulls(conflict.Flags) {
+		out.Flags = t.local.Flags
+	}
 	first := d.add(&Op{Kind: Upload, Folder: out.Folder, Row: row, Old: t.base, Local: t.local, Remote: t.remote, Flags: out.Flags}, out)
 	if !out.Flags.Equal(t.local.Flags) {
 		sent := &mail.Remote{Flags: out.Flags}
-		d.add(&Op{Kind: SetFlags, Folder: out.Folder, Row: row, Local: t.local, Remote: sent, Flags: out.Flags, OnLocal: true, After: first}, out)
+		d.add(&Op{Kind: SetFlags, Folder: out.Folder, Row: row, Local: t.local, Remote: sent, Flags: out.Flags, Agreed: out.Flags, OnLocal: true, After: first}, out)
+	}
+	if l := d.in.notPushed(t.remoteIn.Name, conflict.Deletions); l.any() {
+		d.remember(&triple{base: t.base, remote: t.remote, remoteIn: t.remoteIn}, l, out.Reason)
+		return
 	}
 	d.add(&Op{Kind: DeleteRemote, Folder: t.remoteIn.Name, Row: t.base, Remote: t.remote, Moved: true, After: first}, out)
 }
@@ -317,6 +338,10 @@ func (d *decider) replace(t *triple, out conflict.Outcome) {
 // version back as another file. The old row is dropped with the upload, so that
 // the server's version is a new message from then on.
 func (d *decider) keepBoth(t *triple, out conflict.Outcome) {
+	if l := d.intoRemote(out.Folder).or(d.intoLocal(t.remoteIn.Name)); l.any() {
+		d.remember(t, l, out.Reason)
+		return
+	}
 	d.kept[out.Folder], d.kept[t.remoteIn.Name] = true, true
 	first := d.add(&Op{Kind: Upload, Folder: out.Folder, Row: newRow(t), Old: t.base, DropOld: true, Local: t.local, Remote: t.remote, Flags: out.Flags}, out)
 	out.Conflict = false
@@ -328,6 +353,10 @@ func (d *decider) keepBoth(t *triple, out conflict.Outcome) {
 // newLocal settles a file that nothing on the server or in the base is: the
 // server copies the content where it has it, else it is sent.
 func (d *decider) newLocal(t *triple, sources map[mail.Digest]*source) {
+	if l := d.intoRemote(t.localIn.Name); l.any() {
+		d.remember(t, l, "new in the Maildir")
+		return
+	}
 	if f := t.localIn; f.Remote.Doubt != "" && !(f.Settled && f.Remote.Exists) { // the server may have it
 		d.plan.Unproven[f.Name], d.kept[f.Name] = f.Remote.Doubt, true
 		return
@@ -345,7 +374,9 @@ func (d *decider) newLocal(t *triple, sources map[mail.Digest]*source) {
 	_, local, _ := d.states(t)
 	out := conflict.Merge(nil, local, nil, d.policy(place(t)))
 	if t.local.Content != nil {
-		if src := sources[t.local.Content.Digest]; src != nil {
+		// A copy has the flags of its source, and where those of the file cannot be set then, it is sent.
+		src := sources[t.local.Content.Digest]
+		if src != nil && (src.remote.Flags.Equal(out.Flags) || d.policy(out.Folder).Pushes(conflict.Flags)) {
 			d.copyRemote(t, out, src)
 			return
 		}
@@ -362,7 +393,7 @@ func (d *decider) copyRemote(t *triple, out conflict.Outcome, src *source) {
 	d.kept[out.Folder] = true
 	d.add(&Op{Kind: CopyRemote, Folder: src.folder, To: out.Folder, Row: row, Local: t.local, Remote: src.remote, Flags: src.remote.Flags}, out)
 	if !src.remote.Flags.Equal(out.Flags) {
-		d.add(&Op{Kind: SetFlags, Folder: out.Folder, Row: row, Local: t.local, Remote: src.remote, Flags: out.Flags, OnRemote: true}, out)
+		d.add(&Op{Kind: SetFlags, Folder: out.Folder, Row: row, Local: t.local, Remote: src.remote, Flags: out.Flags, Agreed: out.Flags, OnRemote: true}, out)
 	}
 }
 
@@ -410,6 +441,10 @@ func (j *joined) sources(unchanged []*mail.Base) map[mail.Digest]*source {
 func (d *decider) newRemote(t *triple) {
 	if t.base != nil {
 		d.decideAway(t, t.remoteIn)
+		return
+	}
+	if l := d.intoLocal(t.remoteIn.Name); l.any() {
+		d.remember(t, l, "new on the server")
 		return
 	}
 	if f := t.remoteIn; !f.Settled && f.mayHaveUnread(t.remote.Size) {

@@ -198,14 +198,15 @@ func (d *decider) decideAway(t *triple, f *Folder) {
 	d.kept[f.Name] = true
 	why.Flags = f.Remote.Space.Complete(t.base.Flags, t.remote.Flags)
 	_, left := d.beyond(f, t.remote.Date, t.remote.UID, why.Flags)
+	closed := d.intoLocal(f.Name).any() // nothing comes back where nothing new comes
 	switch {
 	case f.Fetch[t.base.UID]:
 		why.Reason = "asked for"
 		d.download(t, why)
-	case conflict.Wanted(why.Flags):
+	case !closed && conflict.Wanted(why.Flags):
 		why.Reason = "unread, flagged or a draft on the server: fetched whatever the limits"
 		d.download(t, why)
-	case f.Trim && !left:
+	case !closed && f.Trim && !left:
 		why.Reason = "within the limits now"
 		d.download(t, why)
 	case !why.Flags.Equal(t.base.Flags):

@@ -16,7 +16,7 @@ func (d *decider) folders() {
 	}
 	for _, f := range d.in.Folders {
 		o, why := d.folder(f)
-		if o == nil {
+		if o == nil || d.remembersFolder(f, o, why) {
 			continue
 		}
 		o.Held = held[f.Name] && o.Kind != CreateLocal
@@ -40,6 +40,39 @@ func (d *decider) holdFolder(name mail.FolderName) {
 			o.Held = true
 		}
 	}
+}
+
+// remembersFolder leaves a folder as it is where that is not propagated, or where
+// messages are that stay on one side. Nothing that was seen of it counts as
+// agreed, for it is on one side alone.
+func (d *decider) remembersFolder(f *Folder, o *Op, why conflict.Outcome) bool {
+	var l lack
+	switch o.Kind {
+	case CreateLocal:
+		if l = d.in.notPulled(f.Name, conflict.Folders); f.Known {
+			l = l.or(d.in.notPushed(f.Name, conflict.Folders))
+		}
+		if f.Name == mail.Inbox && !d.in.notPulled(f.Name, conflict.New).any() {
+			return false
+		}
+	case CreateRemote:
+		if l = d.in.notPushed(f.Name, conflict.Folders); f.Known {
+			l = l.or(d.in.notPulled(f.Name, conflict.Folders|conflict.Deletions))
+		}
+	case RemoveLocal:
+		l = d.in.notPulled(f.Name, conflict.Folders)
+	case RemoveRemote:
+		l = d.in.notPushed(f.Name, conflict.Folders)
+	}
+	stays := d.left[f.Name] && o.Kind != CreateLocal && o.Kind != CreateRemote
+	if !l.any() && !stays {
+		return false
+	}
+	if l.any() {
+		d.plan.Remembered = append(d.plan.Remembered, Remembered{Folder: f.Name, Pull: l.pull, Kinds: l.kinds, Change: why.Reason})
+	}
+	d.again(f.Name, Again{All: true})
+	return true
 }
 
 func (d *decider) folder(f *Folder) (*Op, conflict.Outcome) {

@@ -39,7 +39,7 @@ func (g Guard) holdSide(p *Plan, kind Kind, side string, holdings, staying map[m
 	var folders []mail.FolderName
 	deletions, total := 0, 0
 	for _, o := range p.Ops {
-		if o.Kind != kind || o.Moved {
+		if o.Kind != kind || o.Moved || o.Held {
 			continue
 		}
 		if byFolder[o.Folder] == nil {

@@ -2,7 +2,10 @@ package plan
 
 import (
 	"slices"
+	"strconv"
+	"strings"
 
+	"imapsync/conflict"
 	"imapsync/mail"
 )
 
@@ -27,6 +30,23 @@ func sameMessage(c mail.Content, r mail.Remote) bool {
 	return r.Content.Fields >= thinHeader && c.Header == r.Content.Header && c.Net == announcedNet(r)
 }
 
+// IsCopy reports whether a file of that name and header block is the copy that
+// offlineimap made of a message: it writes bodies anew, so that a few differ, but
+// the name has the message's UID (",U=42,FMD5=…"), and the header block is the same.
+func IsCopy(key mail.Key, header mail.Digest, uid mail.UID, message mail.Content) bool {
+	if message.Fields < thinHeader || header != message.Header {
+		return false
+	}
+	before, _, ok := strings.Cut(string(key), ",FMD5=")
+	i := strings.LastIndex(before, ",U=")
+	return ok && i >= 0 && before[i+len(",U="):] == strconv.FormatUint(uint64(uid), 10)
+}
+
+// isCopyOf is IsCopy of a new file.
+func isCopyOf(l *mail.Local, r mail.Remote) bool {
+	return l != nil && l.Content != nil && r.Content != nil && IsCopy(l.Key, l.Content.Header, r.UID, *r.Content)
+}
+
 // announcedNet is the announced size less the fields sync tools add.
 func announcedNet(r mail.Remote) int64 { return r.Size - (r.Content.Wire - r.Content.Net) }
 
@@ -39,16 +59,23 @@ type Candidate struct {
 
 // NeedHeaders lists the new remote messages that could be a message the Maildir
 // or the base knows already: all of a folder that has new files, too, or is
-// re-matched, and those of a size that has gone missing elsewhere on the server.
+// re-matched, those of a size that has gone missing elsewhere on the server, and
+// those of the size and date of another. Where new messages stay on their side
+// whatever they are, those of the size of a new file do, and nobody is looked for
+// whose file stays.
 func NeedHeaders(in Input) []Candidate {
 	j := joinSides(in)
 	pairing := map[*Folder]bool{}
-	for _, l := range j.localNew {
-		pairing[l.localIn] = true
-	}
 	sizes := map[int64]bool{}
+	for _, l := range j.localNew {
+		if p := in.policy(l.localIn.Name); p.Pulls(conflict.New) || p.Pushes(conflict.New) {
+			pairing[l.localIn] = true
+		} else if l.local.Content != nil {
+			sizes[l.local.Content.Wire] = true
+		}
+	}
 	for _, t := range j.triples {
-		if t.remote != nil || t.base == nil {
+		if t.remote != nil || t.base == nil || stays(t, in, j.byFolder[t.base.Folder]) {
 			continue
 		}
 		if t.rematch {
@@ -61,13 +88,25 @@ func NeedHeaders(in Input) []Candidate {
 	for _, row := range in.Unseen {
 		sizes[row.RemoteSize], sizes[row.Content.Wire] = true, true
 	}
+	alike := j.alike(in.Twins)
 	var need []Candidate
 	for _, n := range j.remoteNew {
-		if n.remote.Content == nil && (pairing[n.remoteIn] || sizes[n.remote.Size]) {
+		if n.remote.Content != nil {
+			continue
+		}
+		_, twin := slices.BinarySearch(alike, likeness(n.remote.Size, n.remote.Date))
+		twin = twin && in.policy(n.remoteIn.Name).Pulls(conflict.New)
+		if twin || pairing[n.remoteIn] || sizes[n.remote.Size] {
 			need = append(need, Candidate{n.remoteIn.Name, n.remote.UID, n.remote.Size})
 		}
 	}
 	return need
+}
+
+// stays reports whether the file of a message that left its mailbox stays where it
+// is, wherever that went.
+func stays(t *triple, in Input, f *Folder) bool {
+	return deletionLack(t, in, f).any() && in.notPulled(f.Name, conflict.New).any()
 }
 
 // File is a file of the Maildir as a listing showed it.
@@ -120,10 +159,12 @@ func (t *triple) renumbered() bool {
 
 // Missing reports on which sides a message that the base knows is nowhere to be
 // found in the folders observed, so that a deletion would be decided, or that
-// one of a renumbered folder be sent again.
+// one of a renumbered folder be sent again. Deletions that are not propagated
+// need no proof.
 func Missing(in Input) (local, remote bool) {
-	for _, t := range join(in).triples {
-		if t.base == nil || t.base.Key == "" {
+	j := join(in)
+	for _, t := range j.triples {
+		if t.base == nil || t.base.Key == "" || deletionLack(t, in, j.byFolder[t.base.Folder]).any() {
 			continue
 		}
 		local = local || t.local == nil
@@ -164,7 +205,7 @@ func (j *joined) settled(n *triple, known, rivals []*triple) bool {
 	for _, t := range known {
 		if j.couldBe(t, n) && contentOf(t).Whole == 0 { // of a stub the whole would tell nothing more
 			partners++
-			sized = sized && contentOf(t).Net == announcedNet(*n.remote)
+			sized = sized && (contentOf(t).Net == announcedNet(*n.remote) || t.base == nil && isCopyOf(t.local, *n.remote))
 		}
 	}
 	contenders := 0

@@ -42,6 +42,42 @@ func TestHeaderAndSizeArePairing(t *testing.T) {
 	}
 }
 
+// Offlineimap writes a few bodies anew. Its file names have the UIDs of the
+// messages, so that a copy is known by its header block all the same.
+func TestCopiesOfOfflineimapAreTheirMessages(t *testing.T) {
+	altered := func(key mail.Key) Input {
+		in := strangers(1, func(_ int, l *mail.Content, _ *mail.Remote) {
+			l.Body, l.Digest, l.Net = mail.Digest{1}, mail.Digest{1}, l.Net+2
+		})
+		f := in.Folders[0]
+		l := f.Local.Messages["a"]
+		l.Key = key
+		f.Local.Messages = map[mail.Key]mail.Local{key: l}
+		return in
+	}
+	in := altered("17_0.1.host,U=1,FMD5=7e33429f656f1e6e9d79b29c3f82c57e")
+	if need := NeedBodies(in); len(need) != 0 {
+		t.Errorf("bodies wanted: %v", need)
+	}
+	if n := count(in); n[Pair] != 1 || n[Download] != 0 || n[Upload] != 0 {
+		t.Errorf("%v", n)
+	}
+	for _, key := range []mail.Key{"17_0.1.host,U=11,FMD5=7e", "17_0.1.host,U=2,FMD5=7e", "17.1.host,U=1", "17_0.1.host,U=,FMD5=7e", "1,FMD5=,U=1"} {
+		if need := NeedBodies(altered(key)); len(need) != 1 {
+			t.Errorf("%s: bodies wanted: %v", key, need)
+		}
+		if n := count(altered(key)); n[Pair] != 0 {
+			t.Errorf("%s: %v", key, n)
+		}
+	}
+	// Another header block is another message, whatever the name says.
+	in = altered("17_0.1.host,U=1,FMD5=7e")
+	in.Folders[0].Local.Messages["17_0.1.host,U=1,FMD5=7e"].Content.Header[0]++
+	if n := count(in); n[Pair] != 0 {
+		t.Errorf("another header: %v", n)
+	}
+}
+
 func TestHeadersAreWantedOfWhatCouldMatch(t *testing.T) {
 	in := strangers(2, func(_ int, _ *mail.Content, r *mail.Remote) { r.Content = nil })
 	if need := NeedHeaders(in); len(need) != 2 {

@@ -3,6 +3,7 @@ package plan
 import (
 	"slices"
 
+	"imapsync/conflict"
 	"imapsync/mail"
 )
 
@@ -38,7 +39,7 @@ func join(in Input) *joined {
 	j.findMovedMessages()
 	j.postponeUnseen(in.Unseen)
 	j.pairNew()
-	j.carryFlags()
+	j.carryFlags(in)
 	return j
 }
 
@@ -278,19 +279,23 @@ func (j *joined) doubtful(t *triple) bool {
 
 // pairNew makes one message of a local and a remote one that are both new in
 // the same folder and have the same identity. Of equal messages those with equal
-// flags are meant for each other. A stub comes after the message itself, which
-// would be sent else.
+// flags are meant for each other. Copies that differ come last, but for a stub,
+// which would be sent else.
 func (j *joined) pairNew() {
 	byHeader := remotesByHeader(j.remoteNew)
-	for i := range 4 {
-		stubs, alike := i/2 == 1, i%2 == 0
+	fits := []func(l *mail.Local, r *mail.Remote) bool{
+		func(l *mail.Local, r *mail.Remote) bool { return l.Flags.Equal(r.Flags) && sameMessage(*l.Content, *r) },
+		func(l *mail.Local, r *mail.Remote) bool { return sameMessage(*l.Content, *r) },
+		func(l *mail.Local, r *mail.Remote) bool { return isCopyOf(l, *r) },
+	}
+	for i := range 2 * len(fits) {
+		fit, stubs := fits[i%len(fits)], i >= len(fits)
 		for _, n := range j.localNew {
 			if n.local == nil || n.local.Content == nil || (n.local.Content.Whole > 0) != stubs {
 				continue
 			}
 			for _, r := range byHeader[n.local.Content.Header] {
-				if r.remote != nil && r.remoteIn == n.localIn && sameMessage(*n.local.Content, *r.remote) &&
-					(!alike || n.local.Flags.Equal(r.remote.Flags)) {
+				if r.remote != nil && r.remoteIn == n.localIn && fit(n.local, r.remote) {
 					j.triples = append(j.triples, &triple{base: r.base, local: n.local, localIn: n.localIn, remote: r.remote, remoteIn: r.remoteIn})
 					n.local, r.remote = nil, nil
 					break
@@ -303,12 +308,14 @@ func (j *joined) pairNew() {
 
 // carryFlags has the copy of a message get what somebody did to the flags of the
 // original, which is still to be deleted, since the copy was made. Which of
-// several equal messages is the copy nothing tells.
-func (j *joined) carryFlags() {
+// several equal messages is the copy nothing tells. An original that stays for now
+// keeps its flags to itself.
+func (j *joined) carryFlags(in Input) {
 	copies := map[mail.Digest][]*triple{}
 	var originals []*triple
 	for _, t := range j.triples {
-		if t.base != nil && t.base.Key == "" && t.remote != nil {
+		if t.base != nil && t.base.Key == "" && !t.base.RemoteOnly && t.remote != nil && !t.remoteIn.Remote.Denied.Delete &&
+			!in.notPushed(t.base.Folder, conflict.Deletions).any() { // else it stays
 			originals = append(originals, t)
 			copies[t.base.Content.Digest] = nil
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sort"
 	"strings"
+	"time"
 
 	"imapsync/conflict"
 	"imapsync/mail"
@@ -56,11 +57,14 @@ func (m *model) putRemote(folder mail.FolderName, text, letters string) mail.UID
 	return u
 }
 
+// modelDate is that of all messages: twins are told by their content.
+var modelDate = time.Unix(1e9, 0)
+
 // agree puts a message on both sides and into the base.
 func (m *model) agree(folder mail.FolderName, text, letters string) (mail.Key, mail.UID) {
 	k, u := m.putLocal(folder, text, letters), m.putRemote(folder, text, letters)
 	m.base = append(m.base, &mail.Base{ID: int64(m.fresh()), Folder: folder, UID: u, Key: k,
-		Flags: mail.ParseFlags(":" + letters), Content: contentOfText(text), RemoteSize: int64(len(text))})
+		Flags: mail.ParseFlags(":" + letters), Content: contentOfText(text), RemoteSize: int64(len(text)), Date: modelDate})
 	return k, u
 }
 
@@ -131,7 +135,7 @@ func (m *model) observeFolder(name mail.FolderName) *Folder {
 	for u, v := range messages {
 		c := contentOfText(v.text)
 		c.Body, c.Digest = mail.Digest{}, mail.Digest{} // only the header was fetched
-		f.Remote.Messages[u] = mail.Remote{UID: u, Flags: v.flags, Size: int64(len(v.text)), Content: &c}
+		f.Remote.Messages[u] = mail.Remote{UID: u, Flags: v.flags, Size: int64(len(v.text)), Date: modelDate, Content: &c}
 	}
 	return f
 }
@@ -209,7 +213,7 @@ func (m *model) do(o *Op, record bool) {
 		m.remote[o.To][u] = m.remote[o.Folder][o.Remote.UID]
 		m.takeFile(o)
 		place(o.To, u, o.Local.Key)
-	case Download:
+	case Download, CopyLocal:
 		k := mail.Key(fmt.Sprintf("k%03d", m.fresh()))
 		text := m.remote[o.Folder][o.Remote.UID].text
 		m.local[o.Folder][k] = file{text, o.Flags}
@@ -224,7 +228,7 @@ func (m *model) do(o *Op, record bool) {
 		flags(o.Flags)
 	case SetFlags:
 		m.setFlags(o)
-		flags(o.Flags)
+		flags(o.Agreed)
 	case DeleteLocal:
 		delete(m.local[o.Folder], o.Local.Key)
 		m.dropIf(record, o.Row)

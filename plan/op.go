@@ -29,6 +29,7 @@ const (
 	MoveRemote   Kind = "move remote"   // MOVE from Folder to To
 	CopyRemote   Kind = "copy remote"   // COPY from Folder to To, for the file that lies there
 	Download     Kind = "download"      // a new file for a remote message
+	CopyLocal    Kind = "copy local"    // likewise, of the content that another file has
 	Upload       Kind = "upload"        // a new remote message for a file
 	SetFlags     Kind = "flags"         // bring both sides and the base to Flags
 	DeleteLocal  Kind = "delete local"  // remove the file
@@ -53,11 +54,13 @@ type Op struct {
 	Row     *mail.Base   // the base row the message has when the operation is done
 	Old     *mail.Base   // Upload, CopyRemote: the row that gives its file to Row and keeps its UID alone
 	DropOld bool         // Old is of no use then: its message is a new one
+	Source  *mail.Base   // CopyLocal: the row of the file that has the content
 	After   *Op          // the operation that must have been done before this one
 	Local   *mail.Local  // the file as it was seen
 	Remote  *mail.Remote // the message as it was seen
 
 	Flags    mail.Flags    // what the message has afterwards
+	Agreed   mail.Flags    // SetFlags: what the base has then, other than Flags where not all is propagated
 	Part     conflict.Part // Download: how much of the message
 	OnLocal  bool          // SetFlags: the file must change
 	OnRemote bool          // SetFlags: the message on the server must change
@@ -67,6 +70,7 @@ type Op struct {
 	Conflict bool   // both sides had changed; to be logged
 	Moved    bool   // a deletion that is the second half of a move: never held
 	Held     bool   // not carried out in this run
+	Denied   bool   // because the server does not allow it
 }
 
 // Deletion reports whether the operation takes a message away from a side.
@@ -74,4 +78,7 @@ func (o *Op) Deletion() bool { return o.Kind == DeleteLocal || o.Kind == DeleteR
 
 // Copy reports whether the operation creates a message on a side, and so is
 // journalled.
-func (o *Op) Copy() bool { return o.Kind == Download || o.Kind == Upload || o.Kind == CopyRemote }
+func (o *Op) Copy() bool { return o.Arrives() || o.Kind == Upload || o.Kind == CopyRemote }
+
+// Arrives reports whether the operation makes a file of a new remote message.
+func (o *Op) Arrives() bool { return o.Kind == Download || o.Kind == CopyLocal }

@@ -10,11 +10,13 @@ import (
 // keeps has been done.
 var phases = map[Kind]int{
 	CreateLocal: 0, CreateRemote: 0,
-	Pair: 1, MoveLocal: 2, MoveRemote: 2, CopyRemote: 2, Download: 3, Upload: 3,
-	SetFlags: 4,
-	Leave:    5, Drop: 5, Tidy: 5, DeleteLocal: 5, DeleteRemote: 5, Forget: 5, Fetch: 6,
-	RemoveLocal: 7, RemoveRemote: 7, ForgetFolder: 7,
+	Pair: 1, MoveLocal: 2, MoveRemote: 2, CopyRemote: 2, Download: 3, Upload: 3, CopyLocal: 4,
+	SetFlags: 5,
+	Leave:    6, Drop: 6, Tidy: 6, DeleteLocal: 6, DeleteRemote: 6, Forget: 6, Fetch: 7,
+	RemoveLocal: removing, RemoveRemote: removing, ForgetFolder: removing,
 }
+
+const removing = 8
 
 // order sorts operations by phase, folder and message. Folders are created
 // parents first and removed children first.
@@ -25,7 +27,7 @@ func order(ops []*Op) {
 			return p < q
 		}
 		if x.Folder != y.Folder {
-			return (x.Folder < y.Folder) != (phases[x.Kind] == 7)
+			return (x.Folder < y.Folder) != (phases[x.Kind] == removing)
 		}
 		if x.uid() != y.uid() {
 			return x.uid() < y.uid()

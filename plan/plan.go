@@ -15,6 +15,10 @@ type Plan struct {
 	// Unproven are folders in which messages are missing on one side without
 	// proof; they are left alone until a later run.
 	Unproven map[mail.FolderName]string
+	// Remembered are changes that the policy has not propagated, and Again says
+	// where they must be seen again.
+	Remembered []Remembered
+	Again      map[mail.FolderName]Again
 }
 
 // Folder is one folder with all that was observed of it.
@@ -35,6 +39,7 @@ type Folder struct {
 type Input struct {
 	Folders  []*Folder
 	Sources  []*mail.Base                    // rows of unchanged folders with contents that new files have too
+	Twins    []*mail.Base                    // rows of unchanged folders with sizes that new messages on the server have too
 	Unseen   []*mail.Base                    // rows of folders that could not be looked into
 	Withheld map[mail.Digest]mail.FolderName // headers of new messages whose bodies the server did not give, and where
 	Features mail.Features
@@ -46,7 +51,7 @@ type Input struct {
 // Make decides.
 func Make(in Input) *Plan {
 	j := join(in)
-	d := &decider{in: in, plan: &Plan{Unproven: map[mail.FolderName]string{}}, kept: map[mail.FolderName]bool{}, moves: map[move]mail.Digest{}, staying: map[mail.FolderName]int{}, extents: map[*Folder]extent{}}
+	d := &decider{in: in, plan: &Plan{Unproven: map[mail.FolderName]string{}, Again: map[mail.FolderName]Again{}}, byFolder: j.byFolder, kept: map[mail.FolderName]bool{}, left: map[mail.FolderName]bool{}, moves: map[move]mail.Digest{}, staying: map[mail.FolderName]int{}, extents: map[*Folder]extent{}}
 	for _, row := range j.agreed {
 		d.kept[row.Folder] = true
 		d.staying[row.Folder]++
@@ -70,8 +75,11 @@ func Make(in Input) *Plan {
 		d.plan.Unproven[name] = "new messages there may be those missing elsewhere without proof"
 		d.kept[name] = true
 	}
+	d.copyTwins(j)
+	d.deny()
 	in.Guard.hold(d.plan, d.staying)
 	d.folders()
+	d.deny()
 	order(d.plan.Ops)
 	return d.plan
 }

@@ -24,7 +24,8 @@ type RenameInput struct {
 	Local, Remote map[mail.FolderName]bool
 	// Fixed tells folders of which something is outstanding, or whose name is not
 	// to change.
-	Fixed func(mail.FolderName) bool
+	Fixed  func(mail.FolderName) bool
+	Policy func(mail.FolderName) conflict.Policy // nil is the default everywhere
 }
 
 // Renames finds the folders that are gone from one side and are there under a new
@@ -103,6 +104,9 @@ func (f *renames) fits(x, y *Folder) (p pairing, ok bool) {
 	default:
 		return p, false
 	}
+	if !f.propagated(p.kind, x.Name) || !f.propagated(p.kind, y.Name) {
+		return p, false
+	}
 	p.same, ok = len(x.Base), true
 	if local {
 		p.same, ok = sameFiles(x, y)
@@ -125,6 +129,18 @@ func (f *Folder) known(local bool) int {
 		}
 	}
 	return n
+}
+
+// propagated reports whether a folder may be renamed on the other side.
+func (f *renames) propagated(kind Kind, name mail.FolderName) bool {
+	in := Input{Policy: f.in.Policy}
+	switch kind {
+	case RenameLocal:
+		return !in.notPulled(name, conflict.Folders).any()
+	case RenameRemote:
+		return !in.notPushed(name, conflict.Folders).any()
+	}
+	return true
 }
 
 func (f *renames) fixed(name mail.FolderName) bool {

@@ -25,7 +25,11 @@ func (d *decider) complete(t *triple, out conflict.Outcome) {
 	if t.base == nil || t.base.Content.Whole == 0 || t.base.RemoteOnly || t.base.Folder != out.Folder || t.remoteIn.Name != out.Folder || t.localIn.Name != out.Folder {
 		return
 	}
-	d.fetch(t.remoteIn, t.base, out.Flags)
+	flags := out.Flags
+	if !d.policy(out.Folder).Pulls(conflict.Flags) {
+		flags = t.local.Flags
+	}
+	d.fetch(t.remoteIn, t.base, flags)
 }
 
 func (d *decider) completeRow(f *Folder, row *mail.Base) {
@@ -108,8 +112,15 @@ func (d *decider) tidy(t *triple, row *mail.Base) {
 	why := conflict.Outcome{Rule: conflict.RuleLimit, Reason: "a stub of a message that is held as well"}
 	if flags := row.Flags.Union(t.local.Flags); !flags.Equal(row.Flags) {
 		l, r := f.Local.Messages[row.Key], f.Remote.Messages[row.UID]
-		d.add(&Op{Kind: SetFlags, Folder: f.Name, Row: row, Local: &l, Remote: &r, Flags: flags,
-			OnLocal: true, OnRemote: Changes(f.Remote.Space, r.Flags, flags)}, why)
+		agreed, push := flags, d.policy(f.Name).Pushes(conflict.Flags)
+		if !push {
+			d.again(f.Name, Again{Files: true})
+		}
+		if !push || f.Remote.Space.ReadOnly {
+			agreed = row.Flags
+		}
+		d.add(&Op{Kind: SetFlags, Folder: f.Name, Row: row, Local: &l, Remote: &r, Flags: flags, Agreed: agreed,
+			OnLocal: true, OnRemote: push && Changes(f.Remote.Space, r.Flags, flags)}, why)
 	}
 	d.add(&Op{Kind: Tidy, Folder: f.Name, Local: t.local}, why)
 }

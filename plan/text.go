@@ -15,6 +15,9 @@ import (
 func Text(w io.Writer, p *Plan) error {
 	left := leftBehind(p)
 	for _, o := range p.Ops {
+		if o.Denied {
+			continue
+		}
 		if o.Kind == Leave {
 			if n := left[leavesOf(o)]; n > 1 {
 				delete(left, leavesOf(o))
@@ -27,6 +30,11 @@ func Text(w io.Writer, p *Plan) error {
 			}
 		}
 		if _, err := fmt.Fprintln(w, o); err != nil {
+			return err
+		}
+	}
+	for _, c := range p.RememberedCounts() {
+		if _, err := fmt.Fprintln(w, c); err != nil {
 			return err
 		}
 	}
@@ -57,10 +65,56 @@ func leftBehind(p *Plan) map[leaves]int {
 	return n
 }
 
+// RememberedCount is how many changes of a kind are remembered in a folder.
+type RememberedCount struct {
+	Remembered
+	Count int
+}
+
+// RememberedCounts counts like changes, in the order of the first of them.
+func (p *Plan) RememberedCounts() []*RememberedCount {
+	var list []*RememberedCount
+	index := map[Remembered]*RememberedCount{}
+	for _, w := range p.Remembered {
+		w.UID, w.Key = 0, ""
+		c := index[w]
+		if c == nil {
+			c = &RememberedCount{Remembered: w}
+			index[w] = c
+			list = append(list, c)
+		}
+		c.Count++
+	}
+	return list
+}
+
+// String is the count in one line.
+func (c *RememberedCount) String() string {
+	return fmt.Sprintf("%s: not %sed: %d × %s, for %s lacks %s", c.Folder, c.direction(), c.Count, c.Change, c.direction(), c.Kinds)
+}
+
+func (r Remembered) direction() string {
+	if r.Pull {
+		return "pull"
+	}
+	return "push"
+}
+
+// MarshalJSON is the count for programs; docs/json.md describes it.
+func (c *RememberedCount) MarshalJSON() ([]byte, error) {
+	return json.Marshal(struct {
+		Folder    mail.FolderName `json:"folder"`
+		Direction string          `json:"direction"`
+		Lacks     []string        `json:"lacks"`
+		Change    string          `json:"change"`
+		Count     int             `json:"count"`
+	}{c.Folder, c.direction(), c.Kinds.Names(), c.Change, c.Count})
+}
+
 // String is the operation in one line.
 func (o *Op) String() string {
 	var b strings.Builder
-	if o.Held {
+	if o.Held && !o.Denied {
 		b.WriteString("HELD ")
 	}
 	fmt.Fprintf(&b, "%s: %s", o.Folder, o.Kind)

@@ -45,6 +45,13 @@ type Account struct {
 	marks  map[mail.FolderName]mail.Mark          // as Folders told them
 	boxes  map[mail.FolderName]selection          // as the last SELECT told them, of the UIDVALIDITYs of this run
 	sizes  map[mail.FolderName]map[mail.UID]int64 // RFC822.SIZE of new messages, from the last snapshot
+
+	rename   mail.Mapping                    // that of the configuration, without the prefix of our namespace
+	leftOut  map[mail.FolderName]leftOut     // folders listed that are not to be looked at
+	unnamed  []string                        // mailboxes listed that have no name here,
+	nameless map[mail.FolderName]bool        // and what they are called without the configuration
+	denied   map[mail.FolderName]mail.Denied // by MYRIGHTS
+	uses     map[string]bool                 // attributes that a mailbox has, in lower case
 }
 
 // New returns an account. It does no I/O.
@@ -83,13 +90,15 @@ func New(cfg Config) *Account {
 // resuming makes the connections after the first resume its TLS session: no
 // certificate crosses the link again, and TLS 1.2 takes a round trip less. The
 // sessions are this account's alone, whose rules for certificates held when
-// they began; VerifyConnection is asked again each time.
+// they began; VerifyConnection is asked again each time. Not where the client
+// shows a certificate too: Dovecot hangs up on such a session (OpenSSL wants a
+// session id context to resume one).
 func resuming(cfg *tls.Config) *tls.Config {
 	if cfg == nil {
 		cfg = &tls.Config{}
 	}
 	cfg = cfg.Clone()
-	if cfg.ClientSessionCache == nil {
+	if cfg.ClientSessionCache == nil && len(cfg.Certificates) == 0 {
 		cfg.ClientSessionCache = tls.NewLRUClientSessionCache(1) // there is but one server
 	}
 	return cfg

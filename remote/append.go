@@ -33,22 +33,22 @@ const (
 // No more than one is in memory at a time.
 const wholeUpload = 256 << 10
 
-// Append uploads messages into this mailbox, taking them from the sequence while
-// earlier ones are on their way, and calling done once for each in order: with its
-// new UID, with 0 when the server does not tell (APPENDUID, RFC 4315 section 3),
-// or with an error that costs this message. After a refusal that concerns the
-// folder (OVERQUOTA, TRYCREATE, a throttle) the rest is not sent, and done is called
-// with that refusal. The error returned ends the upload: for the messages taken and
+// Append uploads messages into this mailbox, and those that name one into another,
+// taking them from the sequence while earlier ones are on their way, and calling
+// done once for each in order: with its new UID, with 0 when the server does not
+// tell (APPENDUID, RFC 4315 section 3), or with an error that costs this message.
+// After a refusal that concerns the folder (OVERQUOTA, TRYCREATE, a throttle) the
+// rest of what goes there is not sent, and done is called with that refusal. The
+// error returned ends the upload: for the messages taken and
 // without a call to done it is not known whether they were stored. The sequence
 // and done are called by this goroutine.
 func (m *Mailbox) Append(ctx context.Context, messages iter.Seq[mail.Outgoing], done func(i int, uid mail.UID, err error)) error {
-	name, err := m.a.serverName(ctx, m.c, m.folder)
-	if err != nil {
-		return err
-	}
-	u := upload{m: m, ctx: ctx, name: name, limit: m.c.appendLimit(), done: done}
+	u := upload{m: m, ctx: ctx, limit: m.c.appendLimit(), done: done, targets: map[mail.FolderName]*target{}}
 	u.stop = m.use(ctx)
 	defer func() { u.stop() }()
+	if err := u.turnTo(m.folder); err != nil {
+		return err
+	}
 	i := 0
 	for message := range messages {
 		if err := u.send(i, &message); err != nil {
@@ -59,8 +59,10 @@ func (m *Mailbox) Append(ctx context.Context, messages iter.Seq[mail.Outgoing], 
 	if err := u.settleAll(); err != nil {
 		return err
 	}
-	if box := m.box(); box.next != 0 {
-		each(u.told, func(uid mail.UID) { box.next = max(box.next, uid+1) })
+	for _, t := range u.targets {
+		if box := t.m.box(); box.next != 0 {
+			each(t.told, func(uid mail.UID) { box.next = max(box.next, uid+1) })
+		}
 	}
 	return nil
 }
@@ -73,24 +75,24 @@ func hasKeyword(flags mail.Flags) bool {
 
 // upload is an Append going on.
 type upload struct {
-	m       *Mailbox
+	m       *Mailbox // the caller's
 	ctx     context.Context
-	name    string
 	limit   int64 // of a message, in bytes
 	done    func(i int, uid mail.UID, err error)
 	stop    func() // ends the guard of the connection in use
+	targets map[mail.FolderName]*target
+	at      *target // of what is being sent
 	pending []*sent
 	count   int    // of messages in pending
 	bytes   int64  // of pending
 	batch   *sent  // the last of pending while messages are added to it
 	body    []byte // of the message being sent
-	told    imap.UIDSet
-	refused error // a refusal that concerns the folder
 }
 
 // sent is an APPEND whose answer is due: of one message, of a batch, or of one
 // that was not sent for err.
 type sent struct {
+	to      *target
 	i       int // the first message
 	size    int64
 	cmd     *imapclient.AppendCommand
@@ -112,11 +114,17 @@ type member struct {
 // selected for an APPEND unless a flag may be among those it cannot store (RFC 3501
 // section 6.3.11).
 func (u *upload) send(i int, message *mail.Outgoing) error {
-	if u.m.box().listed && hasKeyword(message.Flags) {
-		if err := u.settleAll(); err != nil { // the SELECT tells anew which messages are old
+	folder := message.Folder
+	if folder == "" {
+		folder = u.m.folder
+	}
+	if folder != u.at.m.folder {
+		if err := u.turnTo(folder); err != nil {
 			return err
 		}
-		if err := u.m.selectNow(u.ctx); err != nil {
+	}
+	if u.at.m.box().listed && hasKeyword(message.Flags) {
+		if err := u.selectNow(); err != nil {
 			return err
 		}
 	}
@@ -136,14 +144,14 @@ func (u *upload) sendSingly(i int, message *mail.Outgoing) error {
 	if err := u.settle(messages-1, max(0, bytes-message.Size)); err != nil {
 		return err
 	}
-	if u.refused != nil {
-		u.queue(&sent{i: i, err: u.refused})
+	if u.at.refused != nil {
+		u.queue(&sent{i: i, err: u.at.refused})
 		return nil
 	}
 	if message.Size <= wholeUpload {
 		body, err := u.read(message)
 		if err != nil {
-			u.queue(&sent{i: i, err: u.grade(err)})
+			u.queue(&sent{i: i, err: u.grade(u.at, err)})
 			return nil
 		}
 		cmd := u.begin(message)
@@ -152,12 +160,12 @@ func (u *upload) sendSingly(i int, message *mail.Outgoing) error {
 		return nil
 	}
 	if err := u.fits(message); err != nil {
-		u.queue(&sent{i: i, err: u.grade(err)})
+		u.queue(&sent{i: i, err: u.grade(u.at, err)})
 		return nil
 	}
 	body, err := message.Open()
 	if err != nil {
-		u.queue(&sent{i: i, err: u.grade(err)})
+		u.queue(&sent{i: i, err: u.grade(u.at, err)})
 		return nil
 	}
 	defer body.Close()
@@ -200,6 +208,9 @@ func (u *upload) read(message *mail.Outgoing) ([]byte, error) {
 
 // queue has settle tell the fate of what was sent or left out.
 func (u *upload) queue(p *sent) {
+	if p.to == nil {
+		p.to = u.at
+	}
 	u.pending = append(u.pending, p)
 	u.bytes += p.size
 	u.count += p.messages()
@@ -221,8 +232,8 @@ func (c *conn) appendLimit() int64 {
 }
 
 func (u *upload) begin(message *mail.Outgoing) *imapclient.AppendCommand {
-	options := &imap.AppendOptions{Flags: imapFlags(u.m.box().space.Storable(message.Flags)), Time: appendDate(message)}
-	return u.m.c.client.Append(u.name, message.Size, options)
+	options := &imap.AppendOptions{Flags: imapFlags(u.at.m.box().space.Storable(message.Flags)), Time: appendDate(message)}
+	return u.m.c.client.Append(u.at.name, message.Size, options)
 }
 
 // appendDate is the internal date to be given, zero where IMAP cannot write it.
@@ -254,7 +265,7 @@ func (u *upload) stream(i int, message *mail.Outgoing, body io.Reader) error {
 	if err := u.settle(0, 0); err != nil {
 		return err
 	}
-	fault := u.grade(err)
+	fault := u.grade(u.at, err)
 	u.m.c.kill(fault)
 	_ = cmd.Close()
 	_, _ = cmd.Wait()
@@ -265,6 +276,11 @@ func (u *upload) stream(i int, message *mail.Outgoing, body io.Reader) error {
 		return err
 	}
 	u.stop = u.m.use(u.ctx)
+	for _, t := range u.targets {
+		if t.m != u.m {
+			t.m.c, t.m.was = u.m.c, u.m.a.told(t.m.folder, false)
+		}
+	}
 	return nil
 }
 
@@ -323,11 +339,11 @@ func (u *upload) conclude(p *sent) error {
 	case p.cmd == nil && p.multi == nil:
 		u.done(p.i, 0, p.err)
 	case p.err != nil && !refused(p.err):
-		return u.m.c.grade(u.ctx, p.err, u.m.fault("append messages"))
+		return u.m.c.grade(u.ctx, p.err, p.to.m.fault("append messages"))
 	case p.multi != nil:
 		return u.concludeBatch(p)
 	case p.err != nil:
-		u.done(p.i, 0, u.grade(p.err))
+		u.done(p.i, 0, u.grade(p.to, p.err))
 	default:
 		u.done(p.i, p.uids[0], nil)
 	}
@@ -350,15 +366,15 @@ func (u *upload) await(p *sent) {
 			return
 		}
 		p.uids = make([]mail.UID, 1)
-		if u.m.c.has("UIDPLUS") && data.UIDValidity == u.m.Mark().UIDValidity {
+		if u.m.c.has("UIDPLUS") && data.UIDValidity == p.to.m.Mark().UIDValidity {
 			p.uids[0] = mail.UID(data.UID)
 		}
 	}
 	for _, uid := range p.uids {
 		if uid == 0 {
-			u.m.box().next = 0
+			p.to.m.box().next = 0
 		} else {
-			u.told.AddNum(imap.UID(uid))
+			p.to.told.AddNum(imap.UID(uid))
 		}
 	}
 }
@@ -372,8 +388,8 @@ func tooLarge(err error) bool {
 
 // grade tells what an error costs: this message, or the folder when the next
 // message would fare no better.
-func (u *upload) grade(err error) error {
-	f := u.m.fault("append message")
+func (u *upload) grade(to *target, err error) error {
+	f := to.m.fault("append message")
 	if mail.ScopeOf(err) == mail.ScopeAccount { // the disk, not the message
 		return err
 	}
@@ -394,8 +410,8 @@ func (u *upload) grade(err error) error {
 		f.Scope = mail.ScopeMessage
 	}
 	graded := u.m.c.grade(u.ctx, err, f)
-	if concernsFolder && u.refused == nil {
-		u.refused = graded
+	if concernsFolder && to.refused == nil {
+		to.refused = graded
 	}
 	return graded
 }

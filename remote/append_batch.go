@@ -22,7 +22,7 @@ const (
 // nothing), and the message can be read before it is sent.
 func (u *upload) batchable(message *mail.Outgoing) bool {
 	c := u.m.c
-	return u.refused == nil && u.m.box().next != 0 && c.has("UIDPLUS") &&
+	return u.at.refused == nil && u.at.m.box().next != 0 && c.has("UIDPLUS") &&
 		message.Size > 0 && message.Size <= min(wholeUpload, c.wire.MultiAppendLimit())
 }
 
@@ -42,21 +42,21 @@ func (u *upload) add(i int, message *mail.Outgoing) error {
 	}
 	body, err := u.read(message)
 	if err != nil {
-		err = u.grade(err)
+		err = u.grade(u.at, err)
 	}
 	if u.batch == nil {
 		if err != nil {
 			u.queue(&sent{i: i, err: err})
 			return nil
 		}
-		u.batch = &sent{i: i, multi: u.m.c.wire.MultiAppend(u.name)}
+		u.batch = &sent{to: u.at, i: i, multi: u.m.c.wire.MultiAppend(u.at.name)}
 	}
 	u.batch.members = append(u.batch.members, member{*message, err})
 	if err != nil {
 		return nil
 	}
 	u.batch.size += message.Size
-	flags := u.m.box().space.Storable(message.Flags).IMAP()
+	flags := u.at.m.box().space.Storable(message.Flags).IMAP()
 	u.batch.multi.Add(flags, appendDate(message), body)
 	return nil
 }
@@ -82,13 +82,13 @@ func (u *upload) concludeBatch(p *sent) error {
 		return err
 	}
 	if !tooLarge(p.err) && !hasCode(p.err, imap.ResponseCodeOverQuota) {
-		if err := u.grade(p.err); u.refused != nil {
+		if err := u.grade(p.to, p.err); p.to.refused != nil {
 			u.tell(p, err)
 			return nil
 		}
 	}
-	pending, count, bytes := u.pending, u.count, u.bytes
-	u.pending, u.count, u.bytes = nil, 0, 0
+	pending, count, bytes, at := u.pending, u.count, u.bytes, u.at
+	u.pending, u.count, u.bytes, u.at = nil, 0, 0, p.to
 	for k := range p.members {
 		if message := &p.members[k]; message.left != nil {
 			u.queue(&sent{i: p.i + k, err: message.left})
@@ -99,7 +99,7 @@ func (u *upload) concludeBatch(p *sent) error {
 	if err := u.settle(0, 0); err != nil {
 		return err
 	}
-	u.pending, u.count, u.bytes = pending, count, bytes
+	u.pending, u.count, u.bytes, u.at = pending, count, bytes, at
 	return nil
 }
 
@@ -128,23 +128,24 @@ func (u *upload) checkNothing(p *sent) error {
 	for _, q := range u.pending {
 		u.await(q)
 	}
-	f := u.m.fault("append messages")
-	if next := u.m.box().next; next != 0 {
-		if err := u.m.selectNow(u.ctx); err != nil {
+	m := p.to.m
+	f := m.fault("append messages")
+	if next := m.box().next; next != 0 {
+		if err := u.selectBox(m); err != nil {
 			return err
 		}
-		if err := u.m.c.client.Noop().Wait(); err != nil {
-			return u.m.c.grade(u.ctx, err, f)
+		if err := m.c.client.Noop().Wait(); err != nil {
+			return m.c.grade(u.ctx, err, f)
 		}
-		set, err := found(u.m.sendSearch(&imap.SearchCriteria{UID: []imap.UIDSet{from(next)}}))
+		set, err := found(m.sendSearch(&imap.SearchCriteria{UID: []imap.UIDSet{from(next)}}))
 		if err != nil {
-			return u.m.c.grade(u.ctx, err, f)
+			return m.c.grade(u.ctx, err, f)
 		}
-		if u.knows(set, next) {
+		if p.to.knows(set, next) {
 			return nil
 		}
 	}
-	u.m.box().next = 0
+	m.box().next = 0
 	f.Class = mail.ClassTemporary
 	f.Err = fmt.Errorf("%w, but the mailbox has messages that were not there before: %w", errBatch, asRefusal(p.err))
 	f.Hint = "the next run compares them with what was to be uploaded"
@@ -156,12 +157,12 @@ var errBatch = errors.New("a batch of messages was refused as a whole")
 // knows reports whether we were told of all messages of a set from next on. The
 // set may hold the last message below: "n:*" means that too (RFC 3501 section
 // 6.4.8).
-func (u *upload) knows(set imap.UIDSet, next mail.UID) bool {
-	if count(set) > count(u.told)+1 {
+func (t *target) knows(set imap.UIDSet, next mail.UID) bool {
+	if count(set) > count(t.told)+1 {
 		return false
 	}
 	known := true
-	each(set, func(uid mail.UID) { known = known && (uid < next || u.told.Contains(imap.UID(uid))) })
+	each(set, func(uid mail.UID) { known = known && (uid < next || t.told.Contains(imap.UID(uid))) })
 	return known
 }
 
@@ -185,7 +186,7 @@ func (u *upload) awaitBatch(p *sent) ([]mail.UID, error) {
 		return uids, nil
 	}
 	validity, told, ok := wire.AppendedUIDs(answer.Args, len(uids))
-	if ok && validity == u.m.Mark().UIDValidity {
+	if ok && validity == p.to.m.Mark().UIDValidity {
 		for k, uid := range told {
 			uids[k] = mail.UID(uid)
 		}

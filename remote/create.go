@@ -3,6 +3,7 @@ package remote
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"github.com/emersion/go-imap/v2"
 
@@ -10,7 +11,8 @@ import (
 )
 
 // CreateFolder creates a mailbox and subscribes it. One that exists is no
-// error (ALREADYEXISTS, RFC 5530 section 3).
+// error (ALREADYEXISTS, RFC 5530 section 3). Where the configuration leaves several
+// names for it, the next is tried if the server takes one not.
 func (a *Account) CreateFolder(ctx context.Context, folder mail.FolderName) error {
 	c, err := a.acquire(ctx, "")
 	if err != nil {
@@ -19,12 +21,12 @@ func (a *Account) CreateFolder(ctx context.Context, folder mail.FolderName) erro
 	defer a.release(c)
 	defer c.guard(ctx)()
 	fault := mail.Fault{Scope: mail.ScopeFolder, Folder: folder, Doing: "create the folder"}
-	name, err := a.serverName(ctx, c, folder)
+	names, err := a.serverNames(ctx, c, folder)
 	if err != nil {
 		return err
 	}
-	err = c.client.Create(name, nil).Wait()
-	if err != nil && !hasCode(err, imap.ResponseCodeAlreadyExists) && !a.isThere(c, name) {
+	name, err := a.createOne(c, folder, names)
+	if err != nil {
 		return c.grade(ctx, err, fault)
 	}
 	a.mu.Lock()
@@ -38,6 +40,62 @@ func (a *Account) CreateFolder(ctx context.Context, folder mail.FolderName) erro
 		a.warn("folder " + string(folder) + " was created but not subscribed: " + err.Error())
 	}
 	return nil
+}
+
+// createOne creates the mailbox under the first of the names that the server takes,
+// and tells which.
+func (a *Account) createOne(c *conn, folder mail.FolderName, names []string) (name string, err error) {
+	var first error
+	for _, name := range names {
+		err := a.create(c, folder, name)
+		if err == nil || hasCode(err, imap.ResponseCodeAlreadyExists) || refused(err) && a.isThere(c, name) {
+			return name, nil
+		}
+		if first == nil {
+			first = err
+		}
+		if !refused(err) || temporary(err) {
+			return "", err
+		}
+	}
+	return "", first
+}
+
+// create tells the server what a folder with a well-known name is for (RFC 6154
+// section 3), unless another one is for that already or it does not want to know.
+func (a *Account) create(c *conn, folder mail.FolderName, name string) error {
+	use := a.useOf(c, folder)
+	if use == "" {
+		return c.client.Create(name, nil).Wait()
+	}
+	err := c.client.Create(name, &imap.CreateOptions{SpecialUse: []imap.MailboxAttr{use}}).Wait()
+	if refused(err) && !temporary(err) && !hasCode(err, imap.ResponseCodeAlreadyExists) {
+		return c.client.Create(name, nil).Wait()
+	}
+	if err == nil {
+		a.mu.Lock()
+		a.uses[strings.ToLower(string(use))] = true
+		a.mu.Unlock()
+	}
+	return err
+}
+
+// wellKnown are the names by which mail programs find folders with a purpose.
+var wellKnown = []imap.MailboxAttr{imap.MailboxAttrSent, imap.MailboxAttrDrafts, imap.MailboxAttrTrash, imap.MailboxAttrJunk, imap.MailboxAttrArchive}
+
+// useOf is the purpose to create a folder for, "" for none.
+func (a *Account) useOf(c *conn, folder mail.FolderName) imap.MailboxAttr {
+	if !c.has("CREATE-SPECIAL-USE") || !c.listsUses() {
+		return ""
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, use := range wellKnown {
+		if strings.EqualFold(string(use), `\`+string(folder)) && a.uses != nil && !a.uses[strings.ToLower(string(use))] {
+			return use
+		}
+	}
+	return ""
 }
 
 // isThere asks whether a mailbox exists that a server would not create: older

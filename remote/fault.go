@@ -109,7 +109,13 @@ func broken(f *mail.Fault, err error) {
 	switch w.Kind {
 	case wire.KindConfig:
 		f.Class = mail.ClassUsage
-	case wire.KindSecret, wire.KindTLS, wire.KindPlaintext, wire.KindAuth:
+	case wire.KindSecret:
+		f.Class = mail.ClassAuth
+		var why *mail.Fault
+		if errors.As(w.Err, &why) { // who fetches the secret knows better
+			f.Class = why.Class
+		}
+	case wire.KindTLS, wire.KindPlaintext, wire.KindAuth:
 		f.Class = mail.ClassAuth
 	case wire.KindLimit, wire.KindProtocol:
 		f.Class = mail.ClassFailed

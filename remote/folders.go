@@ -2,6 +2,7 @@ package remote
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -14,10 +15,11 @@ import (
 	"imapsync/remote/wire"
 )
 
-// Folders lists the mailboxes, with their marks in the same round trip where
+// Folders lists the mailboxes, also those that LeftOut tells of, with their marks in the same round trip where
 // the server has LIST-STATUS (RFC 5819), else by one STATUS each, pipelined. A
 // mailbox whose name is unfit, or stands for a folder another one stands for,
-// is skipped with a warning. Folders begins a run: a UIDVALIDITY that it does not
+// is skipped with a warning; where the configuration gives two one name, LeftOut
+// tells. Folders begins a run: a UIDVALIDITY that it does not
 // confirm is unknown again, those told from here on are compared, and as many
 // connections as configured are tried again.
 func (a *Account) Folders(ctx context.Context) ([]mail.RemoteFolder, error) {
@@ -29,15 +31,16 @@ func (a *Account) Folders(ctx context.Context) ([]mail.RemoteFolder, error) {
 	defer c.guard(ctx)()
 	a.hear(c)
 
-	namespace := a.askNamespace(c)
-	list, err := c.client.List("", "*", c.listOptions()).Collect()
+	list, err := a.list(c)
 	if err != nil {
 		return nil, c.grade(ctx, err, mail.Fault{Scope: mail.ScopeAccount, Doing: "list folders"})
 	}
-	a.settleNames(namespace, list)
 	folders, unmarked := a.translate(list)
 	if err := c.status(unmarked); err != nil {
 		return nil, c.grade(ctx, err, mail.Fault{Scope: mail.ScopeAccount, Doing: "ask for the state of folders"})
+	}
+	if err := a.askRights(c, folders); err != nil {
+		return nil, c.grade(ctx, err, mail.Fault{Scope: mail.ScopeAccount, Doing: "ask what may be done in folders"})
 	}
 	a.hear(c)
 	a.beginRun(folders)
@@ -71,13 +74,16 @@ func (c *conn) listOptions() *imap.ListOptions {
 	var o imap.ListOptions
 	if c.has("LIST-EXTENDED") {
 		o.ReturnSubscribed = true
-		o.ReturnSpecialUse = c.has("SPECIAL-USE")
+		o.ReturnSpecialUse = c.listsUses()
 	}
 	if c.has("LIST-STATUS") {
 		o.ReturnStatus = c.markItems()
 	}
 	return &o
 }
+
+// listsUses reports whether the list tells what mailboxes are for (RFC 6154).
+func (c *conn) listsUses() bool { return c.has("LIST-EXTENDED") && c.has("SPECIAL-USE") }
 
 // askNamespace sends NAMESPACE ahead of the LIST, to cost no round trip; nil
 // when the answer is known or the server has none.
@@ -101,17 +107,31 @@ func (a *Account) settleNames(cmd *imapclient.NamespaceCommand, list []*imap.Lis
 		}
 	}
 	if cmd != nil {
-		if data, err := cmd.Wait(); err == nil && len(data.Personal) > 0 {
-			n.prefix = data.Personal[0].Prefix
-			if d := data.Personal[0].Delim; d != 0 {
-				n.delim = string(d)
-			}
+		if data, err := cmd.Wait(); err == nil {
+			n.add(Personal, data.Personal)
+			n.add(Other, data.Other)
+			n.add(Shared, data.Shared)
 		}
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.names == nil {
-		a.names = &n
+		a.names, a.rename = &n, n.stripped(a.cfg.Rename)
+	}
+}
+
+// add adds the namespaces of a kind; the first personal one is ours.
+func (n *names) add(kind string, told []imap.NamespaceDescriptor) {
+	for i, d := range told {
+		s := space{kind: kind, prefix: d.Prefix, delim: n.delim}
+		if d.Delim != 0 {
+			s.delim = string(d.Delim)
+		}
+		if kind == Personal && i == 0 {
+			n.prefix, n.delim = s.prefix, s.delim
+			continue
+		}
+		n.others = append(n.others, s)
 	}
 }
 
@@ -121,43 +141,71 @@ type unmarked struct {
 	folder *mail.RemoteFolder
 }
 
-// translate turns LIST's answer into folders and remembers how the server wrote
-// their names.
+// translate turns LIST's answer into folders, remembers how the server wrote
+// their names, and which are left out.
 func (a *Account) translate(list []*imap.ListData) ([]mail.RemoteFolder, []unmarked) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.limit = a.cfg.Connections
 	a.learnt = make(map[mail.FolderName]string, len(list))
+	a.leftOut, a.uses = map[mail.FolderName]leftOut{}, map[string]bool{}
+	a.unnamed, a.nameless = nil, map[mail.FolderName]bool{}
 	folders := make([]mail.RemoteFolder, 0, len(list)) // never grown: unmarked points into it
+	at := map[mail.FolderName]int{}
 	var rest []unmarked
 	for _, box := range list {
-		folder, err := a.names.ours(box.Mailbox)
+		for _, attr := range box.Attrs {
+			a.uses[strings.ToLower(string(attr))] = true
+		}
+		server, err := a.names.ours(box.Mailbox)
+		folder := a.rename.Local(server)
+		if err == nil && folder != server {
+			err = fitsRenamed(folder)
+		}
 		if err != nil {
+			a.unnamed, a.nameless[server] = append(a.unnamed, box.Mailbox), true
 			a.addWarning(fmt.Sprintf("mailbox %q skipped: %v", box.Mailbox, err))
 			continue
 		}
-		if other, ok := a.learnt[folder]; ok {
-			if other != box.Mailbox {
-				a.addWarning(fmt.Sprintf("mailbox %q skipped: %q stands for folder %q already", box.Mailbox, other, folder))
+		f, why := remoteFolder(folder, server, box), a.excluded(folder, box)
+		if i, taken := at[folder]; !taken {
+			at[folder] = len(folders)
+			folders = append(folders, f)
+		} else if out := a.leftOut[folder]; why == "" && out.why != "" && out.err == nil {
+			a.unnamed = append(a.unnamed, a.learnt[folder])
+			folders[i] = f
+			delete(a.leftOut, folder)
+		} else {
+			if why == "" {
+				a.collide(box.Mailbox, a.learnt[folder], f, folders[i])
 			}
 			continue
 		}
-		a.learnt[folder] = box.Mailbox
-		f := mail.RemoteFolder{
-			Name:       folder,
-			Selectable: !slices.Contains(box.Attrs, imap.MailboxAttrNoSelect) && !slices.Contains(box.Attrs, imap.MailboxAttrNonExistent),
-			Mark:       markOf(box.Status),
-			Subscribed: slices.Contains(box.Attrs, imap.MailboxAttrSubscribed),
+		if a.learnt[folder] = box.Mailbox; why != "" {
+			a.leftOut[folder] = leftOut{why: why}
 		}
-		for _, attr := range box.Attrs {
-			f.Attrs = append(f.Attrs, string(attr))
-		}
-		folders = append(folders, f)
-		if f.Selectable && f.Mark == nil {
-			rest = append(rest, unmarked{box.Mailbox, &folders[len(folders)-1]})
+	}
+	for i, f := range folders {
+		if _, out := a.leftOut[f.Name]; !out && f.Selectable && f.Mark == nil {
+			rest = append(rest, unmarked{a.learnt[f.Name], &folders[i]})
 		}
 	}
 	return folders, rest
+}
+
+// remoteFolder is what LIST told of a mailbox.
+func remoteFolder(folder, server mail.FolderName, box *imap.ListData) mail.RemoteFolder {
+	f := mail.RemoteFolder{
+		Name:       folder,
+		Selectable: !slices.Contains(box.Attrs, imap.MailboxAttrNoSelect) && !slices.Contains(box.Attrs, imap.MailboxAttrNonExistent),
+		Mark:       markOf(box.Status),
+		Subscribed: slices.Contains(box.Attrs, imap.MailboxAttrSubscribed),
+		Server:     server,
+	}
+	for _, attr := range box.Attrs {
+		f.Attrs = append(f.Attrs, string(attr))
+	}
+	return f
 }
 
 // markOf reads a STATUS; nil where it does not tell everything.
@@ -206,33 +254,43 @@ func (c *conn) statusOf(boxes []unmarked) error {
 }
 
 // serverName tells what the server calls a folder: as its LIST wrote it, else
-// by the rules of its namespace.
+// by the rules of its namespace and the configuration.
 func (a *Account) serverName(ctx context.Context, c *conn, folder mail.FolderName) (string, error) {
+	names, err := a.serverNames(ctx, c, folder)
+	if err != nil {
+		return "", err
+	}
+	return names[0], nil
+}
+
+// serverNames tells what the server may call a folder, the likeliest first; where
+// LIST wrote it that alone.
+func (a *Account) serverNames(ctx context.Context, c *conn, folder mail.FolderName) ([]string, error) {
 	fault := mail.Fault{Scope: mail.ScopeFolder, Folder: folder, Doing: "translate the folder's name"}
 	a.mu.Lock()
 	name, learnt := a.learnt[folder]
 	known := a.names != nil
 	a.mu.Unlock()
 	if learnt {
-		return name, nil
+		return []string{name}, nil
 	}
 	if !known {
 		namespace := a.askNamespace(c)
 		list, err := c.client.List("", "", nil).Collect() // tells the delimiter (RFC 3501 section 6.3.8)
 		if err != nil {
-			return "", c.grade(ctx, err, fault)
+			return nil, c.grade(ctx, err, fault)
 		}
 		a.settleNames(namespace, list)
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	name, err := a.names.server(folder)
+	names, err := a.namesFor(folder)
 	if err != nil {
 		fault.Err = err
 		fault.Hint = "rename the folder, or leave it out by the folders patterns"
-		return "", &fault
+		return nil, &fault
 	}
-	return name, nil
+	return names, nil
 }
 
 // Missing reports whether the server, asked for this mailbox by name, says that
@@ -248,24 +306,44 @@ func (a *Account) Missing(ctx context.Context, folder mail.FolderName) (bool, er
 	defer a.release(c)
 	defer c.guard(ctx)()
 	fault := mail.Fault{Scope: mail.ScopeFolder, Folder: folder, Doing: "ask whether the folder exists"}
-	name, err := a.serverName(ctx, c, folder)
+	names, err := a.serverNames(ctx, c, folder)
+	if errors.Is(err, errUnnamed) { // the mailbox that had the name without the configuration
+		names, err = a.ownName(folder)
+	}
 	if err != nil {
 		return false, err
 	}
-	_, err = c.client.Status(name, &imap.StatusOptions{UIDValidity: true}).Wait()
+	for _, name := range names {
+		if gone, err := a.missing(c, name); !gone || err != nil {
+			return false, c.grade(ctx, err, fault)
+		}
+	}
+	return true, nil
+}
+
+// ownName is what a folder is called on the server without the configuration.
+func (a *Account) ownName(folder mail.FolderName) ([]string, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	name, err := a.names.server(folder)
+	return []string{name}, err
+}
+
+func (a *Account) missing(c *conn, name string) (bool, error) {
+	_, err := c.client.Status(name, &imap.StatusOptions{UIDValidity: true}).Wait()
 	switch {
 	case err == nil:
 		return false, nil
 	case hasCode(err, imap.ResponseCodeNonExistent):
 		return true, nil
 	case !refused(err) || temporary(err):
-		return false, c.grade(ctx, err, fault)
+		return false, err
 	}
 	box, err := a.lookUp(c, name)
 	gone := box == nil || slices.ContainsFunc(box.Attrs, func(attr imap.MailboxAttr) bool {
 		return attr == imap.MailboxAttrNoSelect || attr == imap.MailboxAttrNonExistent
 	})
-	return err == nil && gone, c.grade(ctx, err, fault)
+	return err == nil && gone, err
 }
 
 // lookUp lists one mailbox by its exact name, nil if there is none. What the

@@ -9,11 +9,77 @@ import (
 	"imapsync/mail"
 )
 
-// names translates between the server's mailbox names and ours by the personal
-// namespace (RFC 2342).
+// names translates between the server's mailbox names and ours by its namespaces
+// (RFC 2342): the prefix of the first personal one is left out.
 type names struct {
-	prefix string // of the personal namespace, with its delimiter: "INBOX." on Cyrus and Courier
-	delim  string // between components; "" where the server has no hierarchy
+	prefix string  // of the first personal namespace, with its delimiter: "INBOX." on Cyrus and Courier
+	delim  string  // between components; "" where the server has no hierarchy
+	others []space // all other namespaces, which keep their prefix
+}
+
+// space is one namespace. One that is not told of is personal.
+type space struct {
+	kind   string // Personal, Other or Shared
+	prefix string
+	delim  string
+}
+
+// The kinds of namespaces.
+const (
+	Personal = "personal"
+	Other    = "other"  // of other users
+	Shared   = "shared" // of nobody in particular
+)
+
+// spaceOf finds the namespace of a name the server wrote: that with the longest
+// prefix, also for the place in the hierarchy that the prefix itself is.
+func (n names) spaceOf(server string) space {
+	found, longest := space{Personal, n.prefix, n.delim}, len(n.prefix)
+	if strings.EqualFold(server, string(mail.Inbox)) {
+		return found
+	}
+	if _, within := cutPrefixFold(server, n.prefix); !within {
+		found, longest = space{Personal, "", n.delim}, -1
+	}
+	for _, s := range n.others {
+		_, within := cutPrefixFold(server, s.prefix)
+		if len(s.prefix) > longest && (within || server != "" && server == strings.TrimSuffix(s.prefix, s.delim)) {
+			found, longest = s, len(s.prefix)
+		}
+	}
+	return found
+}
+
+// spaceFor finds the other namespace that one of our names belongs to.
+func (n names) spaceFor(folder mail.FolderName) (other space, ok bool) {
+	for _, s := range n.others {
+		if s.prefix != "" && len(s.prefix) > len(other.prefix) && strings.HasPrefix(string(folder)+"/", s.ours()) {
+			other, ok = s, true
+		}
+	}
+	return other, ok
+}
+
+// stripped has entries about names with the prefix of our namespace be about those
+// without, as they are known; who writes the prefix means the same.
+func (n names) stripped(m mail.Mapping) (stripped mail.Mapping) {
+	prefix := mail.FolderName(space{prefix: n.prefix, delim: n.delim}.ours())
+	for _, r := range m {
+		if rest, ok := strings.CutPrefix(string(r.Server), string(prefix)); ok && n.prefix != "" {
+			r.Server = mail.FolderName(rest)
+		}
+		stripped = append(stripped, r)
+	}
+	return stripped
+}
+
+// ours is the prefix in one of our names.
+func (s space) ours() string {
+	prefix := s.prefix
+	if s.delim != "" {
+		prefix = strings.ReplaceAll(prefix, s.delim, "/")
+	}
+	return strings.TrimSuffix(prefix, "/") + "/"
 }
 
 // A slash inside a component is written %2F; so that this can be undone, a %2F
@@ -44,15 +110,16 @@ func unescapeComponent(s string) string {
 
 // ours translates a name the server wrote. An error names what is unfit in it.
 func (n names) ours(server string) (mail.FolderName, error) {
-	if rest, ok := cutPrefixFold(server, n.prefix); ok && rest != "" {
+	in := n.spaceOf(server)
+	if rest, ok := cutPrefixFold(server, n.prefix); ok && rest != "" && in.kind == Personal && in.prefix == n.prefix {
 		server = rest
 	}
 	if strings.EqualFold(server, string(mail.Inbox)) {
 		return mail.Inbox, nil
 	}
 	components := []string{server}
-	if n.delim != "" {
-		components = strings.Split(server, n.delim)
+	if in.delim != "" {
+		components = strings.Split(server, in.delim)
 	}
 	for i, c := range components {
 		components[i] = escapeComponent(c)
@@ -82,14 +149,18 @@ func (n names) server(folder mail.FolderName) (string, error) {
 		return "", err
 	}
 	components := folder.Components()
-	if len(components) > 1 && n.delim == "" {
+	prefix, delim := n.prefix, n.delim
+	if other, ok := n.spaceFor(folder); ok { // its prefix is part of our name
+		prefix, delim = "", other.delim
+	}
+	if len(components) > 1 && delim == "" {
 		return "", fmt.Errorf("the server keeps no folders in folders")
 	}
 	for i, c := range components {
 		components[i] = unescapeComponent(c)
-		if n.delim != "" && strings.Contains(components[i], n.delim) {
-			return "", fmt.Errorf("%q cannot be part of a folder name on this server: it separates folders by %q", components[i], n.delim)
+		if delim != "" && strings.Contains(components[i], delim) {
+			return "", fmt.Errorf("%q cannot be part of a folder name on this server: it separates folders by %q", components[i], delim)
 		}
 	}
-	return n.prefix + strings.Join(components, n.delim), nil
+	return prefix + strings.Join(components, delim), nil
 }

@@ -233,5 +233,8 @@ func (a *Account) Close() error {
 	a.wake()
 	a.mu.Unlock()
 	a.dials.Wait()
+	if a.cfg.Through != nil {
+		return a.cfg.Through.Close()
+	}
 	return nil
 }

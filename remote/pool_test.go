@@ -3,6 +3,7 @@ package remote
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -144,6 +145,9 @@ func TestDialFaults(t *testing.T) {
 			t.Errorf("the hint is said %d times: %v", n, err)
 		}
 	}
+	away := fmt.Errorf("no token: %w", &mail.Fault{Class: mail.ClassTemporary, Err: errors.New("the authorization server is down")})
+	err := dialFault(t.Context(), &wire.Error{Kind: wire.KindSecret, Doing: "connect", Err: away})
+	wantScope(t, err, mail.ScopeAccount, mail.ClassTemporary, "connect: no token: the authorization server is down")
 }
 
 func TestThrottling(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 
 	"imapsync/mail"
 )
@@ -33,15 +34,61 @@ func (a *Account) RenameFolder(ctx context.Context, folder, to mail.FolderName) 
 	if err != nil {
 		return err
 	}
-	name, err := a.serverName(ctx, c, to)
+	candidates, err := a.serverNames(ctx, c, to)
 	if err != nil {
 		return err
+	}
+	name, ok := a.comingAlong(folder, to, old, candidates)
+	if !ok {
+		fault.Err = errBelow
+		return &fault
 	}
 	if err := c.client.Rename(old, name, nil).Wait(); err != nil {
 		return c.grade(ctx, err, fault)
 	}
-	return c.grade(ctx, a.resubscribe(ctx, c, names, folder, to), fault)
+	return c.grade(ctx, a.resubscribe(c, names, rename{folder, to, old, name}), fault)
 }
+
+// rename is a folder with its old and its new name, here and on the server.
+type rename struct {
+	folder, to mail.FolderName
+	old, name  string
+}
+
+// comingAlong finds the name under which the folders below have the names here
+// that they should have when the server has renamed all that lies below there.
+func (a *Account) comingAlong(folder, to mail.FolderName, old string, candidates []string) (name string, ok bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	delim := a.names.spaceOf(old).delim
+	lies := func(box string) bool { return delim != "" && strings.HasPrefix(box, old+delim) }
+	if slices.ContainsFunc(a.unnamed, lies) {
+		return "", false
+	}
+	fits := func(name string) bool {
+		for n, box := range a.learnt {
+			if lies(box) != n.Within(folder) {
+				return false
+			}
+			if !lies(box) {
+				continue
+			}
+			server, err := a.names.ours(name + box[len(old):])
+			if err != nil || a.rename.Local(server) != to+n[len(folder):] {
+				return false
+			}
+		}
+		return true
+	}
+	for _, name := range candidates {
+		if fits(name) {
+			return name, true
+		}
+	}
+	return "", false
+}
+
+var errBelow = errors.New("the server would rename other folders with it than those below it here")
 
 var errInboxName = errors.New("INBOX has its name for ever")
 
@@ -61,17 +108,13 @@ func (a *Account) below(folder mail.FolderName) []mail.FolderName {
 
 // resubscribe takes the folders' old names for forgotten and subscribes the new
 // ones in place of them. What the server refuses of that is no error.
-func (a *Account) resubscribe(ctx context.Context, c *conn, names []mail.FolderName, folder, to mail.FolderName) error {
+func (a *Account) resubscribe(c *conn, names []mail.FolderName, r rename) error {
 	for _, n := range names {
-		renamed := to + n[len(folder):]
-		old, err := a.serverName(ctx, c, n)
-		if err != nil {
-			return err
+		old := a.listedAs(n)
+		if n == r.folder {
+			old = r.old
 		}
-		name, err := a.serverName(ctx, c, renamed)
-		if err != nil {
-			return err
-		}
+		renamed, name := r.to+n[len(r.folder):], r.name+old[len(r.old):]
 		a.mu.Lock()
 		a.learnt[renamed], a.sizes[renamed] = name, a.sizes[n]
 		delete(a.learnt, n)

@@ -301,8 +301,9 @@ func (s *survey) lacking() (lacking []mail.UID) {
 
 func (s *survey) result(box selection) mail.RemoteSnapshot {
 	m := s.m
+	space, denied := m.a.restrict(m.folder, box.space)
 	snap := mail.RemoteSnapshot{
-		Folder: m.folder, Exists: true, Mark: box.mark, Space: box.space, Doubt: s.doubt,
+		Folder: m.folder, Exists: true, Mark: box.mark, Space: space, Denied: denied, Doubt: s.doubt,
 		Messages: make(map[mail.UID]mail.Remote, len(s.present)),
 	}
 	sizes := map[mail.UID]int64{}

@@ -20,9 +20,12 @@ func (d *DB) Account(ctx context.Context) (mail.Identity, error) {
 }
 
 // folderColumns are the columns of a folder in the order Folders takes and
-// folderValues gives them.
-const folderColumns = `name, settled, uidvalidity, uidnext, messages, modseq,
-	cur_dev, cur_ino, cur_ctime, new_dev, new_ino, new_ctime, taken, full_check, extent, trimmed`
+// folderValues gives them; watermarkColumns are those that each record replaces.
+const (
+	watermarkColumns = `name, settled, uidvalidity, uidnext, messages, modseq,
+	cur_dev, cur_ino, cur_ctime, new_dev, new_ino, new_ctime, taken, full_check, read_only, extent, trimmed`
+	folderColumns = watermarkColumns + `, server`
+)
 
 // Folders returns the folders in the order of their names.
 func (d *DB) Folders(ctx context.Context) ([]mail.FolderRecord, error) {
@@ -44,8 +47,10 @@ func (d *DB) Folders(ctx context.Context) ([]mail.FolderRecord, error) {
 					Taken: c.int(),
 				},
 				FullCheck:  c.millis(),
+				ReadOnly:   c.int() != 0,
 				Extent:     c.text(),
 				Trimmed:    c.millis(),
+				Server:     mail.FolderName(c.text()),
 				Rows:       int(c.int()),
 				LastUID:    mail.UID(c.int()),
 				RemoteOnly: int(c.int()),
@@ -60,7 +65,8 @@ func folderValues(f mail.FolderRecord) []any {
 		int64(f.Mark.UIDValidity), int64(f.Mark.UIDNext), int64(f.Mark.Messages), int64(f.Mark.HighestModSeq),
 		int64(f.Stamp.Cur.Dev), int64(f.Stamp.Cur.Ino), f.Stamp.Cur.CTime,
 		int64(f.Stamp.New.Dev), int64(f.Stamp.New.Ino), f.Stamp.New.CTime,
-		f.Stamp.Taken, millisValue(f.FullCheck), f.Extent, millisValue(f.Trimmed),
+		f.Stamp.Taken, millisValue(f.FullCheck),
+		f.ReadOnly, f.Extent, millisValue(f.Trimmed), string(f.Server),
 	}
 }
 

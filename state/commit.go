@@ -177,7 +177,7 @@ func (t *tx) apply(b mail.Batch) error {
 // and what is held or set aside in it.
 func (t *tx) renameFolder(n mail.FolderRename) error {
 	clear(t.folders)
-	if err := t.updateOne(`UPDATE folders SET name = ? WHERE name = ?`, string(n.To), string(n.From)); err != nil {
+	if err := t.updateOne(`UPDATE folders SET name = ?, server = ? WHERE name = ?`, string(n.To), string(n.Server), string(n.From)); err != nil {
 		return err
 	}
 	for _, table := range []string{"holds", "quarantine"} {
@@ -188,9 +188,10 @@ func (t *tx) renameFolder(n mail.FolderRename) error {
 	return nil
 }
 
+// putFolder keeps the name on the server where the record does not say it.
 func (t *tx) putFolder(f mail.FolderRecord) error {
-	err := t.exec(insert("folders", folderColumns)+` ON CONFLICT (name) DO UPDATE SET `+assignExcluded(folderColumns),
-		folderValues(f)...)
+	err := t.exec(insert("folders", folderColumns)+` ON CONFLICT (name) DO UPDATE SET `+assignExcluded(watermarkColumns)+
+		`, server = iif(excluded.server = '', server, excluded.server)`, folderValues(f)...)
 	return inFolder(f.Folder, err)
 }
 

@@ -266,6 +266,27 @@ func TestRenameFolder(t *testing.T) {
 	wantRows(t, d, "New", a, b, fresh)
 }
 
+// What the server calls a folder stays where a record does not say it, and changes
+// with its name.
+func TestServerName(t *testing.T) {
+	d := newState(t)
+	put := func(f mail.FolderRecord, want mail.FolderName, readOnly bool) {
+		t.Helper()
+		commit(t, d, mail.Batch{Folders: []mail.FolderRecord{f}})
+		if got, _ := folderNamed(t, d, f.Folder); got.ServerName() != want || got.ReadOnly != readOnly {
+			t.Errorf("%+v, want %s", got, want)
+		}
+	}
+	put(mail.FolderRecord{Folder: "Sent"}, "Sent", false)
+	put(mail.FolderRecord{Folder: "Sent", Server: "[Gmail]/Sent Mail", ReadOnly: true}, "[Gmail]/Sent Mail", true)
+	put(mail.FolderRecord{Folder: "Sent"}, "[Gmail]/Sent Mail", false)
+	put(mail.FolderRecord{Folder: "Sent", Server: "Sent"}, "Sent", false)
+	commit(t, d, mail.Batch{Renames: []mail.FolderRename{{From: "Sent", To: "Gesendet", Server: "Sent"}}})
+	put(mail.FolderRecord{Folder: "Gesendet"}, "Sent", false)
+	commit(t, d, mail.Batch{Renames: []mail.FolderRename{{From: "Gesendet", To: "Sent"}}})
+	put(mail.FolderRecord{Folder: "Sent"}, "Sent", false)
+}
+
 // Rows may go from one folder to another in the batch that drops it; a folder begun anew loses them.
 func TestDropFolderInOneBatchWithItsRows(t *testing.T) {
 	d := newState(t)
@@ -456,5 +477,40 @@ func TestNothingToReplaceWritesNothing(t *testing.T) {
 	commit(t, d, mail.Batch{Holds: &[]mail.Hold{}, Quarantine: &[]mail.Quarantined{}, Pause: &mail.Pause{}})
 	if after := logged(); after != before {
 		t.Errorf("%d bytes written", after-before)
+	}
+}
+
+func TestRowsOfSize(t *testing.T) {
+	d := newState(t)
+	var put []*mail.Base
+	sizes := []int64{0, 77}
+	for i := range 1200 { // more than two queries' worth
+		r := row(mail.FolderName(fmt.Sprint("F", i%3)), mail.UID(i+1), mail.Key(fmt.Sprint("k", i)))
+		r.RemoteSize = int64(1000 + i/2)
+		put = append(put, r)
+		sizes = append(sizes, r.RemoteSize)
+	}
+	unsized := row("F0", 5000, "unsized")
+	unsized.RemoteSize = 0
+	other := row("F0", 5001, "other")
+	other.RemoteSize = 78
+	commit(t, d, mail.Batch{Put: append(put, unsized, other)})
+	got, err := d.RowsOfSize(t.Context(), sizes)
+	if err != nil || len(got) != len(put) {
+		t.Fatalf("%d rows found, want %d, %v", len(got), len(put), err)
+	}
+	want := map[int64]*mail.Base{}
+	for _, r := range put {
+		want[r.ID] = r
+	}
+	for _, r := range got {
+		if w := want[r.ID]; w == nil || !same(r, w) {
+			t.Errorf("found %+v, want %+v", r, w)
+		}
+	}
+	plan, err := list(t.Context(), d, "", `EXPLAIN QUERY PLAN SELECT id FROM base WHERE remote_size > 0 AND remote_size IN (?, ?)`,
+		[]any{int64(1), int64(2)}, func(c *columns) string { c.int(); c.int(); c.int(); return c.text() })
+	if err != nil || !strings.Contains(strings.Join(plan, "\n"), "INDEX base_size") {
+		t.Errorf("rows are not found by the index: %v, %v", plan, err)
 	}
 }

@@ -44,6 +44,10 @@ CREATE TABLE pause (
     said  TEXT    NOT NULL
 ) STRICT;`,
 	2: `
+CREATE INDEX base_size ON base (remote_size) WHERE remote_size > 0;
+ALTER TABLE folders ADD COLUMN server TEXT NOT NULL DEFAULT '';
+ALTER TABLE folders ADD COLUMN read_only INTEGER NOT NULL DEFAULT 0 CHECK (read_only IN (0, 1));`,
+	3: `
 ALTER TABLE folders ADD COLUMN extent TEXT NOT NULL DEFAULT '';
 ALTER TABLE folders ADD COLUMN trimmed INTEGER;
 ALTER TABLE base ADD COLUMN remote_only INTEGER NOT NULL DEFAULT 0 CHECK (remote_only IN (0, 1));

@@ -64,7 +64,7 @@ func TestUpgradeFromEveryVersion(t *testing.T) {
 				len(holds) != 1 || len(runs) != 1 || len(history) != 1 {
 				t.Errorf("rows lost: %v %v %v %v %v %v", account, folders, intents, holds, runs, history)
 			}
-			left := fixture == "testdata/v3.sql" // where what a limit left on the server begins
+			left := fixture == "testdata/v4.sql" // where what a limit left on the server begins
 			if f := folders[0]; left != (f.RemoteOnly == 1) || left != (f.Extent != "") || left == f.Trimmed.IsZero() {
 				t.Errorf("folder %+v", f)
 			}

@@ -70,8 +70,8 @@ func (d *DB) Removing(ctx context.Context) ([]*mail.Base, error) {
 		func(c *columns) *mail.Base { return decode(c, mail.FolderName(c.text())) })
 }
 
-// digestsPerQuery bounds the list of one query.
-const digestsPerQuery = 500
+// perQuery bounds the list of one query.
+const perQuery = 500
 
 // RowsOf returns the rows of any folder whose whole content has one of these
 // digests. A digest that is not known finds nothing.
@@ -81,7 +81,7 @@ func (d *DB) RowsOf(ctx context.Context, digests []mail.Digest) ([]*mail.Base, e
 	wanted = slices.Compact(wanted)
 	decode := baseDecoder()
 	var found []*mail.Base
-	for chunk := range slices.Chunk(wanted, digestsPerQuery) {
+	for chunk := range slices.Chunk(wanted, perQuery) {
 		args := make([]any, len(chunk))
 		for i := range chunk {
 			args[i] = chunk[i][:8]
@@ -99,6 +99,32 @@ func (d *DB) RowsOf(ctx context.Context, digests []mail.Digest) ([]*mail.Base, e
 				found = append(found, row)
 			}
 		}
+	}
+	return found, nil
+}
+
+// RowsOfSize returns the rows of any folder of which the server announced one of
+// these sizes. A size of 0 is none.
+func (d *DB) RowsOfSize(ctx context.Context, sizes []int64) ([]*mail.Base, error) {
+	wanted := slices.Clone(sizes)
+	slices.Sort(wanted)
+	wanted = slices.DeleteFunc(slices.Compact(wanted), func(s int64) bool { return s <= 0 })
+	decode := baseDecoder()
+	var found []*mail.Base
+	for chunk := range slices.Chunk(wanted, perQuery) {
+		args := make([]any, len(chunk))
+		for i := range chunk {
+			args[i] = chunk[i]
+		}
+		rows, err := list(ctx, d, "find rows by size in state",
+			`SELECT folders.name, `+basePacked+` FROM base JOIN folders ON folders.id = base.folder
+			WHERE remote_size > 0 AND remote_size IN (?`+strings.Repeat(", ?", len(chunk)-1)+`)`,
+			args,
+			func(c *columns) *mail.Base { return decode(c, mail.FolderName(c.text())) })
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, rows...)
 	}
 	return found, nil
 }

@@ -40,6 +40,8 @@ CREATE TABLE folders (
     taken       INTEGER NOT NULL,
     full_check  INTEGER,          -- when it was last compared in full
     base_rows   INTEGER NOT NULL DEFAULT 0, -- rows of base, kept by each transaction
+    server      TEXT    NOT NULL DEFAULT '', -- what the server calls it, as the key rename knows it; '' is the same
+    read_only   INTEGER NOT NULL DEFAULT 0 CHECK (read_only IN (0, 1)), -- the server denied something in it
     extent      TEXT    NOT NULL DEFAULT '', -- the limits last applied to all of the folder, '' for none
     trimmed     INTEGER           -- when that was
 ) STRICT;
@@ -79,6 +81,9 @@ CREATE TABLE base (
 -- Moves and copies are found by content. Eight bytes find it: a third of the
 -- pages for each insertion to touch, and what else they find is sorted out.
 CREATE INDEX base_digest ON base (substr(digest, 1, 8)) WHERE digest IS NOT NULL;
+
+-- A message that another client copied to a second folder is found by its size.
+CREATE INDEX base_size ON base (remote_size) WHERE remote_size > 0;
 
 -- Drafts are looked at in every run, for mail programs rewrite them in place.
 CREATE INDEX base_draft ON base (folder) WHERE instr(substr(flags, 1, instr(flags || ' ', ' ')), 'D') > 0;

@@ -27,6 +27,7 @@ var steps = []step{
 	{[]plan.Kind{plan.MoveRemote}, (*applier).moveRemote},
 	{[]plan.Kind{plan.Upload}, (*applier).upload},
 	{[]plan.Kind{plan.Download}, (*applier).download},
+	{[]plan.Kind{plan.CopyLocal}, (*applier).download},
 	{[]plan.Kind{plan.SetFlags}, (*applier).setFlags},
 	{[]plan.Kind{plan.Leave}, (*applier).leave},
 	{[]plan.Kind{plan.Drop}, (*applier).drop},
@@ -107,7 +108,7 @@ func (a *applier) abreast(work context.Context, s step, names []mail.FolderName,
 		}
 		return err
 	}
-	if s.kinds[0] == plan.Download {
+	if k := s.kinds[0]; k == plan.Download || k == plan.CopyLocal {
 		a.line(names, lanes, func(d *queued) {
 			g.Go(func() error {
 				defer d.passOn()
@@ -115,6 +116,9 @@ func (a *applier) abreast(work context.Context, s step, names []mail.FolderName,
 			})
 		})
 		return g.Wait()
+	}
+	if s.kinds[0] == plan.Upload && !a.features.Awaited {
+		return a.uploadAll(work, names, lanes)
 	}
 	g.SetLimit(a.opt.Lanes)
 	for _, turn := range a.turns(names, lanes) {
@@ -298,6 +302,10 @@ func (a *applier) prepare(p *plan.Plan) error {
 // not be looked into keeps them: it is not known to be gone.
 func (a *applier) unsettleReplaced() (records []mail.FolderRecord) {
 	for _, f := range a.sorted() {
+		if f.remapped && !f.failed {
+			records = append(records, mail.FolderRecord{Folder: f.Name, Server: f.serverName()})
+			continue
+		}
 		if f.Known && f.record.Settled && !f.failed && f.replaced() {
 			f.record.Settled, f.record.Stamp, f.record.Mark = false, mail.DirStamp{}, mail.Mark{UIDValidity: f.record.Mark.UIDValidity}
 			records = append(records, f.record)
@@ -330,7 +338,7 @@ func (f *folder) introduce(b *mail.Batch) {
 			}
 		}
 	}
-	f.record, f.restored = mail.FolderRecord{Folder: f.Name, Mark: mail.Mark{UIDValidity: f.validity},
+	f.record, f.restored = mail.FolderRecord{Folder: f.Name, Mark: mail.Mark{UIDValidity: f.validity}, Server: f.serverName(),
 		Extent: f.record.Extent, Trimmed: f.record.Trimmed}, false
 	b.Folders = append(b.Folders, f.record)
 	f.Known = true

@@ -254,5 +254,5 @@ func (r *run) recordOf(name mail.FolderName) (rec mail.FolderRecord, ours bool) 
 	if rec := r.skipped[name]; rec != nil {
 		return *rec, true
 	}
-	return rec, r.opt.Folders == nil && (r.Select == nil || r.Select(name))
+	return rec, !r.apart[name] && r.opt.Folders == nil && r.outside[name] == nil && (r.Select == nil || r.Select(name))
 }

@@ -78,7 +78,7 @@ func (a *applier) unclaimed(f *folder, ops []*plan.Op) []*plan.Op {
 	defer a.mu.Unlock()
 	claimed := map[mail.UID]bool{}
 	for _, o := range a.plan.Ops {
-		if a.completed[o] && o.Kind != plan.Download && o.Row != nil && o.Row.Folder == f.Name {
+		if a.completed[o] && !o.Arrives() && o.Row != nil && o.Row.Folder == f.Name {
 			claimed[o.Row.UID] = true
 		}
 	}
@@ -122,8 +122,12 @@ func (a *applier) expect(f *folder, ops []*plan.Op) *inbound {
 	in := &inbound{ops: ops, arrivals: make(map[mail.UID]*arrival, len(ops))}
 	var b mail.Batch
 	for _, o := range ops {
+		agreed := o.Flags
+		if o.Kind == plan.Fetch { // the stub may have flags that are not propagated
+			agreed = o.Row.Flags
+		}
 		intent := &mail.Intent{Kind: mail.IntentDownload, Folder: f.Name, Key: a.Local.NewKey(), UID: o.Remote.UID,
-			Flags: o.Flags, UIDValidity: f.validity, RemoteSize: o.Remote.Size, Date: o.Remote.Date}
+			Flags: agreed, UIDValidity: f.validity, RemoteSize: o.Remote.Size, Date: o.Remote.Date}
 		in.arrivals[o.Remote.UID] = &arrival{op: o, intent: intent}
 		b.AddIntents = append(b.AddIntents, intent)
 	}
@@ -155,7 +159,11 @@ func (a *applier) fetchBatch(ctx context.Context, mb Mailbox, f *folder, b *inbo
 		return err
 	}
 	b.files = d
-	return a.fetchAll(ctx, mb, b.ops, func(uid mail.UID, body io.Reader, err error) error {
+	ops, err := a.linkBatch(b)
+	if err != nil || len(ops) == 0 {
+		return err
+	}
+	return a.fetchAll(ctx, mb, ops, func(uid mail.UID, body io.Reader, err error) error {
 		ar := b.arrivals[uid]
 		if ar == nil {
 			return nil
@@ -169,6 +177,32 @@ func (a *applier) fetchBatch(ctx context.Context, mb Mailbox, f *folder, b *inbo
 		a.emit(Event{Kind: EventMoved, Folder: f.Name, Op: ar.op, Bytes: ar.content.Wire})
 		return a.interrupted()
 	})
+}
+
+// linkBatch makes files of the messages whose content another file has, and tells
+// which are to be fetched.
+func (a *applier) linkBatch(b *inbound) (fetch []*plan.Op, err error) {
+	for _, o := range b.ops {
+		if o.Kind != plan.CopyLocal || o.Source.ID == 0 || !plan.IsTwin(o.Remote, o.Source) { // not downloaded, or something else was
+			fetch = append(fetch, o)
+			continue
+		}
+		if err := b.journalled(); err != nil {
+			return nil, err
+		}
+		ar, from := b.arrivals[o.Remote.UID], o.Source
+		err := b.files.Link(mail.NewFile{Key: ar.intent.Key, Flags: ar.intent.Flags, Date: ar.intent.Date}, from.Folder, from.Key, from.File)
+		switch {
+		case err == nil:
+			ar.content, ar.stamp, ar.written = from.Content, from.File, true
+			a.emit(Event{Kind: EventMoved, Folder: o.Folder, Op: o, Bytes: from.Content.Wire})
+		case accountScope(err):
+			return nil, err
+		default:
+			fetch = append(fetch, o)
+		}
+	}
+	return fetch, nil
 }
 
 // settling settles a batch while the next one is fetched, so that the link does
@@ -195,10 +229,10 @@ func (a *applier) settle(ctx context.Context, f *folder, b *inbound) error {
 // take stores a body. Only what ends the whole batch is returned.
 func (ar *arrival) take(d Delivery, body io.Reader, err error) error {
 	if err == nil {
-		ar.content, ar.stamp, err = d.Write(mail.NewFile{Key: ar.intent.Key, Flags: ar.intent.Flags, Date: ar.intent.Date}, body)
+		ar.content, ar.stamp, err = d.Write(mail.NewFile{Key: ar.intent.Key, Flags: ar.op.Flags, Date: ar.intent.Date}, body)
 	}
 	if err == nil {
-		if ar.op != nil && conflict.ParsePart(string(ar.op.Part)) == conflict.Whole {
+		if conflict.ParsePart(string(ar.op.Part)) == conflict.Whole {
 			ar.content.Whole = 0 // a stub that somebody has sent by other means is a message
 		}
 		ar.written = true

@@ -18,12 +18,9 @@ func simAccount(w *simworld.World, o simworld.Options) syncer.Account {
 		Identity: mail.Identity{Server: "imap.example.org:993", User: "me"},
 		Local:    w.Disk, Remote: w.Server, State: w.Record,
 		Policy: func(mail.FolderName) conflict.Policy {
-			p := conflict.Policy{Extent: w.Extent}
-			if o.Extent != (conflict.Extent{}) {
-				p.Extent = o.Extent
-			}
-			if o.DeletionWins {
-				p.Deletion = conflict.Wins
+			p := o.Policy()
+			if p.Extent == (conflict.Extent{}) {
+				p.Extent = w.Extent
 			}
 			return p
 		},

@@ -62,7 +62,7 @@ func (a *applier) recordFlags(ops []*plan.Op) error {
 	}
 	var b mail.Batch
 	for _, o := range ops {
-		o.Row.Flags = o.Flags
+		o.Row.Flags = o.Agreed
 		b.Put = append(b.Put, o.Row)
 	}
 	return a.record(b, ops...)

@@ -20,13 +20,15 @@ func (r *run) identify(ctx context.Context) error {
 	if err := r.loadUnseen(ctx); err != nil {
 		return err
 	}
-	in := r.observed()
-	need := plan.NeedHeaders(in)
+	if err := r.loadTwins(ctx); err != nil {
+		return err
+	}
+	need := plan.NeedHeaders(r.observed())
 	if len(need) > 0 { // else no content of a new message is known
 		if err := r.learn(ctx, need, r.headers); err != nil {
 			return err
 		}
-		if err := r.learn(ctx, plan.NeedBodies(in), r.bodies); err != nil {
+		if err := r.learn(ctx, plan.NeedBodies(r.observed()), r.bodies); err != nil {
 			return err
 		}
 	}
@@ -72,7 +74,7 @@ func (r *run) verifyFiles(ctx context.Context) error {
 }
 
 func (r *run) observed() plan.Input {
-	in := plan.Input{Unseen: r.unseen, Withheld: r.withheldHeaders}
+	in := plan.Input{Twins: r.twins, Unseen: r.unseen, Withheld: r.withheldHeaders, Policy: r.Policy}
 	for _, f := range r.sorted() {
 		if !f.failed {
 			in.Folders = append(in.Folders, &f.Folder)
@@ -93,6 +95,39 @@ func (r *run) loadUnseen(ctx context.Context) error {
 			return err
 		}
 		r.unseen = append(r.unseen, rows...)
+	}
+	return nil
+}
+
+// loadTwins gets the rows of folders not looked into that have the size of a new
+// message on the server.
+func (r *run) loadTwins(ctx context.Context) error {
+	r.twins = nil
+	if r.moved || r.foreign || len(r.skipped) == 0 {
+		return nil
+	}
+	var sizes []int64
+	for _, f := range r.folders {
+		if f.failed || f.Remote.Mark.UIDNext == f.record.Mark.UIDNext {
+			continue
+		}
+		for uid, m := range f.Remote.Messages {
+			if uid >= f.record.Mark.UIDNext || f.Remote.Mark.UIDValidity != f.record.Mark.UIDValidity {
+				sizes = append(sizes, m.Size)
+			}
+		}
+	}
+	if len(sizes) == 0 {
+		return nil
+	}
+	rows, err := r.State.RowsOfSize(ctx, sizes)
+	if err != nil {
+		return err
+	}
+	for _, row := range rows {
+		if r.skipped[row.Folder] != nil && r.folders[row.Folder] == nil && row.Key != "" && row.UID != 0 && row.Content.Whole == 0 {
+			r.twins = append(r.twins, row)
+		}
 	}
 	return nil
 }

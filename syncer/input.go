@@ -14,7 +14,7 @@ func (r *run) input(ctx context.Context) (plan.Input, error) {
 	if err := r.loadUnseen(ctx); err != nil {
 		return in, err
 	}
-	in.Unseen, in.Withheld = r.unseen, r.withheldHeaders
+	in.Unseen, in.Twins, in.Withheld = r.unseen, r.twins, r.withheldHeaders
 	var digests []mail.Digest
 	observed := map[mail.FolderName]bool{}
 	for _, f := range r.sorted() {

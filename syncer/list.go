@@ -1,6 +1,7 @@
 package syncer
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"maps"
@@ -32,8 +33,10 @@ func (r *run) list(ctx context.Context, meanwhile func(ctx context.Context) erro
 		r.listed.remote[remotes[i].Name] = true
 		if f := r.folder(remotes[i].Name); f != nil {
 			f.remote = &remotes[i]
+			f.forgetNumbers()
 		}
 	}
+	r.leaveOut(remotes)
 	for _, name := range r.opt.AcceptFolders {
 		if r.folders[name] == nil {
 			r.note(name, "there is no such folder in this run, so no deletion of it to accept")
@@ -42,9 +45,10 @@ func (r *run) list(ctx context.Context, meanwhile func(ctx context.Context) erro
 	for _, name := range r.opt.Folders {
 		if r.folders[name] == nil {
 			return nil, &mail.Fault{Scope: mail.ScopeAccount, Class: mail.ClassUsage, Folder: name, Doing: "synchronise",
-				Err: errNoFolder, Hint: "imapsync folders lists what there is"}
+				Err: cmp.Or(r.outside[name], errNoFolder), Hint: "imapsync folders lists what there is"}
 		}
 	}
+	r.setApart()
 	return slices.Sorted(maps.Keys(r.folders)), nil
 }
 
@@ -92,7 +96,7 @@ func otherInbox(name mail.FolderName) bool {
 func (r *run) refuseInbox(name mail.FolderName) {
 	r.unsettled[mail.Inbox] = true
 	r.fail(name, nil, &mail.Fault{Scope: mail.ScopeFolder, Folder: name, Doing: "list the Maildir",
-		Err: errInboxCase, Hint: "rename it to INBOX; until then neither is synchronised"})
+		Err: errInboxCase, Hint: "rename it to INBOX, or to what the key rename says that INBOX is called; until then neither is synchronised"})
 }
 
 var errInboxCase = errors.New("servers know INBOX in any case, so this name cannot stand for another folder")

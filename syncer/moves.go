@@ -212,7 +212,7 @@ func (a *applier) moveGroup(ctx context.Context, f *folder, name mail.FolderName
 	for _, o := range ops {
 		uid := moved[o.Remote.UID]
 		in := &mail.Intent{Folder: name, Key: o.Local.Key, Content: o.Row.Content, UIDNext: to.Remote.Mark.UIDNext}
-		deps = append(deps, &departure{op: o, intent: in, uid: uid, over: moveErr == nil || uid != 0})
+		deps = append(deps, &departure{op: o, to: to, intent: in, uid: uid, over: moveErr == nil || uid != 0})
 	}
 	return firstOf(moveErr, a.recordArrivals(ctx, to, deps)) // the rest of a broken MOVE is found by identity in the next run
 }
@@ -236,7 +236,7 @@ func (a *applier) transfer(ctx context.Context, f *folder, ops []*plan.Op, send 
 // recordArrivals settles messages that came from another mailbox of the server;
 // those of which it told no UID are looked for in the target.
 func (a *applier) recordArrivals(ctx context.Context, to *folder, deps []*departure) error {
-	silent, err := a.recordUploads(to, deps)
+	silent, err := a.recordUploads(deps)
 	if err != nil || len(silent) == 0 {
 		return err
 	}

@@ -65,7 +65,7 @@ func (r *run) beginEarly(ctx, lctx context.Context, looks *errgroup.Group) error
 	var early []*folder
 	for _, f := range r.sorted() {
 		f.full, f.Trim = r.opt.Full || r.checkDue(f), r.trimDue(f)
-		if f.Local.Exists && !r.sameLocal(f) && !r.unsettled[f.Name] {
+		if f.Local.Exists && !r.sameLocal(f) && !r.unsettled[f.Name] && !r.staysLocal(f) {
 			f.loaded = make(chan struct{})
 			early = append(early, f)
 		}
@@ -191,11 +191,17 @@ func (r *run) ask(ctx context.Context, f *folder) error {
 		f.unnumber()
 		f.unflag()
 	}
-	if r.sameRemote(f) {
+	if r.sameRemote(f) && !f.restricted() {
 		f.Remote = remoteFromBase(f)
 		return nil
 	}
 	return r.look(ctx, f)
+}
+
+// restricted reports whether the server may deny something in the mailbox, so that
+// only a SELECT tells what can be changed there.
+func (f *folder) restricted() bool {
+	return f.record.ReadOnly || f.remote.Denied != mail.Denied{}
 }
 
 // atMark reports whether the rows can be those of the mark, which was taken before
@@ -386,6 +392,9 @@ func (r *run) look(ctx context.Context, f *folder) error {
 	if err != nil {
 		return err
 	}
+	if r.opt.DryRun && f.record.ReadOnly && s.Denied == (mail.Denied{}) { // which an EXAMINE does not tell
+		s.Denied, s.Space.ReadOnly = mail.ReadOnly, true
+	}
 	before := f.record.Mark.UIDValidity
 	renumbered := len(f.Base) > 0 && !r.moved && before != 0 && s.Mark.UIDValidity != before
 	switch {
@@ -428,7 +437,7 @@ func (f *folder) known(valid bool) mail.Known {
 // lookForMissing settles whether a folder that LIST did not tell of is gone.
 func (r *run) lookForMissing(ctx context.Context, f *folder) error {
 	f.Remote.Messages = map[mail.UID]mail.Remote{}
-	if !f.Known {
+	if !f.Known || f.remote == nil && r.called[f.record.ServerName()] != "" { // it has another name here by now
 		return nil
 	}
 	gone, err := r.Remote.Missing(ctx, f.Name)

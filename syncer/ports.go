@@ -81,6 +81,10 @@ type Delivery interface {
 	// Write stores one message from its wire bytes. An error of body aborts
 	// this message only.
 	Write(m mail.NewFile, body io.Reader) (mail.Content, mail.FileStamp, error)
+	// Link stores one message that another file has, without a second copy of its
+	// bytes. mail.ErrChanged where that file is gone, or is not exactly as it was
+	// when the stamp was taken, or has not the date for its time.
+	Link(m mail.NewFile, from mail.FolderName, key mail.Key, stamp mail.FileStamp) error
 	// Commit makes all written files durable and visible, or those it can: it
 	// returns the keys that failed.
 	Commit(ctx context.Context) (map[mail.Key]error, error)
@@ -90,7 +94,8 @@ type Delivery interface {
 
 // Remote is the server side of one account: a pool of connections that dials
 // when first needed. All methods may be called from several goroutines.
-// Folder names are ours: "/" between components, no namespace prefix.
+// Folder names are ours: "/" between components, no prefix of the personal namespace,
+// as the configuration has them.
 type Remote interface {
 	// Expect tells how many connections will be wanted soon, to be dialled
 	// beside whatever else is to be done first. It does not wait.
@@ -98,6 +103,10 @@ type Remote interface {
 	// Folders lists the mailboxes, with their marks in the same round trip where
 	// the server can.
 	Folders(ctx context.Context) ([]mail.RemoteFolder, error)
+	// LeftOut tells why nothing of a folder is to be touched, on whichever side it
+	// is, as of the last Folders; "" where there is no reason. was is what the server
+	// called it when it was last synchronised, "" if it never was.
+	LeftOut(folder, was mail.FolderName) (why string, err error)
 	// Missing reports whether the server, asked for this mailbox by name, says
 	// that it does not exist. Any other answer is false or an error.
 	Missing(ctx context.Context, folder mail.FolderName) (bool, error)
@@ -184,6 +193,8 @@ type State interface {
 	Account(ctx context.Context) (mail.Identity, error)
 	Folders(ctx context.Context) ([]mail.FolderRecord, error)
 	Rows(ctx context.Context, folder mail.FolderName) ([]*mail.Base, error)
+	// RowsOfSize finds rows of any folder by the size the server announced.
+	RowsOfSize(ctx context.Context, sizes []int64) ([]*mail.Base, error)
 	// RowsOf finds rows of any folder by the digest of their content.
 	RowsOf(ctx context.Context, digests []mail.Digest) ([]*mail.Base, error)
 	// Drafts finds the rows with the flag \Draft and all rows of these folders.

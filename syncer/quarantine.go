@@ -57,7 +57,7 @@ func (r *run) transferred(o *plan.Op) (q quarantined, ok bool) {
 	switch {
 	case f == nil:
 		return q, false
-	case o.Kind == plan.Download:
+	case o.Arrives():
 		return quarantined{folder: f.Name, uid: o.Remote.UID, validity: f.validity}, true
 	case o.Kind == plan.Upload:
 		content := o.Row.Content

@@ -68,7 +68,7 @@ func (a *applier) line(names []mail.FolderName, lanes map[mail.FolderName][]*pla
 // fetched first in the next.
 func (a *applier) goAheadFetching(mb Mailbox, f *folder) {
 	next := a.places[f.Name].follower()
-	if next == nil || a.target(next.f.Name) == nil {
+	if next == nil || a.target(next.f.Name) == nil || next.ops[0].Kind == plan.CopyLocal {
 		return
 	}
 	ops := a.unclaimed(next.f, next.ops)

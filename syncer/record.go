@@ -154,7 +154,12 @@ func (r *run) recordFolders(p *plan.Plan) error {
 		if f.removed || !f.Local.Exists && !f.Remote.Exists { // such as a \NoSelect name
 			continue
 		}
-		if rec := f.settled(r.Now()); rec != f.record {
+		again := p.Again[f.Name]
+		if again.All {
+			continue
+		}
+		rec := f.settled(r.Now())
+		if f.again(&rec, again); rec != f.record {
 			b.Folders = append(b.Folders, rec)
 		}
 	}
@@ -184,6 +189,7 @@ func (f *folder) settled(now time.Time) mail.FolderRecord {
 	rec := f.record
 	rec.Folder = f.Name
 	rec.Mark, rec.Stamp, rec.Settled = f.Remote.Mark, f.stamp, true
+	rec.Server, rec.ReadOnly = f.serverName(), f.Remote.Denied != mail.Denied{}
 	if f.full {
 		rec.FullCheck = now
 	}

@@ -47,7 +47,7 @@ func (r *run) findRenames(ctx context.Context) ([]plan.Rename, error) {
 	if r.moved || r.foreign {
 		return nil, nil
 	}
-	in := plan.RenameInput{Folders: r.observed().Folders, Local: r.listed.local, Remote: r.listed.remote}
+	in := plan.RenameInput{Folders: r.observed().Folders, Local: r.listed.local, Remote: r.listed.remote, Policy: r.Policy}
 	if len(plan.Renames(in)) == 0 {
 		return nil, nil
 	}
@@ -67,7 +67,7 @@ func (r *run) fixed(f *folder) bool {
 		return true
 	}
 	purposes := []string{`\All`, `\Archive`, `\Drafts`, `\Flagged`, `\Junk`, `\Sent`, `\Trash`, `\Important`}
-	return f.remote != nil && slices.ContainsFunc(f.remote.Attrs, func(attr string) bool {
+	return f.Known && f.remote != nil && slices.ContainsFunc(f.remote.Attrs, func(attr string) bool {
 		return slices.ContainsFunc(purposes, func(p string) bool { return strings.EqualFold(p, attr) })
 	})
 }
@@ -104,12 +104,15 @@ func (r *run) followRename(ctx context.Context, x plan.Rename) error {
 		if ok, err := r.carryOut(ctx, x, op); !ok || err != nil {
 			return err
 		}
+		for i, name := range x.Folders {
+			x.Folders[i].Server = r.serverNameOf(x.Kind, name)
+		}
 		if err := r.commit(renameBatch(x, op)); err != nil {
 			return err
 		}
 	}
 	for _, name := range x.Folders {
-		r.takeName(r.folders[name.From], r.folders[name.To], x.Kind)
+		r.takeName(name, x.Kind)
 	}
 	r.renamed = append(r.renamed, op)
 	if !r.opt.DryRun {
@@ -171,6 +174,7 @@ const (
 // numbers of its mailboxes, too.
 func (r *run) standing(ctx context.Context, x plan.Rename) (standing, error) {
 	there := map[mail.FolderName]uint32{} // UIDVALIDITY, 0 where it is not told
+	listed := map[mail.FolderName]mail.RemoteFolder{}
 	if x.Kind == plan.RenameLocal {
 		now, err := r.Local.Folders(ctx)
 		if err != nil {
@@ -186,7 +190,7 @@ func (r *run) standing(ctx context.Context, x plan.Rename) (standing, error) {
 		}
 		for _, f := range now {
 			if f.Selectable {
-				there[f.Name] = markOrNone(f.Mark).UIDValidity
+				there[f.Name], listed[f.Name] = markOrNone(f.Mark).UIDValidity, f
 			}
 		}
 	}
@@ -210,6 +214,11 @@ func (r *run) standing(ctx context.Context, x plan.Rename) (standing, error) {
 	case before:
 		return notRenamed, nil
 	case after:
+		for _, name := range x.Folders {
+			if now, ok := listed[name.To]; ok {
+				r.folders[name.From].remote = &now
+			}
+		}
 		return renamed, nil
 	}
 	return unclear, nil
@@ -240,10 +249,23 @@ func renameBatch(x plan.Rename, op *plan.Op) mail.Batch {
 	return b
 }
 
+// serverNameOf is what the server calls a renamed folder.
+func (r *run) serverNameOf(kind plan.Kind, name mail.FolderRename) mail.FolderName {
+	f := r.folders[name.To]
+	if kind == plan.RenameRemote {
+		f = r.folders[name.From]
+	}
+	if server := f.remote.ServerName(); server != name.To {
+		return server
+	}
+	return ""
+}
+
 // takeName makes x, known and maybe seen under its old name, and y, seen under
 // the new one, one folder.
-func (r *run) takeName(x, y *folder, kind plan.Kind) {
-	y.record, y.record.Folder = x.record, y.Name
+func (r *run) takeName(name mail.FolderRename, kind plan.Kind) {
+	x, y := r.folders[name.From], r.folders[name.To]
+	y.record, y.record.Folder, y.record.Server = x.record, y.Name, name.Server
 	y.Known, y.Settled, y.Mark, y.Base = true, x.Settled, x.Mark, x.Base
 	y.validity = x.validity
 	if kind != plan.RenameFolder {

@@ -26,6 +26,10 @@ type Options struct {
 	AcceptDeletions bool
 	AcceptFolders   []mail.FolderName
 
+	// Pull carries out the changes of the server alone, Push those of the Maildir;
+	// both are no restriction. What is left is not forgotten.
+	Pull, Push bool
+
 	// Folders restricts the run; nil is every selected folder.
 	Folders []mail.FolderName
 }
@@ -37,6 +41,7 @@ type EventKind string
 const (
 	EventStarted  EventKind = "started"  // the run began
 	EventNote     EventKind = "note"     // something worth a line: re-match, doubt, skipped folder; Text
+	EventDetail   EventKind = "detail"   // a note for those who ask for details
 	EventObserved EventKind = "observed" // both sides are known; Total operations are planned, Bytes to transfer
 	EventMoved    EventKind = "moved"    // Bytes of Op's message went over the wire; to be recorded
 	EventDone     EventKind = "done"     // Op was carried out and recorded

@@ -53,10 +53,15 @@ type run struct {
 	opened      bool          // this attempt has opened the run in the log
 	folders     map[mail.FolderName]*folder
 	listed      listed                                 // also folders that are not synchronised
+	apart       map[mail.FolderName]bool               // on one side alone, where they stay
+	remembered  []plan.Remembered                      // those folders
 	renamed     []*plan.Op                             // renames that were followed, before all else was decided
+	outside     map[mail.FolderName]error              // left out, though patterns choose them, and why
+	called      map[mail.FolderName]mail.FolderName    // what mailboxes are called here, by what the server calls them
 	skipped     map[mail.FolderName]*mail.FolderRecord // unchanged, not looked into
 	unsettled   map[mail.FolderName]bool               // with copies of an earlier run that may or may not exist
 	awaited     map[int64]bool                         // times of deliveries of an earlier run that may lie anywhere
+	twins       []*mail.Base                           // rows of folders not looked into that new messages may be equal to
 	unseen      []*mail.Base                           // rows of folders that could not be looked into
 	unreadFiles map[int64]mail.FolderName              // new files that could not be read, by size in bytes; unknownSize fits all
 	unreadMail  map[int64]mail.FolderName              // new messages likewise, by announced size
@@ -93,6 +98,7 @@ type folder struct {
 	statted   bool               // each file was looked at
 	full      bool               // compared in full
 	rewritten bool               // a draft was written in place: its files are looked at
+	remapped  bool               // the configuration gave its name to another mailbox
 	restored  bool               // the server brought it back from an earlier moment
 	restamped []*mail.Base       // rows whose file has another time but the same content
 	trouble   bool               // something was not carried out: watermarks stay
@@ -114,6 +120,7 @@ func Run(ctx context.Context, acc Account, opt Options, events func(Event)) (*Re
 	if acc.Wait == nil {
 		acc.Wait = sleep
 	}
+	acc.Policy = opt.policy(acc.Policy)
 	if opt.Lanes < 1 {
 		opt.Lanes = 1
 	}
@@ -208,6 +215,7 @@ func (r *run) decide(ctx context.Context) (*plan.Plan, error) {
 	}
 	p := plan.Make(in)
 	p.Ops = append(slices.Clone(r.renamed), p.Ops...)
+	p.Remembered = append(r.remembered, p.Remembered...)
 	return p, nil
 }
 
@@ -233,6 +241,9 @@ func (r *run) announce(p *plan.Plan) {
 	}
 	r.report.Plan, r.report.Held = p, p.Holds
 	r.emit(Event{Kind: EventObserved, Total: total, Bytes: bytes})
+	for _, o := range p.Denied() {
+		r.detail(o.Folder, "the server does not allow: "+o.String())
+	}
 	if aside > 0 && r.opt.DryRun {
 		r.note("", fmt.Sprintf("of these, %d would be left alone, for they are set aside: see imapsync status", aside))
 	}
@@ -258,7 +269,7 @@ func concerned(o *plan.Op) []mail.FolderName {
 
 func opBytes(o *plan.Op) int64 {
 	switch {
-	case o.Kind == plan.Download && o.Remote != nil:
+	case o.Arrives() && o.Remote != nil:
 		return o.Remote.Size
 	case o.Kind == plan.Upload:
 		return o.Row.Content.Wire
@@ -275,6 +286,11 @@ func (r *run) emit(e Event) {
 
 func (r *run) note(folder mail.FolderName, text string) {
 	r.emit(Event{Kind: EventNote, Folder: folder, Text: text})
+}
+
+// detail tells what only those want to know who ask for more.
+func (r *run) detail(folder mail.FolderName, text string) {
+	r.emit(Event{Kind: EventDetail, Folder: folder, Text: text})
 }
 
 // trouble keeps the folder's watermarks where they are.

@@ -1,14 +1,16 @@
 package syncer
 
 import (
+	"cmp"
 	"context"
 	"io"
+	"maps"
+	"slices"
 	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
 	"imapsync/mail"
-	"imapsync/plan"
 )
 
 // sending is an upload going on. The link shall not idle: while the answers to one
@@ -18,27 +20,35 @@ type sending struct {
 	*applier
 	ctx      context.Context
 	mb       Mailbox
-	to       *folder
-	ops      []*plan.Op     // not journalled yet
-	under    [][]*departure // batches of which answers are due, the oldest first
-	answers  int            // to the oldest
-	err      error          // why no more are journalled
-	recorder errgroup.Group // of one at a time
-	halted   atomic.Bool    // a batch needs looking after before more are journalled
-	silent   []*departure   // of recorded batches, the recorder's
+	own      *folder                  // that of mb
+	errand                            // what is not journalled yet
+	more     *errands                 // that can go along
+	under    [][]*departure           // batches of which answers are due, the oldest first
+	answers  int                      // to the oldest
+	err      error                    // why no more are journalled
+	recorder errgroup.Group           // of one at a time
+	halted   atomic.Bool              // a batch needs looking after before more are journalled
+	silent   map[*folder][]*departure // of recorded batches, the recorder's
 }
 
-// send uploads messages into the mailbox, which is the caller's. After a refusal,
-// or an answer without a UID, nothing more is journalled until all that is under
-// way is answered and recorded: the next would often fare no better.
-func (a *applier) send(ctx context.Context, mb Mailbox, to *folder, ops []*plan.Op) error {
-	for len(ops) > 0 {
-		s := &sending{applier: a, ctx: ctx, mb: mb, to: to, ops: ops}
-		s.recorder.SetLimit(1)
-		if err := s.run(); err != nil {
+// carry uploads the messages for a folder, and those for others that can go along
+// on its connection. After a refusal, or an answer without a UID, nothing more is
+// journalled until all that is under way is answered and recorded: the next would
+// often fare no better.
+func (a *applier) carry(ctx context.Context, e errand, more *errands) error {
+	for len(e.ops) > 0 {
+		mb, err := a.open(ctx, e.to)
+		if err != nil {
+			a.failFolder(e.to)
 			return err
 		}
-		ops = s.ops
+		s := &sending{applier: a, ctx: ctx, mb: mb, own: e.to, errand: e, more: more, silent: map[*folder][]*departure{}}
+		s.recorder.SetLimit(1)
+		if err := s.run(); err != nil {
+			a.failFolder(s.to)
+			return err
+		}
+		e = s.errand
 	}
 	return nil
 }
@@ -49,9 +59,15 @@ func (s *sending) run() error {
 	recordErr := s.recorder.Wait()
 	for _, deps := range s.under { // cut off
 		recordErr = firstOf(recordErr, s.settleBatch(deps))
+		for _, d := range deps {
+			if !d.over {
+				s.failFolder(d.to)
+			}
+		}
 	}
-	if recordErr == nil && len(s.silent) > 0 {
-		recordErr = s.findSilent(s.ctx, s.mb, s.to, s.silent)
+	s.mb.Close() // what is looked for now may be in other mailboxes
+	if recordErr == nil {
+		recordErr = s.findAllSilent()
 	}
 	return firstOf(err, recordErr)
 }
@@ -59,17 +75,18 @@ func (s *sending) run() error {
 // messages gives what is to be sent. The intents of a batch are durable before its
 // first message is given.
 func (s *sending) messages(yield func(mail.Outgoing) bool) {
-	for len(s.ops) > 0 && !s.halted.Load() {
+	for !s.halted.Load() {
 		if s.err = s.interrupted(); s.err != nil {
 			return
 		}
-		n := s.batch(s.ops, uploadMessages, uploadBytes)
-		deps, err := s.intendUploads(s.to, s.mb.Mark().UIDNext, s.ops[:n])
-		if err != nil {
-			s.err = err
+		deps := s.next()
+		if len(deps) == 0 {
 			return
 		}
-		s.ops, s.under = s.ops[n:], append(s.under, deps)
+		if s.err = s.journal(deps); s.err != nil {
+			return
+		}
+		s.under = append(s.under, deps)
 		for _, d := range deps {
 			if !yield(s.outgoing(d)) {
 				return
@@ -78,8 +95,33 @@ func (s *sending) messages(yield func(mail.Outgoing) bool) {
 	}
 }
 
+// next takes a batch, of one folder or of several.
+func (s *sending) next() (deps []*departure) {
+	most := cmp.Or(s.opt.Batch, uploadMessages)
+	for bytes := int64(0); len(deps) < most; {
+		if len(s.ops) == 0 && !s.more.goesAlong(s.applier, &s.errand) {
+			break
+		}
+		o := s.ops[0]
+		if bytes += opBytes(o); bytes > uploadBytes && len(deps) > 0 {
+			break
+		}
+		s.ops = s.ops[1:]
+		deps = append(deps, s.depart(s.to, s.uidNext(), o))
+	}
+	return deps
+}
+
+// uidNext is what the messages will have for UIDs, or higher ones.
+func (s *sending) uidNext() mail.UID {
+	if s.to == s.own {
+		return s.mb.Mark().UIDNext
+	}
+	return s.to.Remote.Mark.UIDNext
+}
+
 func (s *sending) outgoing(d *departure) mail.Outgoing {
-	return mail.Outgoing{Flags: d.op.Flags, Date: d.op.Row.Date, Size: d.op.Local.Content.Wire, Open: func() (io.ReadCloser, error) {
+	return mail.Outgoing{Folder: d.to.Name, Flags: d.op.Flags, Date: d.op.Row.Date, Size: d.op.Local.Content.Wire, Open: func() (io.ReadCloser, error) {
 		body, err := s.Local.Open(s.ctx, d.op.Folder, d.op.Local.Key)
 		if err != nil {
 			return nil, err
@@ -121,7 +163,7 @@ func (s *sending) answered(_ int, uid mail.UID, err error) {
 		s.halted.Store(true)
 	}
 	if err == nil {
-		s.emit(Event{Kind: EventMoved, Folder: s.to.Name, Op: d.op, Bytes: opBytes(d.op)})
+		s.emit(Event{Kind: EventMoved, Folder: d.to.Name, Op: d.op, Bytes: opBytes(d.op)})
 	}
 	if s.answers++; s.answers == len(deps) {
 		s.under, s.answers = s.under[1:], 0
@@ -131,10 +173,28 @@ func (s *sending) answered(_ int, uid mail.UID, err error) {
 
 // settleBatch records what is known of a batch.
 func (s *sending) settleBatch(deps []*departure) error {
-	silent, err := s.recordUploads(s.to, deps)
-	s.silent = append(s.silent, silent...)
+	silent, err := s.recordUploads(deps)
+	for _, d := range silent {
+		s.silent[d.to] = append(s.silent[d.to], d)
+	}
 	if err != nil {
 		s.halted.Store(true)
 	}
 	return err
+}
+
+// findAllSilent finds the copies of which the server told no UID.
+func (s *sending) findAllSilent() error {
+	for _, to := range slices.SortedFunc(maps.Keys(s.silent), func(x, y *folder) int { return cmp.Compare(x.Name, y.Name) }) {
+		mb, err := s.open(s.ctx, to)
+		if err != nil {
+			return err
+		}
+		err = s.findSilent(s.ctx, mb, to, s.silent[to])
+		mb.Close()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }

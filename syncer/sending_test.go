@@ -146,3 +146,30 @@ func (b overQuotaBox) Append(ctx context.Context, messages iter.Seq[mail.Outgoin
 	}
 	return nil
 }
+
+// TestSmallUploadsGoTogether: what is to be uploaded into many folders goes over
+// one connection in one batch, and each folder gets its own.
+func TestSmallUploadsGoTogether(t *testing.T) {
+	b, s := aheadBench(t, 30, 30)
+	for i := range 10 {
+		folder := mail.FolderName(fmt.Sprint("F", i))
+		b.edit(simworld.Remote, simworld.Create, folder, "")
+		b.edit(simworld.Remote, simworld.Add, folder, fmt.Sprint("R", i))
+	}
+	b.remote = s.Server
+	b.settled()
+	b.remote = s
+	want := tenMessages
+	b.edit(simworld.Local, simworld.Add, mail.Inbox, "M10")
+	for i := range 10 {
+		folder := mail.FolderName(fmt.Sprint("F", i))
+		b.edit(simworld.Local, simworld.Add, folder, fmt.Sprint("L", i))
+		want += fmt.Sprintf(" %[1]s/L%[2]d %[1]s/R%[2]d", folder, i)
+	}
+	s.sent, s.stored = 11, 11
+	if r := b.run(syncer.Options{Lanes: 4}); r.Counts[plan.Upload] != 11 || s.uploads != 1 || s.unjournalled != 0 {
+		t.Errorf("%d sent by %d uploads, %d without an intent", r.Counts[plan.Upload], s.uploads, s.unjournalled)
+	}
+	b.settled()
+	b.want("M0..M10" + want[len(tenMessages):])
+}

@@ -60,7 +60,7 @@ func (a *applier) fetchWhole(ctx context.Context, f *folder, ops []*plan.Op) err
 			continue
 		}
 		if a.ready(o) {
-			stubs[o], o.Flags = o.Row.Key, o.Row.Flags
+			stubs[o] = o.Row.Key
 			o.Remote = &mail.Remote{UID: o.Row.UID, Flags: o.Row.Flags, Size: o.Row.RemoteSize, Date: o.Row.Date}
 			ready = append(ready, o)
 		}

@@ -22,24 +22,11 @@ const (
 	awaitedMessages = 50
 )
 
+// upload sends several batches for a folder at once, where literals are awaited.
+// When one fails those under way go on, for to cut them off would leave open what
+// became of their messages.
 func (a *applier) upload(ctx context.Context, f *folder, ops []*plan.Op) error {
-	if ops = a.sendable(f, ops); len(ops) == 0 {
-		return nil
-	}
-	if a.features.Awaited {
-		return a.uploadAbreast(ctx, f, ops)
-	}
-	mb, err := a.open(ctx, f)
-	if err != nil {
-		return err
-	}
-	defer mb.Close()
-	return a.send(ctx, mb, f, ops)
-}
-
-// uploadAbreast sends several batches at once. When one fails those under way go
-// on, for to cut them off would leave open what became of their messages.
-func (a *applier) uploadAbreast(ctx context.Context, f *folder, ops []*plan.Op) error {
+	ops = a.sendable(f, ops)
 	var g errgroup.Group
 	g.SetLimit(a.opt.Lanes)
 	var failed atomic.Bool
@@ -48,11 +35,7 @@ func (a *applier) uploadAbreast(ctx context.Context, f *folder, ops []*plan.Op) 
 		batch := ops[:n]
 		ops = ops[n:]
 		g.Go(func() error {
-			mb, err := a.open(ctx, f)
-			if err == nil {
-				err = a.send(ctx, mb, f, batch)
-				mb.Close()
-			}
+			err := a.carry(ctx, errand{f, batch}, nil)
 			if err != nil {
 				failed.Store(true)
 			}
@@ -101,6 +84,7 @@ func naming(err error, o *plan.Op) error {
 // mailbox there.
 type departure struct {
 	op     *plan.Op
+	to     *folder
 	intent *mail.Intent
 	sent   *mail.Content // what really went out by APPEND
 	uid    mail.UID
@@ -108,25 +92,30 @@ type departure struct {
 	err    error
 }
 
-func (a *applier) intendUploads(to *folder, next mail.UID, ops []*plan.Op) ([]*departure, error) {
-	deps := make([]*departure, 0, len(ops))
-	var b mail.Batch
-	for _, o := range ops {
-		in := &mail.Intent{Kind: mail.IntentUpload, Folder: to.Name, Key: o.Local.Key, Flags: o.Row.Flags,
-			Content: o.Row.Content, UIDValidity: to.validity, UIDNext: next, Date: o.Row.Date}
-		if o.Kind == plan.Upload {
-			in.Flags, in.Content = o.Flags, *a.contentOf(o)
-		}
-		if o.Old != nil {
-			in.Replaces, in.ReplacesIn, in.ReplacesUID, in.DropReplaced = o.Old.ID, o.Old.Folder, o.Remote.UID, o.DropOld
-			if o.Kind == plan.Upload { // the file gets the server's part of the flags in a step of its own
-				in.Flags = o.Flags.Intersect(o.Local.Flags)
-			}
-		}
-		deps = append(deps, &departure{op: o, intent: in})
-		b.AddIntents = append(b.AddIntents, in)
+// depart prepares one message to go to a folder, where all messages from next on
+// may be it.
+func (a *applier) depart(to *folder, next mail.UID, o *plan.Op) *departure {
+	in := &mail.Intent{Kind: mail.IntentUpload, Folder: to.Name, Key: o.Local.Key, Flags: o.Row.Flags,
+		Content: o.Row.Content, UIDValidity: to.validity, UIDNext: next, Date: o.Row.Date}
+	if o.Kind == plan.Upload {
+		in.Flags, in.Content = o.Flags, *a.contentOf(o)
 	}
-	return deps, a.commit(b)
+	if o.Old != nil {
+		in.Replaces, in.ReplacesIn, in.ReplacesUID, in.DropReplaced = o.Old.ID, o.Old.Folder, o.Remote.UID, o.DropOld
+		if o.Kind == plan.Upload { // the file gets the server's part of the flags in a step of its own
+			in.Flags = o.Flags.Intersect(o.Local.Flags)
+		}
+	}
+	return &departure{op: o, to: to, intent: in}
+}
+
+// journal writes down what is about to be sent.
+func (a *applier) journal(deps []*departure) error {
+	var b mail.Batch
+	for _, d := range deps {
+		b.AddIntents = append(b.AddIntents, d.intent)
+	}
+	return a.commit(b)
 }
 
 // contentOf is the content the file had when it was read; a message uploaded
@@ -141,13 +130,13 @@ func (a *applier) contentOf(o *plan.Op) *mail.Content {
 // recordUploads settles what is known of the batch, and returns the copies of
 // which the server told no UID. One that may or may not have arrived keeps its
 // intent for the next run.
-func (a *applier) recordUploads(f *folder, deps []*departure) (silent []*departure, err error) {
+func (a *applier) recordUploads(deps []*departure) (silent []*departure, err error) {
 	var b mail.Batch
 	var done []*plan.Op
 	for _, d := range deps {
 		switch {
 		case !d.over:
-			a.trouble(f.Name)
+			a.trouble(d.to.Name)
 			a.trouble(d.op.Folder)
 		case d.err != nil:
 			b.SettleIntents = append(b.SettleIntents, d.intent)
@@ -268,8 +257,11 @@ func distinct(ops []*plan.Op) [][]*plan.Op {
 }
 
 func (a *applier) copyGroup(ctx context.Context, f, to *folder, ops []*plan.Op) error {
-	deps, err := a.intendUploads(to, to.Remote.Mark.UIDNext, ops)
-	if err != nil {
+	deps := make([]*departure, 0, len(ops))
+	for _, o := range ops {
+		deps = append(deps, a.depart(to, to.Remote.Mark.UIDNext, o))
+	}
+	if err := a.journal(deps); err != nil {
 		return err
 	}
 	copied, copyErr := a.transfer(ctx, f, ops, func(mb Mailbox, uids []mail.UID) (map[mail.UID]mail.UID, error) {

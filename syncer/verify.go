@@ -125,6 +125,7 @@ func newVerifier(acc Account, opt VerifyOptions, found func(Finding)) *verifier 
 	if acc.Now == nil {
 		acc.Now = time.Now
 	}
+	acc.Policy = Options{}.policy(acc.Policy)
 	if found == nil {
 		found = func(Finding) {}
 	}
@@ -134,7 +135,7 @@ func newVerifier(acc Account, opt VerifyOptions, found func(Finding)) *verifier 
 	v := &verifier{ask: opt, found: found, intents: map[mail.FolderName][]*mail.Intent{},
 		out: &VerifyReport{Account: acc.Name, Started: acc.Now()}}
 	v.run = &run{Account: acc, opt: Options{DryRun: true, Full: true, Lanes: max(opt.Lanes, 1), Folders: opt.Folders},
-		report: &Report{Counts: map[plan.Kind]int{}}, unsettled: map[mail.FolderName]bool{},
+		report: &Report{Counts: map[plan.Kind]int{}}, told: map[string]bool{}, unsettled: map[mail.FolderName]bool{}, apart: map[mail.FolderName]bool{},
 		folders: map[mail.FolderName]*folder{}, skipped: map[mail.FolderName]*mail.FolderRecord{}}
 	v.events = func(e Event) {
 		if e.Kind == EventNote {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"imapsync/mail"
+	"imapsync/plan"
 )
 
 // same is the identity of a content: two with the same are the same message
@@ -112,6 +113,10 @@ func (c *comparison) judgeContent(row *mail.Base, hasFile bool) bool {
 	case otherMail && c.altered(message, reference):
 		c.add(Finding{Kind: FoundAltered, Severity: Harmless, Side: "remote", UID: row.UID, Key: row.Key,
 			Text: "the server stores the message with another header than it was sent with; the body is the same"})
+		return otherFile && c.judgeEdited(row, file, false)
+	case otherMail && plan.IsCopy(row.Key, reference.Header, row.UID, message) && !c.isKnown(message):
+		c.add(Finding{Kind: FoundAltered, Severity: Harmless, Side: "local", UID: row.UID, Key: row.Key,
+			Text: "the file is as offlineimap wrote it, with another body than the message has on the server; header and UID are the same"})
 		return otherFile && c.judgeEdited(row, file, false)
 	case otherMail:
 		c.judgePairing(row, hasFile)

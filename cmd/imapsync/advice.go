@@ -45,6 +45,8 @@ func (l *lane) advice(err error) string {
 	var secret *config.SecretError
 	var pin *pinError
 	switch {
+	case l.needsLogin(err):
+		return l.loginAdvice()
 	case errors.As(err, &fault) && fault.Hint != "":
 		// Which file that is, package syncer cannot know.
 		return strings.Replace(fault.Hint, "the state file", "the state file "+l.stateFile(), 1)

@@ -45,9 +45,9 @@ func (p *program) newApp() *cli.App {
 
 func (p *program) commands() []*cli.Command {
 	list := []*cli.Command{
-		p.syncCommand(), p.planCommand(), p.statusCommand(), p.foldersCommand(), p.conflictsCommand(), p.checkCommand(),
-		p.whyCommand(), p.fetchCommand(), p.undoCommand(), p.verifyCommand(),
-		p.demoCommand(), p.completionCommand(), p.accountsCommand(), p.manCommand(), p.versionCommand(),
+		p.initCommand(), p.importCommand(), p.loginCommand(), p.checkCommand(), p.planCommand(), p.syncCommand(), p.statusCommand(), p.foldersCommand(),
+		p.conflictsCommand(), p.whyCommand(), p.fetchCommand(), p.undoCommand(), p.verifyCommand(), p.searchCommand(),
+		p.demoCommand(), p.completionCommand(), p.accountsCommand(), p.accountFoldersCommand(), p.manCommand(), p.versionCommand(),
 	}
 	for _, c := range list {
 		c.OnUsageError = asUsageError

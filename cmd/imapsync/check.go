@@ -107,19 +107,20 @@ type stage struct {
 
 // server looks at everything from the host's name to the quota.
 func (k *checker) server(ctx context.Context) {
-	options, err := k.wireOptions()
+	config, err := k.serverConfig(ctx)
 	if err != nil {
 		k.fail("configuration", err)
 		return
 	}
 	var stages []stage // of the last attempt to connect
-	options.Stage = func(name, detail string, err error) {
-		if name == "dns" {
+	config.Connections = 1
+	config.Wire.Stage = func(name, detail string, err error) {
+		if name == "dns" || name == string(config.Wire.Via) {
 			stages = nil
 		}
 		stages = append(stages, stage{name, detail, err})
 	}
-	server := remote.New(remote.Config{Wire: options, Connections: 1})
+	server := remote.New(config)
 	defer server.Close()
 	probe, err := server.Probe(ctx)
 	failed := false
@@ -131,7 +132,7 @@ func (k *checker) server(ctx context.Context) {
 			failed = true
 			k.fail(s.name, err)
 		}
-		if s.name == "tcp" && s.err == nil && k.TLS == "none" {
+		if (s.name == "tcp" || s.name == string(config.Wire.Via)) && s.err == nil && k.TLS == "none" {
 			k.noTLS()
 		}
 	}
@@ -151,6 +152,10 @@ func (k *checker) server(ctx context.Context) {
 
 func (k *checker) noTLS() {
 	text := "none: password and mail cross the network in clear"
+	if k.Tunnel != "" {
+		k.tell("tls", verdictOK, "none: it is for the tunnel to protect the connection", "")
+		return
+	}
 	if !k.Insecure {
 		k.tell("tls", verdictOK, "none: the server is on this machine", "")
 		return
@@ -237,7 +242,7 @@ func (k *checker) state(ctx context.Context) *state.DB {
 // none to ask, and can be written.
 func (k *checker) maildir(ctx context.Context, known *state.DB) {
 	dir, err := k.openMaildir()
-	if err == nil && known != nil {
+	if _, unknown := k.loginName(ctx); err == nil && known != nil && unknown == nil {
 		err = syncer.CheckIdentity(ctx, k.account(dir, nil, known))
 	}
 	if err != nil {

@@ -91,7 +91,7 @@ func configError(file string, named bool, err error) error {
 	case errors.As(err, &wrong):
 		return err
 	case errors.Is(err, fs.ErrNotExist) && !named:
-		return usagef("there is no configuration: write %s, or name one with -c; imapsync man has an example, imapsync demo needs none", file)
+		return usagef("there is no configuration: write %s (imapsync init asks for what it needs), or name one with -c; imapsync man has an example, imapsync demo needs none", file)
 	case errors.Is(err, fs.ErrNotExist):
 		return usagef("there is no configuration %s: correct the name after -c, or write the file; imapsync man has an example", file)
 	}

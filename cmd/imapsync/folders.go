@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sort"
 	"strings"
 	"text/tabwriter"
@@ -40,11 +41,14 @@ type folderObject struct {
 	Folder     mail.FolderName `json:"folder"`
 	Local      bool            `json:"local"`
 	Remote     bool            `json:"remote"`
-	Selected   bool            `json:"selected"`         // by the key folders
-	Known      int             `json:"known"`            // messages both sides agreed on last
-	Messages   *uint32         `json:"server,omitempty"` // messages on the server, where it tells
-	Selectable bool            `json:"selectable"`       // false: it only holds other folders
-	Attributes []string        `json:"attributes"`       // as the server wrote them
+	Selected   bool            `json:"selected"`              // by the configuration
+	LeftOut    string          `json:"left_out,omitempty"`    // why it is not, where the reason is not the key folders
+	ServerName mail.FolderName `json:"server_name,omitempty"` // where the key rename gives it another
+	Uses       []string        `json:"special_use,omitempty"` // RFC 6154
+	Known      int             `json:"known"`                 // messages both sides agreed on last
+	Messages   *uint32         `json:"server,omitempty"`      // messages on the server, where it tells
+	Selectable bool            `json:"selectable"`            // false: it only holds other folders
+	Attributes []string        `json:"attributes"`            // as the server wrote them
 	Subscribed bool            `json:"subscribed"`
 }
 
@@ -79,6 +83,10 @@ func (l *lane) listFolders(ctx context.Context) (list []*folderObject, err error
 		f := folder(r.Name)
 		f.Remote, f.Selectable, f.Subscribed = true, r.Selectable, r.Subscribed
 		f.Attributes = append(f.Attributes, r.Attrs...)
+		f.Uses = specialUses(r.Attrs)
+		if r.ServerName() != r.Name {
+			f.ServerName = r.ServerName()
+		}
 		if r.Mark != nil {
 			f.Messages = &r.Mark.Messages
 		}
@@ -97,6 +105,12 @@ func (l *lane) listFolders(ctx context.Context) (list []*folderObject, err error
 	for _, r := range records {
 		folder(r.Folder).Known = r.Rows
 	}
+	for _, f := range list {
+		why, _ := s.Remote.LeftOut(f.Folder, "")
+		if why != "" && f.Selected {
+			f.Selected, f.LeftOut = false, why
+		}
+	}
 	(&runView{lane: l}).warnings(s.warnings())
 	sort.Slice(list, func(i, j int) bool { return list[i].Folder < list[j].Folder })
 	return list, nil
@@ -107,13 +121,40 @@ func (l *lane) showFolders(list []*folderObject) {
 	w := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
 	for _, f := range list {
 		l.out.object(f)
-		fmt.Fprintf(w, "  %s\t%s\t%s\t%s\t%s\n", plain(string(f.Folder)), f.sides(), f.choice(), f.messages(), plain(strings.Join(f.Attributes, " ")))
+		fmt.Fprintf(w, "  %s\t%s\t%s\t%s\t%s\n", plain(string(f.Folder)), f.sides(), f.choice(), f.messages(), plain(f.about()))
 	}
 	_ = w.Flush() // into memory
 	l.out.say("%s: %s", l.Name, count(len(list), "folder"))
 	for _, line := range strings.Split(strings.TrimSuffix(text.String(), "\n"), "\n") {
 		l.out.say("%s", strings.TrimRight(line, " "))
 	}
+}
+
+// about is what else the server says of the folder: first its purpose.
+func (f *folderObject) about() string {
+	words := append([]string{}, f.Uses...)
+	for _, attr := range f.Attributes {
+		if !slices.Contains(words, attr) {
+			words = append(words, attr)
+		}
+	}
+	if f.ServerName != "" {
+		words = append(words, fmt.Sprintf("(%s on the server)", f.ServerName))
+	}
+	return strings.Join(words, " ")
+}
+
+// uses are the purposes that a folder can have (RFC 6154, and \Important of RFC 8457).
+var uses = []string{`\All`, `\Archive`, `\Drafts`, `\Flagged`, `\Junk`, `\Sent`, `\Trash`, `\Important`}
+
+// specialUses are those among the attributes of a folder.
+func specialUses(attrs []string) (found []string) {
+	for _, use := range uses {
+		if slices.ContainsFunc(attrs, func(attr string) bool { return strings.EqualFold(attr, use) }) {
+			found = append(found, use)
+		}
+	}
+	return found
 }
 
 func (f *folderObject) sides() string {
@@ -130,6 +171,8 @@ func (f *folderObject) sides() string {
 
 func (f *folderObject) choice() string {
 	switch {
+	case f.LeftOut != "":
+		return "left out, " + f.LeftOut
 	case !f.Selected:
 		return "left out"
 	case !f.Selectable:

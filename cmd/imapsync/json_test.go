@@ -42,9 +42,10 @@ func TestDocumented(t *testing.T) {
 	for event, object := range map[string]any{
 		"started": head{}, "note": noteObject{}, "planned": plannedObject{}, "operation": operationObject{}, "done": operationObject{},
 		"conflict": operationObject{}, "held": holdObject{}, "summary": summaryObject{}, "error": errorObject{},
-		"status": statusObject{}, "folder": folderObject{}, "past conflict": conflictObject{}, "check": finding{}, "demo": demoObject{},
+		"status": statusObject{}, "folder": folderObject{}, "past conflict": conflictObject{}, "check": finding{}, "login": loginObject{}, "init": initObject{}, "demo": demoObject{},
 		"difference": differenceObject{}, "verified": verifiedObject{}, "message": messageObject{}, "history": historyObject{},
 		"undoable": deletionObject{}, "put back": putBackObject{}, "undone": undoneObject{},
+		"hook": hookObject{}, "found": foundObject{},
 	} {
 		keys := keysOf(reflect.TypeOf(object))
 		for _, key := range keys {

@@ -86,9 +86,10 @@ func (p *program) allLanes() ([]*lane, error) {
 
 func (p *program) lanesOf(conf *config.Config) []*lane {
 	var all []*lane
+	var hooking sync.Mutex
 	for _, a := range conf.Accounts {
 		all = append(all, &lane{Account: a, out: p.out, configFile: p.configFile, stateDir: conf.StateDir,
-			only: len(conf.Accounts) == 1, now: p.now})
+			only: len(conf.Accounts) == 1, now: p.now, hooking: &hooking})
 	}
 	return all
 }

@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"github.com/urfave/cli/v2"
+
+	"imapsync/discover"
 )
 
 // gcPercent lets the heap grow by half of what lives in it before garbage is
@@ -68,12 +70,19 @@ type program struct {
 	configFile string // of -c
 	now        func() time.Time
 	app        *cli.App
+	console    *console
+	browse     func(address string) error // shows a page to the user
+	finder     *discover.Finder           // of mail servers
 }
 
 // run carries out one command line (without the program's name) and returns
 // the exit code.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	p := &program{out: newOutput(stdout, stderr), now: time.Now}
+	p := &program{out: newOutput(stdout, stderr), now: time.Now, console: newConsole(os.Stdin, stderr), browse: browse, finder: discover.New()}
+	return p.run(ctx, args)
+}
+
+func (p *program) run(ctx context.Context, args []string) int {
 	p.app = p.newApp()
 	line, err := arrange(p.app, args)
 	if err == nil {

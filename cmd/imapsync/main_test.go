@@ -23,7 +23,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){programName: main})
+	testscript.Main(m, map[string]func(){programName: main, "xdg-open": browser})
 }
 
 // TestScripts runs the command lines of testdata/script. Beside testscript's

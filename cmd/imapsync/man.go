@@ -5,20 +5,29 @@ import (
 	"strings"
 
 	"github.com/urfave/cli/v2"
-
-	"imapsync/config"
 )
 
 func (p *program) manCommand() *cli.Command {
 	return &cli.Command{
-		Name:        "man",
-		Usage:       "print the manual page",
-		Description: "Save it as imapsync.1 in a directory of man pages, or read it at once: imapsync man | man -l -",
+		Name:      "man",
+		Usage:     "print a manual page",
+		ArgsUsage: "[1|5]",
+		Description: "1, or nothing, is that of the program, imapsync(1); 5 is that of the configuration file, imapsync.toml(5). " +
+			"Save them as imapsync.1 and imapsync.toml.5 in directories of man pages, or read them at once: imapsync man 5 | man -l -",
 		Action: func(c *cli.Context) error {
-			if err := atMost(c, 0); err != nil {
+			if err := atMost(c, 1); err != nil {
 				return err
 			}
-			_, err := fmt.Fprint(p.out.stdout, manual(p.app))
+			page := ""
+			switch c.Args().First() {
+			case "", "1":
+				page = manual(p.app)
+			case "5":
+				page = configManual()
+			default:
+				return usagef("man: there are the sections 1, the program, and 5, the configuration file; not %q", c.Args().First())
+			}
+			_, err := fmt.Fprint(p.out.stdout, page)
 			return err
 		},
 	}
@@ -50,9 +59,14 @@ folders = ["*", "!Spam"]
 // roff writes a manual page in man(7).
 type roff struct{ strings.Builder }
 
-func (r *roff) section(name string) { fmt.Fprintf(r, ".SH %s\n", name) }
+func (r *roff) section(name string) { fmt.Fprintf(r, ".SH %s\n", roffText(name)) }
 func (r *roff) text(s string)       { fmt.Fprintf(r, "%s\n", roffText(s)) }
 func (r *roff) paragraph(s string)  { fmt.Fprintf(r, ".PP\n%s\n", roffText(s)) }
+
+// title begins the page.
+func (r *roff) title(name string, section int, collection string) {
+	fmt.Fprintf(r, ".TH %s %d \"%s\" \"imapsync %s\" \"%s\"\n", roffText(name), section, day, roffText(currentVersion()), collection)
+}
 
 // item is a term and what it means.
 func (r *roff) item(term, text string) {
@@ -73,7 +87,7 @@ func roffText(s string) string {
 // of the configuration's keys.
 func manual(app *cli.App) string {
 	r := &roff{}
-	fmt.Fprintf(r, ".TH IMAPSYNC 1 \"\" \"imapsync %s\" \"User Commands\"\n", roffText(currentVersion()))
+	r.title("IMAPSYNC", 1, "User Commands")
 	r.section("NAME")
 	r.text("imapsync - " + app.Usage)
 	r.section("SYNOPSIS")
@@ -105,7 +119,7 @@ func manual(app *cli.App) string {
 		"The next run goes on from there either way.")
 	r.files()
 	r.section("SEE ALSO")
-	r.text("mbsync(1), notmuch(1), mutt(1), maildir(5)")
+	r.text("imapsync.toml(5), mbsync(1), notmuch(1), mutt(1), maildir(5)")
 	return r.String()
 }
 
@@ -150,20 +164,8 @@ func sentence(s string) string { return strings.ToUpper(s[:1]) + s[1:] + "." }
 
 func (r *roff) configuration() {
 	r.section("CONFIGURATION")
-	r.text("The file is TOML. What it needs at least, and a choice of folders:")
-	fmt.Fprintf(r, ".PP\n.nf\n%s.fi\n", strings.ReplaceAll(roffText(manExample), "\n[", "\n\\&["))
-	r.paragraph("Keys of the file:")
-	r.item(`state_dir = "~/.local/state/imapsync"`, "Where the state files lie, one an account. Default: $XDG_STATE_HOME/imapsync.")
-	r.paragraph("Keys of [accounts.NAME]; times are such as 60s, 12h, 30d, 2w, 1y; ~/ is expanded, environment variables are not; " +
-		"a relative path starts from the configuration file:")
-	for _, k := range config.Keys() {
-		text := k.Text
-		if k.Default != "" {
-			text += " Default: " + k.Default + "."
-		}
-		r.item(k.Name+" = "+k.Form, text)
-	}
-	r.paragraph(`A section [accounts.NAME.folder."PATTERN"] sets conflicts again for the folders that match; of several the last one counts.`)
+	r.text("The file is TOML; imapsync.toml(5) has all its keys. What it needs at least, and a choice of folders:")
+	r.example(manExample)
 }
 
 func (r *roff) files() {
@@ -172,6 +174,8 @@ func (r *roff) files() {
 		"Where it holds a password, only its owner may be able to read it.")
 	r.item("$XDG_STATE_HOME/imapsync/NAME.db", "The state of an account. When it is lost, the next run matches both sides by content and deletes nothing.")
 	r.item("$XDG_STATE_HOME/imapsync/NAME.deleted", "Messages that runs removed from the Maildir, for keep_deleted.")
+	r.item("$XDG_STATE_HOME/imapsync/NAME.oauth", "What imapsync login got by OAuth 2, on a machine without a keyring; only its owner can read it. "+
+		"NAME.oauth.lock keeps two runs from asking for a token at once.")
 	r.item("MAILDIR/.imapsync-id", "Tells to which account a Maildir belongs, so that an unmounted disk is not taken for deleted mail.")
 	r.section("ENVIRONMENT")
 	r.item("IMAPSYNC_CONFIG, XDG_CONFIG_HOME, XDG_STATE_HOME", "Where the files are looked for.")

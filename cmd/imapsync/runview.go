@@ -16,7 +16,8 @@ import (
 type runView struct {
 	*lane
 	dryRun bool
-	bar    *bar // nil when no progress is shown
+	bar    *bar  // nil when no progress is shown
+	news   *news // for the hooks; nil when there are none
 }
 
 // The JSON objects of a run (docs/json.md).
@@ -45,6 +46,10 @@ type (
 		Since  time.Time       `json:"since"`
 		Accept string          `json:"accept"` // the command that carries them out
 	}
+	rememberedObject struct {
+		head
+		Remembered *plan.RememberedCount `json:"remembered"`
+	}
 	summaryObject struct {
 		head
 		Run      int64             `json:"run"` // 0 of a dry run, or where it could not be recorded
@@ -69,11 +74,14 @@ func (v *runView) event(e syncer.Event) {
 		v.out.object(v.out.head("started", v.Name))
 	case syncer.EventNote:
 		v.note(e.Folder, e.Text)
+	case syncer.EventDetail:
+		v.out.detail("%s: %s: %s", v.Name, e.Folder, e.Text)
 	case syncer.EventObserved:
 		v.out.object(plannedObject{v.out.head("planned", v.Name), e.Total, e.Bytes})
 	case syncer.EventDone:
 		v.out.object(operationObject{v.out.head("done", v.Name), e.Op, e.Bytes})
 		v.out.detail("%s: %v", v.Name, e.Op)
+		v.news.done(e.Op)
 	case syncer.EventConflict:
 		v.out.object(operationObject{head: v.out.head("conflict", v.Name), Operation: e.Op})
 		v.out.say("%s: conflict: %s: %s", v.Name, e.Op.Folder, e.Op.Reason)
@@ -108,7 +116,7 @@ func (v *runView) warnings(texts []string) {
 
 // matchless warns of patterns that choose no folder: mostly a typing error.
 func (v *runView) matchless(r *syncer.Report) {
-	if v.folders == nil && r.Plan != nil && len(r.Plan.Ops) == 0 && r.Folders == 0 && len(r.Failures) == 0 {
+	if v.folders == nil && r.Plan != nil && len(r.Plan.Ops)+len(r.Plan.Remembered) == 0 && r.Folders == 0 && len(r.Failures) == 0 {
 		v.note("", fmt.Sprintf("warning: accounts.%s.folders matches no folder of either side; see what there is: %s",
 			v.Name, v.command("folders", v.Name)))
 	}
@@ -178,17 +186,20 @@ func (v *runView) summary(r *syncer.Report, code int) {
 	if v.dryRun && r.Plan != nil {
 		counts = map[plan.Kind]int{}
 		for _, op := range r.Plan.Ops {
+			if op.Denied {
+				continue
+			}
 			if !op.Held {
 				counts[op.Kind]++
 			}
 			v.out.object(operationObject{head: v.out.head("operation", v.Name), Operation: op})
 		}
+		for _, c := range r.Plan.RememberedCounts() {
+			v.out.object(rememberedObject{v.out.head("remembered", v.Name), c})
+		}
 		v.printPlan(r.Plan)
 	}
-	held := 0
-	for _, h := range r.Held {
-		held += h.Count
-	}
+	held := heldIn(r)
 	seconds := r.Finished.Sub(r.Started).Seconds()
 	v.out.object(summaryObject{v.out.head("summary", v.Name), r.Run, outcomeOf(code), code, v.dryRun, r.Folders, r.Messages,
 		counts, r.Bytes, held, len(r.Failures), seconds})
@@ -235,6 +246,7 @@ var kindTexts = []struct {
 	{plan.MoveRemote, "", "moved on the server", "to move on the server"},
 	{plan.CopyRemote, "", "copied on the server", "to copy on the server"},
 	{plan.Download, "", "downloaded", "to download"},
+	{plan.CopyLocal, "", "copied in the Maildir", "to copy in the Maildir"},
 	{plan.Upload, "", "uploaded", "to upload"},
 	{plan.SetFlags, "", "flagged", "to flag"},
 	{plan.Leave, "", "left on the server", "to leave on the server"},

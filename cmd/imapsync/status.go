@@ -17,10 +17,16 @@ func (p *program) statusCommand() *cli.Command {
 		Usage:       "print when each account was last synchronised and what waits for you",
 		ArgsUsage:   "[ACCOUNT...]",
 		Description: "Reads the state only: neither the server nor the Maildir is looked at.",
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "metrics", Usage: "write to `FILE`, for the textfile collector of Prometheus's node_exporter, in place of printing"},
+		},
 		Action: func(c *cli.Context) error {
 			lanes, err := p.lanes(c, false)
 			if err != nil {
 				return err
+			}
+			if c.IsSet("metrics") {
+				return p.statusMetrics(c.Context, lanes, c.String("metrics"))
 			}
 			return p.inTurn(c.Context, lanes, func(ctx context.Context, l *lane) error {
 				s, err := l.readStatus(ctx)
@@ -31,6 +37,29 @@ func (p *program) statusCommand() *cli.Command {
 			})
 		},
 	}
+}
+
+// statusMetrics writes the metrics of the accounts whose state can be read.
+func (p *program) statusMetrics(ctx context.Context, lanes []*lane, file string) error {
+	if file == "" {
+		return usagef("status: --metrics: name a file")
+	}
+	var read []*statusObject
+	failed := p.inTurn(ctx, lanes, func(ctx context.Context, l *lane) error {
+		s, err := l.readStatus(ctx)
+		if err == nil {
+			read = append(read, s)
+		}
+		return err
+	})
+	if ctx.Err() != nil {
+		return failed
+	}
+	if err := writeMetrics(file, metrics(read)); err != nil {
+		p.out.problem("", err, "name a file in a directory that you can write in")
+		return ended(worse(exitCode(failed), exitFailed))
+	}
+	return failed
 }
 
 // statusObject is what the state tells of an account; in JSON the event
@@ -173,17 +202,17 @@ func (l *lane) showStatus(s *statusObject) {
 	}
 	success := "never"
 	if s.LastSuccess != nil {
-		success = s.LastSuccess.Local().Format(clock)
+		success = fmt.Sprintf("%s, %s ago", s.LastSuccess.Local().Format(clock), span(l.now().Sub(*s.LastSuccess)))
 	}
 	l.out.say("  last success: %s", success)
 	started := s.LastRun.Started.Local().Format(clock)
 	switch {
-	case s.LastRun.Outcome == "":
+	case s.LastRun.Outcome == "" || s.LastRun.Finished == nil:
 		l.out.say("  last run:     %s, has not ended: it runs now, or it was killed", started)
 	case s.LastRun.Error != "":
 		l.out.say("  last run:     %s, %s: %s", started, s.LastRun.Outcome, s.LastRun.Error)
 	default:
-		l.out.say("  last run:     %s, %s", started, s.LastRun.Outcome)
+		l.out.say("  last run:     %s, %s in %.1f s", started, s.LastRun.Outcome, s.LastRun.Finished.Sub(s.LastRun.Started).Seconds())
 	}
 	for _, h := range s.Holds {
 		l.out.say("  held:         %s: %s since %s: %s", h.Folder,
@@ -204,6 +233,19 @@ func (l *lane) showStatus(s *statusObject) {
 	if s.Conflicts > 0 {
 		l.out.say("  conflicts:    %s", fmt.Sprintf("%d; see: %s", s.Conflicts, l.command("conflicts", l.Name)))
 	}
+}
+
+// span writes a time that has passed in its largest unit.
+func span(d time.Duration) string {
+	for _, unit := range []struct {
+		length time.Duration
+		noun   string
+	}{{24 * time.Hour, "day"}, {time.Hour, "hour"}, {time.Minute, "minute"}} {
+		if d >= unit.length {
+			return count(int(d/unit.length), unit.noun)
+		}
+	}
+	return "less than a minute"
 }
 
 func tries(n int) string {

@@ -20,6 +20,7 @@ func (p *program) syncCommand() *cli.Command {
 			"for the accounts and folders named, else for all of them.",
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "dry-run", Aliases: []string{"n"}, Usage: "print what would be done, and why, and do nothing"},
+			pullFlag, pushFlag,
 			&cli.BoolFlag{Name: "full", Usage: "compare every message, whatever the server and the file system say of changes"},
 			&cli.GenericFlag{Name: "accept-deletions", Value: accept, DefaultText: "none",
 				Usage: "carry out the deletions that were held, of every folder or with =`FOLDER` of that one; may be repeated"},
@@ -35,7 +36,7 @@ func (p *program) syncCommand() *cli.Command {
 				return err
 			}
 			options := syncer.Options{
-				DryRun: c.Bool("dry-run"), Full: c.Bool("full"),
+				DryRun: c.Bool("dry-run"), Full: c.Bool("full"), Pull: c.Bool("pull"), Push: c.Bool("push"),
 				AcceptDeletions: accept.bare || len(accept.values) > 0,
 			}
 			if !accept.bare { // without a folder, every folder
@@ -48,18 +49,26 @@ func (p *program) syncCommand() *cli.Command {
 	}
 }
 
+// One direction alone; both flags are the same as neither.
+var (
+	pullFlag = &cli.BoolFlag{Name: "pull", Usage: "carry out the changes of the server alone, as far as the key pull of the configuration has them"}
+	pushFlag = &cli.BoolFlag{Name: "push", Usage: "carry out the changes of the Maildir alone, as far as push has them; with --pull both"}
+)
+
 func (p *program) planCommand() *cli.Command {
 	return &cli.Command{
-		Name:        "plan",
-		Usage:       "print what sync would do, and why",
-		ArgsUsage:   "[ACCOUNT...]",
-		Description: "The same as sync --dry-run: looks at both sides, changes nothing, takes no lock.",
+		Name:      "plan",
+		Usage:     "print what sync would do, and why",
+		ArgsUsage: "[ACCOUNT...]",
+		Description: "The same as sync --dry-run: looks at both sides, changes nothing, takes no lock. " +
+			"What is not carried out, because pull or push leave it out, is counted at the end.",
+		Flags: []cli.Flag{pullFlag, pushFlag},
 		Action: func(c *cli.Context) error {
 			lanes, err := p.lanes(c, true)
 			if err != nil {
 				return err
 			}
-			return p.runAll(c.Context, lanes, syncer.Options{DryRun: true}, 0)
+			return p.runAll(c.Context, lanes, syncer.Options{DryRun: true, Pull: c.Bool("pull"), Push: c.Bool("push")}, 0)
 		},
 	}
 }
@@ -80,7 +89,7 @@ func (l *lane) run(ctx context.Context, options syncer.Options, wait time.Durati
 	options.Lanes = l.Connections
 	options.Folders, options.Fetch = l.folders, l.fetch
 	options.Attempts = attempts
-	show := &runView{lane: l, dryRun: options.DryRun, bar: l.out.barOf(l.Name)}
+	show := &runView{lane: l, dryRun: options.DryRun, bar: l.out.barOf(l.Name), news: l.newNews()}
 	report, err := l.runOnce(ctx, options, wait, show)
 	if state.IsDamaged(err) && !options.DryRun {
 		var note string
@@ -89,7 +98,11 @@ func (l *lane) run(ctx context.Context, options syncer.Options, wait time.Durati
 			report, err = l.runOnce(ctx, options, wait, show)
 		}
 	}
-	return report, show.ended(ctx, report, err)
+	code := show.ended(ctx, report, err)
+	if !options.DryRun {
+		l.runHooks(ctx, show.news, report, err, code)
+	}
+	return report, code
 }
 
 // attempts is how often in a row a run tries to go on without getting anything
@@ -105,6 +118,7 @@ func (l *lane) runOnce(ctx context.Context, options syncer.Options, wait time.Du
 	show.notice(s.note)
 	report, err := syncer.Run(ctx, s.Account, options, show.event)
 	show.warnings(s.warnings())
+	show.news.locate(context.WithoutCancel(ctx), s.dir)
 	if err == nil && !options.DryRun && !report.Interrupted {
 		err = l.prune(ctx)
 	}

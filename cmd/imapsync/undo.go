@@ -286,6 +286,9 @@ func (l *lane) undo(ctx context.Context, run int64, wait time.Duration) (err err
 		l.showDeleted(all, lastRun) // what there is instead
 		return err
 	}
+	if _, err := l.loginName(ctx); err != nil {
+		return err
+	}
 	return l.putBack(ctx, l.account(dir, nil, db), dir, d)
 }
 

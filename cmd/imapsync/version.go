@@ -7,8 +7,9 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// version is set when a release is built (-ldflags "-X main.version=1.2.3").
-var version = ""
+// version and day, of the source, are set when a release is built
+// (-ldflags "-X main.version=1.2.3 -X main.day=2026-01-31").
+var version, day = "", ""
 
 func (p *program) versionCommand() *cli.Command {
 	return &cli.Command{

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"imapsync/conflict"
 	"imapsync/mail"
 )
 
@@ -47,6 +48,7 @@ type (
 
 // status tells in a word and in words where the message is.
 func (l *lane) status(s *subject) (word, text string) {
+	p := l.Policy(s.folder)
 	switch {
 	case s.row != nil && s.row.RemoteOnly:
 		return "left", "on the server only: beyond what its folder's max_age or max_messages has the Maildir hold"
@@ -56,10 +58,14 @@ func (l *lane) status(s *subject) (word, text string) {
 		return "synchronised", "both sides had it when it was last looked at"
 	case s.row != nil && s.file != "":
 		return "unmatched", "its folder was renumbered on the server; the next sync looks for it there by its content"
+	case s.row != nil && s.row.Key != "" && !p.Pushes(conflict.Deletions):
+		return "missing", `both sides had it, and its file is gone; that is not brought to the server, for push lacks "deletions" here`
 	case s.row != nil:
 		return "missing", "both sides had it, and its file is gone; the next sync decides what that means"
 	case s.file != "" && !l.Folders.Match(s.folder):
 		return "left out", "in the Maildir only: the account's folders leave its folder out"
+	case s.file != "" && !p.Pushes(conflict.New):
+		return "new", `in the Maildir only; that is not brought to the server, for push lacks "new" here, unless it has it already`
 	case s.file != "":
 		return "new", "in the Maildir only; the next sync uploads it, unless the server has it already"
 	case s.kept != nil:

@@ -7,10 +7,9 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
-	"strconv"
+	"sync"
 	"time"
 
 	"imapsync/config"
@@ -33,6 +32,8 @@ type lane struct {
 	folders    []mail.FolderName              // named on the command line; nil is all
 	fetch      map[mail.FolderName][]mail.UID // messages of which the whole is wanted
 	now        func() time.Time
+	hooking    *sync.Mutex // held by the account whose hook runs
+	user       *string     // what loginName has found out
 }
 
 // stateFile is where the account's state is kept.
@@ -56,7 +57,10 @@ func (l *lane) wireOptions() (wire.Options, error) {
 		Compress: compressions[l.Compress],
 		User:     l.User, Auth: l.Auth, Bearer: l.Secret.Bearer, Timeout: l.Timeout, Disable: l.DisableExtensions,
 	}
-	if !l.Secret.IsZero() {
+	switch {
+	case l.OAuth != nil:
+		l.useTokens(&o)
+	case !l.Secret.IsZero():
 		o.Secret = l.Secret.Get
 	}
 	if l.out.trace {
@@ -64,7 +68,7 @@ func (l *lane) wireOptions() (wire.Options, error) {
 	}
 	var err error
 	o.TLS, err = l.tlsConfig()
-	if o.TLS == nil && l.TLS != config.TLSNone {
+	if l.CAFile == "" && len(l.Fingerprints) == 0 && l.TLS != config.TLSNone {
 		go func() { _, _ = x509.SystemCertPool() }() // read once a process; here beside the rest of the beginning
 	}
 	return o, err
@@ -74,8 +78,24 @@ var compressions = map[config.Compress]wire.Compression{
 	config.CompressAuto: wire.CompressAuto, config.CompressAlways: wire.CompressAlways, config.CompressNever: wire.CompressNever,
 }
 
-// tlsConfig tells which certificates to believe; nil is the usual check.
+// tlsConfig tells which certificates to believe and to show; nil is the usual
+// check, and none.
 func (l *lane) tlsConfig() (*tls.Config, error) {
+	own, err := l.clientCertificates()
+	if err != nil {
+		return nil, err
+	}
+	trust, err := l.trust()
+	if trust == nil && len(own) > 0 {
+		trust = &tls.Config{}
+	}
+	if trust != nil {
+		trust.Certificates = own
+	}
+	return trust, err
+}
+
+func (l *lane) trust() (*tls.Config, error) {
 	switch {
 	case len(l.Fingerprints) > 0:
 		return &tls.Config{
@@ -119,7 +139,8 @@ func (e *pinError) Error() string {
 
 func (l *lane) openMaildir() (*maildir.Maildir, error) {
 	return maildir.Open(maildir.Config{
-		Root: l.Maildir, Layout: maildir.Layout(l.Layout), Separator: l.Separator, Fsync: l.Fsync, KeepDir: l.keepDir(),
+		Root: l.Maildir, Layout: maildir.Layout(l.Layout), Separator: l.Separator, Inbox: l.Inbox, UTF7: l.UTF7,
+		Fsync: l.Fsync, KeepDir: l.keepDir(),
 	})
 }
 
@@ -127,7 +148,7 @@ func (l *lane) openMaildir() (*maildir.Maildir, error) {
 func (l *lane) account(dir *maildir.Maildir, server *remote.Account, db *state.DB) syncer.Account {
 	return syncer.Account{
 		Name:      l.Name,
-		Identity:  mail.Identity{Server: net.JoinHostPort(l.Host, strconv.Itoa(l.Port)), User: l.User},
+		Identity:  l.identity(),
 		Maildir:   l.Maildir,
 		Local:     localSide{dir},
 		Remote:    remoteSide{server, l},
@@ -180,12 +201,12 @@ type session struct {
 // for writing under the account's lock, which is waited for up to wait; for
 // looking nothing is locked or changed.
 func (l *lane) open(ctx context.Context, looking bool, wait time.Duration) (*session, error) {
-	options, err := l.wireOptions()
+	server, err := l.serverConfig(ctx)
 	if err != nil {
 		return nil, err
 	}
-	options.Costs = l.connected
-	s := &session{server: remote.New(remote.Config{Wire: options, Connections: l.Connections})}
+	server.Wire.Costs = l.connected
+	s := &session{server: remote.New(server)}
 	s.open = append(s.open, s.server.Close)
 	if s.dir, err = l.openMaildir(); err != nil {
 		return nil, err

@@ -59,11 +59,30 @@ ssl_key = <{{.KeyFile}}
 {{else}}
 ssl = no
 {{end}}
-{{if .QuotaBytes}}
-mail_plugins = quota
+{{if .Shared}}
+namespace other {
+  type = shared
+  separator = {{.Separator}}
+  prefix = shared{{.Separator}}%%u{{.Separator}}
+  location = sdbox:{{.Dir}}/home/%%u/mail
+  subscriptions = no
+  list = children
+}
+namespace public {
+  type = public
+  separator = {{.Separator}}
+  prefix = Public{{.Separator}}
+  location = sdbox:{{.Dir}}/public
+  subscriptions = no
+}
+plugin {
+  acl = vfile:{{.Dir}}/acl
+  acl_shared_dict = file:{{.Dir}}/shared-mailboxes
+}
 {{end}}
+mail_plugins = {{if .QuotaBytes}}quota{{end}} {{if .Shared}}acl{{end}}
 protocol imap {
-  mail_plugins = {{if .QuotaBytes}}quota imap_quota{{end}} {{if .Compress}}imap_zlib{{end}}
+  mail_plugins = {{if .QuotaBytes}}quota imap_quota{{end}} {{if .Compress}}imap_zlib{{end}} {{if .Shared}}acl imap_acl{{end}}
 }
 {{if .QuotaBytes}}
 plugin {

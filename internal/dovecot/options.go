@@ -22,6 +22,12 @@ type Options struct {
 	QuotaBytes int
 	// Compress offers COMPRESS=DEFLATE.
 	Compress bool
+	// Shared adds namespaces, with rights (ACL): shared/USER/ for what other users
+	// share by SETACL, and Public/. Each line says of a mailbox there who may do
+	// what: "Public/News user=alice lr".
+	Shared []string
+	// Pretended names capabilities that are announced though the server has them not.
+	Pretended []string
 	// Extra is appended to the configuration as it is.
 	Extra string
 }
@@ -54,6 +60,16 @@ func WithQuota(bytes int) Option { return func(o *Options) { o.QuotaBytes = byte
 // WithCompress sets Options.Compress.
 func WithCompress() Option { return func(o *Options) { o.Compress = true } }
 
+// WithShared sets Options.Shared.
+func WithShared(rights ...string) Option {
+	return func(o *Options) { o.Shared = append([]string{}, rights...) }
+}
+
+// Pretending sets Options.Pretended.
+func Pretending(capabilities ...string) Option {
+	return func(o *Options) { o.Pretended = capabilities }
+}
+
 // WithExtra adds to Options.Extra.
 func WithExtra(conf string) Option { return func(o *Options) { o.Extra += conf + "\n" } }
 
@@ -69,7 +85,10 @@ var capabilities = []string{
 
 // announced returns the capabilities but those taken away.
 func (o *Options) announced() []string {
-	all := slices.Clone(capabilities)
+	all := slices.Concat(capabilities, o.Pretended)
+	if o.Shared != nil {
+		all = append(all, "ACL", "RIGHTS=texk")
+	}
 	if o.Compress {
 		all = append(all, "COMPRESS=DEFLATE")
 	}

@@ -154,6 +154,9 @@ func (s *Server) configure(o Options, owner account) error {
 			return err
 		}
 	}
+	if err := os.WriteFile(filepath.Join(s.Dir, "acl"), []byte(strings.Join(o.Shared, "\n")+"\n"), 0o644); err != nil {
+		return err
+	}
 	text, err := data.render()
 	if err != nil {
 		return err

@@ -178,8 +178,8 @@ func TestRenamedAndRemovedWithLimits(t *testing.T) {
 	a.syncQuiet()
 }
 
-// big is a message with a text and attachments, of which the first is itself large.
-func big(i int) []byte {
+// bigMessage is a message with a text and attachments, of which the first is itself large.
+func bigMessage(i int) []byte {
 	var b strings.Builder
 	fmt.Fprintf(&b, "From: ann@example.org\r\nTo: me@example.org\r\nSubject: big %d\r\nMessage-ID: <big%d@example.org>\r\nDate: Mon, 2 Mar 2026 10:00:00 +0000\r\n"+
 		"MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=\"outer\"\r\n\r\npreamble\r\n"+
@@ -217,7 +217,7 @@ func TestStubs(t *testing.T) {
 			a.phone.Create("A", "B")
 			var uids []mail.UID
 			for n := range 6 {
-				uids = append(uids, a.phone.Append("A", seen, time.Date(2026, 3, 2, 10, n, 0, 0, time.UTC), big(n)))
+				uids = append(uids, a.phone.Append("A", seen, time.Date(2026, 3, 2, 10, n, 0, 0, time.UTC), bigMessage(n)))
 			}
 			a.aged("A", 2, 0, seen)
 			a.sync(0)

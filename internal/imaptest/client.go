@@ -61,6 +61,26 @@ func (c *Client) Create(folders ...string) {
 // TryCreate makes a mailbox, or tells why the server would not.
 func (c *Client) TryCreate(folder string) error { return c.phone.Create(folder) }
 
+// Subscribe subscribes mailboxes.
+func (c *Client) Subscribe(folders ...string) {
+	c.t.Helper()
+	for _, folder := range folders {
+		c.check(c.phone.Subscribe(folder, true))
+	}
+}
+
+// Unsubscribe ends that.
+func (c *Client) Unsubscribe(folder string) {
+	c.t.Helper()
+	c.check(c.phone.Subscribe(folder, false))
+}
+
+// Share lets another user do in a mailbox what the rights say.
+func (c *Client) Share(folder, user, rights string) {
+	c.t.Helper()
+	c.check(c.phone.Share(folder, user, rights))
+}
+
 // Delete deletes a mailbox with all that is in it.
 func (c *Client) Delete(folder string) {
 	c.t.Helper()

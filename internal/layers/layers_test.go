@@ -43,11 +43,17 @@ var table = []rule{
 	{"conflict", []string{"mail"}, [][]string{inOut, clock, chance, context}},
 	{"plan", []string{"mail", "conflict"}, [][]string{inOut, clock, chance, context}},
 	{"maildir", []string{"mail"}, [][]string{sql, goIMAP}},
-	{"remote", []string{"mail", "remote/wire"}, [][]string{sql}},
+	{"query", []string{"mail"}, [][]string{inOut, clock, chance, context}},
+	{"remote", []string{"mail", "query", "remote/wire"}, [][]string{sql}},
 	{"remote/wire", nil, [][]string{sql}},
+	{"remote/route", []string{"remote/wire"}, [][]string{sql, goIMAP}},
 	{"state", []string{"mail"}, [][]string{goIMAP}},
 	{"syncer", []string{"mail", "conflict", "plan"}, [][]string{goIMAP, sql, files}},
-	{"config", []string{"mail", "conflict"}, [][]string{sql, goIMAP}},
+	{"config", []string{"mail", "conflict", "keyring", "oauth"}, [][]string{sql, goIMAP}},
+	{"oauth", []string{"keyring"}, [][]string{sql, goIMAP}},
+	{"discover", nil, [][]string{sql, goIMAP}},
+	{"keyring", nil, [][]string{sql, goIMAP}},
+	{"importer", []string{"mail"}, [][]string{sql, goIMAP, files, clock, chance, context}},
 	{"cmd/imapsync", []string{"*"}, nil},
 	{"internal/simworld", []string{"mail", "conflict", "plan", "syncer"}, [][]string{sql, goIMAP}},
 	{"internal/bench", []string{"mail", "internal/*", "internal/bench/bare"}, [][]string{sql, goIMAP}},
@@ -58,7 +64,7 @@ var table = []rule{
 // testOnly are the packages that serve tests and benchmarks. Beyond test files
 // only they import each other, and the benchmark them; the program carries none.
 var testOnly = []string{
-	"internal/corpus", "internal/dovecot", "internal/e2e", "internal/imaptest", "internal/layers", "internal/proxy", "internal/realworld", "internal/simworld",
+	"internal/authserver", "internal/corpus", "internal/dovecot", "internal/e2e", "internal/imaptest", "internal/layers", "internal/proxy", "internal/realworld", "internal/simworld",
 	"internal/sweep", "internal/tracer",
 }
 

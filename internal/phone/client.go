@@ -63,6 +63,19 @@ func (c *Client) Folders() ([]string, error) {
 // Create makes a mailbox.
 func (c *Client) Create(folder string) error { return c.imap.Create(folder, nil).Wait() }
 
+// Subscribe subscribes a mailbox, or ends that.
+func (c *Client) Subscribe(folder string, on bool) error {
+	if on {
+		return c.imap.Subscribe(folder).Wait()
+	}
+	return c.imap.Unsubscribe(folder).Wait()
+}
+
+// Share lets another user do in a mailbox what the rights say (RFC 4314).
+func (c *Client) Share(folder, user, rights string) error {
+	return c.imap.SetACL(folder, imap.RightsIdentifier(user), imap.RightModificationReplace, imap.RightSet(rights)).Wait()
+}
+
 // Delete deletes a mailbox with all that is in it.
 func (c *Client) Delete(folder string) error {
 	if err := c.unselect(); err != nil {

@@ -122,11 +122,7 @@ func (w *world) run(o simworld.Options) outcome {
 		Local: localSide{dir}, Remote: remoteSide{server}, State: db,
 		Limits: plan.Limits{Count: o.Count, Percent: o.Percent}, FullCheck: 7 * 24 * time.Hour,
 	}
-	policy := conflict.Policy{Extent: o.Extent}
-	if o.DeletionWins {
-		policy.Deletion = conflict.Wins
-	}
-	account.Policy = func(mail.FolderName) conflict.Policy { return policy }
+	account.Policy = func(mail.FolderName) conflict.Policy { return o.Policy() }
 	out.report, err = syncer.Run(ctx, account, syncer.Options{Full: o.Full, Lanes: w.connections,
 		AcceptDeletions: o.Accept, AcceptFolders: o.AcceptFolders}, nil)
 	if out.report != nil {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"imapsync/conflict"
 	"imapsync/mail"
 )
 
@@ -14,6 +15,7 @@ type decoder struct {
 	*History
 	in      []byte
 	names   int
+	partly  bool              // runs may not propagate all
 	folders []mail.FolderName // that there can be
 }
 
@@ -27,6 +29,7 @@ func PlayBytes(engine Engine, data []byte) *History {
 	d := &decoder{in: data}
 	s := Story{Seed: uint64(d.next())<<8 | uint64(d.next())}
 	f := d.next()
+	d.partly = f&0x80 != 0
 	s.Lacks = Lacks{Move: f&1 != 0, UIDPlus: f&2 != 0, ModSeq: f&4 != 0, Marks: f&8 != 0, Keywords: f&0x70 == 0x70}
 	if f = d.next(); f&3 == 3 {
 		s.Options.Lanes = 2 + int(f>>2)%2
@@ -125,7 +128,24 @@ func (d *decoder) someRun() {
 			d.trouble(d.when(), LostBefore+Trouble(d.below(int(lastTrouble-LostBefore+1))))
 		}
 	}
-	d.goOn(wait)
+	as := Act{Kind: Go, Wait: wait}
+	if d.partly {
+		as.NotPulled, as.NotPushed = d.notAll(), d.notAll()
+	}
+	d.goOn(as)
+}
+
+// notAll is what a run does not propagate in one direction: nothing, something or
+// all of it.
+func (d *decoder) notAll() conflict.Kinds {
+	switch b := d.next(); {
+	case b < 0x60:
+		return 0
+	case b < 0x90:
+		return conflict.AllKinds
+	default:
+		return conflict.Kinds(b) & conflict.AllKinds
+	}
 }
 
 func (d *decoder) when() When {

@@ -68,6 +68,21 @@ func (y *Delivery) Write(m mail.NewFile, body io.Reader) (mail.Content, mail.Fil
 	return contentOf(p.content), mail.FileStamp{Size: int64(len(p.content)), MTime: m.Date.UnixNano()}, nil
 }
 
+// Link implements syncer.Delivery.
+func (y *Delivery) Link(m mail.NewFile, from mail.FolderName, key mail.Key, stamp mail.FileStamp) error {
+	return y.d.w.do(y.ctx, Call{Side: Local, Name: "link", Folder: y.folder, Detail: string(m.Key)}, func() error {
+		source := y.d.dir(from)
+		if source == nil || source.files[key] == nil || source.files[key].stamp != stamp || stamp.MTime != m.Date.UnixNano() {
+			return mail.ErrChanged
+		}
+		y.files = append(y.files, pending{m, source.files[key].content})
+		if f := y.d.dir(y.folder); f != nil {
+			f.unfinished[m.Key] = true
+		}
+		return nil
+	})
+}
+
 // Commit implements syncer.Delivery. Each file is a step of its own, and so is
 // making them durable at the end.
 func (y *Delivery) Commit(ctx context.Context) (map[mail.Key]error, error) {

@@ -19,7 +19,7 @@
 //	# A comment.
 //	oneway                                  the rule differs with the sides swapped
 //	start        A=S B= Work/C=FS+todo D    both sides hold this and agree on it
-//	options      full, deletion wins, accept Work/, limit 3 25%, newest 2
+//	options      full, deletion wins, accept Work/, limit 3 25%, pull new flags, push nothing, newest 2
 //	state        lose state
 //	local        A+R, delete B, new E=S, move A to Work/
 //	remote       A+F-S, Work/C-todo
@@ -60,6 +60,7 @@
 //	during       remote call 5: local A+F   right before a call of the next run
 //	trouble      step 3: crash after        what goes wrong at a call of the next run
 //	run          3s                         that long after the last one
+//	run          3s, pull new, push nothing     and what alone it propagates
 //	quiet                                   runs until all is quiet, and the checks
 //
 // A call is the nth of a side ("remote call 5") or the nth of those with an

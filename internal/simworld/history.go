@@ -164,8 +164,8 @@ func (h *History) trouble(when When, t Trouble) {
 }
 
 // run does the run for which acts are coming.
-func (h *History) run(wait time.Duration) {
-	h.begin(wait)
+func (h *History) run(as Act) {
+	h.begin(as.Wait)
 	for _, a := range h.coming {
 		if a.Kind == During {
 			h.at(a.When, func() { h.edit(a.Side, a.Edit) })
@@ -173,7 +173,7 @@ func (h *History) run(wait time.Duration) {
 			h.trouble(a.When, a.Trouble)
 		}
 	}
-	h.goOn(wait)
+	h.goOn(as)
 }
 
 func (h *History) begin(wait time.Duration) {
@@ -182,14 +182,17 @@ func (h *History) begin(wait time.Duration) {
 }
 
 // goOn does the run that was begun and writes down what happened in it.
-func (h *History) goOn(wait time.Duration) {
-	h.once(h.story.Options, "run")
+func (h *History) goOn(as Act) {
+	o := h.story.Options
+	o.NotPulled, o.NotPushed = as.NotPulled, as.NotPushed
+	h.ledger.partly = h.ledger.partly || as.NotPulled|as.NotPushed != 0
+	h.once(o, "run")
 	for _, a := range h.happened {
 		if a.Kind == During || h.w.struck[a.When] {
 			h.story.Acts = append(h.story.Acts, a)
 		}
 	}
-	h.story.Acts = append(h.story.Acts, Act{Kind: Go, Wait: wait})
+	h.story.Acts = append(h.story.Acts, as)
 	h.coming = nil
 	for _, e := range h.unseen { // the run then may have begun a copy where it was made
 		if h.w.awaited(e) {
@@ -216,6 +219,9 @@ func (h *History) once(o Options, words string) bool {
 		if c.Effect {
 			h.logf("    %3d %s", c.Step, c)
 		}
+	}
+	if wrong := strayed(h.w.Trace(), o); wrong != "" {
+		h.err = errors.Join(h.err, broken("a run goes its way alone", "%s", wrong))
 	}
 	h.again = planned(report)
 	for _, op := range h.again {

@@ -25,6 +25,7 @@ type ledger struct {
 	noMove     bool                     // it has no MOVE
 	remade     map[mail.FolderName]bool // mailboxes deleted and made anew: no absence in them is a deletion
 	renames    []Edit                   // folders renamed since all was quiet
+	partly     bool                     // a run did not propagate all
 	unlisted   bool                     // the server did not list a folder, maybe one that messages were moved to
 }
 
@@ -277,7 +278,7 @@ func (l *ledger) check(w *World) error {
 	for name := range now {
 		errs = append(errs, broken("nothing comes from nowhere", "message %s: nobody made it", name))
 	}
-	l.missed, l.unsure, l.stale, l.unlisted, l.cut, l.renames = false, false, false, false, 0, nil
+	l.missed, l.unsure, l.stale, l.unlisted, l.partly, l.cut, l.renames = false, false, false, false, false, 0, nil
 	clear(l.remade)
 	return errors.Join(errs...)
 }
@@ -285,6 +286,9 @@ func (l *ledger) check(w *World) error {
 func (a *account) check(now []Entry, l *ledger) error {
 	if l.stale {
 		a.hidden += a.partial
+	}
+	if l.partly { // what was moved may have been copied or only deleted at first, and have met another since
+		a.astray += a.moves
 	}
 	made := a.made[Local] + a.made[Remote]
 	most := len(a.settled) + made + a.astray

@@ -100,6 +100,9 @@ func (m *Mailbox) Snapshot(ctx context.Context, known mail.Known, full bool) (sn
 	}
 	err = m.do(ctx, "snapshot", detail, false, func(b *box) error {
 		snap = mail.RemoteSnapshot{Folder: m.name, Exists: true, Mark: m.mark, Messages: map[mail.UID]mail.Remote{}, Space: b.space}
+		if b.space.ReadOnly {
+			snap.Denied = mail.ReadOnly
+		}
 		same := known.Mark.UIDValidity == b.validity
 		delta := same && !full && known.Mark.HighestModSeq != 0 && !m.s.NoModSeq
 		if delta && known.Mark.HighestModSeq > b.modseq && !b.rewound {
@@ -118,7 +121,7 @@ func (m *Mailbox) Snapshot(ctx context.Context, known mail.Known, full bool) (sn
 			if !same || !isKnown {
 				r.Size, r.Date = int64(len(wire(msg.content))), msg.date
 			}
-			if delta && isKnown && msg.modseq <= known.Mark.HighestModSeq {
+			if delta && isKnown && msg.uid < known.Mark.UIDNext && msg.modseq <= known.Mark.HighestModSeq {
 				r.Flags = flags
 			}
 			snap.Messages[msg.uid] = r
@@ -267,12 +270,14 @@ func (m *Mailbox) Append(ctx context.Context, messages iter.Seq[mail.Outgoing], 
 	var lost error
 	for out := range messages {
 		if lost != nil {
-			if ahead--; ahead < 0 || !m.sentAhead(out) {
+			if ahead--; ahead < 0 || !m.toward(out.Folder).sentAhead(out) {
 				break
 			}
 			continue
 		}
-		uid, err := m.append(ctx, out)
+		to := m.toward(out.Folder)
+		uid, err := to.append(ctx, out)
+		m.broken = to.broken
 		if err != nil && m.broken && mail.ScopeOf(err) != mail.ScopeMessage {
 			if lost = err; uid == 0 || !isLost(err) {
 				break
@@ -296,6 +301,22 @@ func (m *Mailbox) Append(ctx context.Context, messages iter.Seq[mail.Outgoing], 
 }
 
 // append sends one message; with an error there may be a UID all the same.
+// toward is another mailbox on the same connection, which is not selected for an
+// APPEND.
+func (m *Mailbox) toward(folder mail.FolderName) *Mailbox {
+	if folder == "" || folder == m.name {
+		return m
+	}
+	m.s.w.mu.Lock()
+	defer m.s.w.mu.Unlock()
+	to := *m
+	to.name = folder
+	if b := m.s.boxes[folder]; b != nil {
+		to.validity = b.validity
+	}
+	return &to
+}
+
 func (m *Mailbox) append(ctx context.Context, out mail.Outgoing) (uid mail.UID, err error) {
 	content, err := m.readOutgoing(out)
 	if err != nil {

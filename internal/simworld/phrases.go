@@ -126,7 +126,7 @@ func opPhrases(op *plan.Op, name string) map[Side]phrase {
 		return map[Side]phrase{Local: {"delete ", in, ""}}
 	case plan.DeleteRemote:
 		return map[Side]phrase{Remote: {"delete ", in, ""}}
-	case plan.Download:
+	case plan.Download, plan.CopyLocal:
 		return added(Local)
 	case plan.Upload:
 		return added(Remote)
@@ -175,6 +175,7 @@ func (s *Scenario) mirror() *Scenario {
 		r.Edits = map[Side][]Edit{State: r.Edits[State], Local: r.Edits[Remote], Remote: r.Edits[Local]}
 		r.Plan = map[Side][]string{State: r.Plan[State], Local: r.Plan[Remote], Remote: r.Plan[Local]}
 		r.After = map[Side][]Entry{Local: r.After[Remote], Remote: r.After[Local]}
+		r.Options.NotPulled, r.Options.NotPushed = r.Options.NotPushed, r.Options.NotPulled
 		m.Rounds = append(m.Rounds, r)
 	}
 	return &m

@@ -103,6 +103,18 @@ func (r *Record) RowsOf(ctx context.Context, digests []mail.Digest) (rows []*mai
 	return rows, err
 }
 
+// RowsOfSize implements syncer.State.
+func (r *Record) RowsOfSize(ctx context.Context, sizes []int64) (rows []*mail.Base, err error) {
+	want := map[int64]bool{}
+	for _, s := range sizes {
+		want[s] = true
+	}
+	err = r.query(ctx, "rows of size", "", func() {
+		rows = r.rowsWhere(func(b mail.Base) bool { return want[b.RemoteSize] })
+	})
+	return rows, err
+}
+
 // Drafts implements syncer.State.
 func (r *Record) Drafts(ctx context.Context, folders []mail.FolderName) (rows []*mail.Base, err error) {
 	err = r.query(ctx, "drafts", "", func() {
@@ -230,6 +242,9 @@ func (r *Record) apply(batch mail.Batch) error {
 		}
 	}
 	for _, f := range batch.Folders {
+		if f.Server == "" {
+			f.Server = r.folders[f.Folder].Server
+		}
 		r.folders[f.Folder] = f
 	}
 	r.log = append(r.log[:len(r.log):len(r.log)], batch.Log...)
@@ -258,7 +273,7 @@ func (r *Record) rename(n mail.FolderRename) error {
 		return fmt.Errorf("renames folder %s to %s, which are known: %v and %v", n.From, n.To, ok, r.knows(n.To))
 	}
 	delete(r.folders, n.From)
-	f.Folder = n.To
+	f.Folder, f.Server = n.To, n.Server
 	r.folders[n.To] = f
 	for id, b := range r.rows {
 		if b.Folder == n.From {

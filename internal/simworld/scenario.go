@@ -41,6 +41,8 @@ type Options struct {
 	Lanes         int // folders worked on at once; 0 is one
 	Attempts      int // how often the work is tried
 	Extent        conflict.Extent
+
+	NotPulled, NotPushed conflict.Kinds // what is not propagated
 }
 
 // Parse reads a scenario. name is for errors.
@@ -164,6 +166,10 @@ func parseOptions(o *Options, text string) (err error) {
 		case word == "accept":
 			o.Accept = true
 			o.AcceptFolders = append(o.AcceptFolders, mail.FolderName(strings.TrimSuffix(rest, "/")))
+		case word == "pull" || word == "push":
+			if err = parseDirection(word, rest, &o.NotPulled, &o.NotPushed); err != nil {
+				return err
+			}
 		case word == "lanes":
 			if o.Lanes, err = strconv.Atoi(rest); err != nil {
 				return err
@@ -402,5 +408,5 @@ func (o Options) String() string {
 	if o.Extent != (conflict.Extent{}) {
 		words = append(words, extentWords(o.Extent))
 	}
-	return strings.Join(words, ", ")
+	return strings.Join(append(words, directions(o.NotPulled, o.NotPushed)...), ", ")
 }

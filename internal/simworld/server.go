@@ -167,6 +167,9 @@ func (s *Server) Folders(ctx context.Context) (list []mail.RemoteFolder, err err
 	return list, err
 }
 
+// LeftOut implements syncer.Remote.
+func (s *Server) LeftOut(_, _ mail.FolderName) (string, error) { return "", nil }
+
 // Missing implements syncer.Remote.
 func (s *Server) Missing(ctx context.Context, folder mail.FolderName) (missing bool, err error) {
 	err = s.w.do(ctx, Call{Side: Remote, Name: "status", Folder: folder}, func() error {

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"imapsync/conflict"
 )
 
 // Story is a history written down: what the server lacks and what happens, in
@@ -41,6 +43,8 @@ type Act struct {
 	When    When
 	Trouble Trouble
 	Wait    time.Duration // Go: how long after the last run it begins
+
+	NotPulled, NotPushed conflict.Kinds // Go: what is not propagated
 }
 
 // String is the act's line in a story.
@@ -54,7 +58,7 @@ func (a Act) String() string {
 	case Strike:
 		text = fmt.Sprintf("%s: %s", a.When, a.Trouble)
 	case Go:
-		text = a.Wait.String()
+		text = strings.Join(append([]string{a.Wait.String()}, directions(a.NotPulled, a.NotPushed)...), ", ")
 	}
 	return headed(words, text)
 }
@@ -165,9 +169,7 @@ func parseActs(kind ActKind, text string) (acts []Act, err error) {
 	case Quiet:
 		return []Act{a}, nil
 	case Go:
-		if text != "" {
-			a.Wait, err = time.ParseDuration(text)
-		}
+		err = a.run(text)
 		return []Act{a}, err
 	case During, Strike:
 	default:
@@ -185,6 +187,22 @@ func parseActs(kind ActKind, text string) (acts []Act, err error) {
 	side, edits, _ := strings.Cut(what, " ")
 	a.Side = Side(side)
 	return a.edits(edits)
+}
+
+// run reads how long after the last one a run begins, and what it propagates.
+func (a *Act) run(text string) (err error) {
+	for _, phrase := range splitList(text) {
+		word, rest, _ := strings.Cut(phrase, " ")
+		if word == "pull" || word == "push" {
+			err = parseDirection(word, rest, &a.NotPulled, &a.NotPushed)
+		} else {
+			a.Wait, err = time.ParseDuration(phrase)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // edits returns the act with each of the edits.
@@ -222,7 +240,7 @@ func (s *Story) Play(engine Engine) *History {
 		case During, Strike:
 			h.coming = append(h.coming, a)
 		case Go:
-			h.run(a.Wait)
+			h.run(a)
 		case Quiet:
 			h.quiet()
 		}

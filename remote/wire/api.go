@@ -21,14 +21,14 @@ const (
 // Options say how to reach a server and how to log in.
 type Options struct {
 	Host       string // also the name the certificate must carry
-	Port       int
+	Port       int    // 0: none, in a tunnel
 	Security   Security
 	AllowPlain bool        // credentials may cross a network without TLS
 	TLS        *tls.Config // roots, pinning; ServerName and MinVersion are set by Dial where unset
 
 	User   string
 	Secret func(ctx context.Context) (string, error) // password, or OAuth 2 access token for the bearer mechanisms
-	Auth   string                                    // auto, plain, login, scram-sha-256, xoauth2, oauthbearer, external
+	Auth   string                                    // auto, scram-sha-256, scram-sha-1, plain, login, cram-md5, xoauth2, oauthbearer, external
 	Bearer bool                                      // Secret gives an access token: auto chooses among the bearer mechanisms
 
 	// Logins is shared by all connections of an account, or nil.
@@ -53,8 +53,8 @@ type Options struct {
 	Trace func(fromServer bool, line string)
 
 	// Stage, when not nil, is told each step of the handshake as it ends: name
-	// is one of dns, tcp, tls, greeting, starttls, login, capabilities, detail
-	// what was found, err why it failed.
+	// is one of dns, tcp or Via, tls, greeting, starttls, login, capabilities,
+	// detail what was found, err why it failed.
 	Stage func(name, detail string, err error)
 
 	// Costs, when not nil, is told how long the steps of Dial took, and how long
@@ -63,11 +63,22 @@ type Options struct {
 
 	// DialContext replaces the network dialer (tests, proxies, tunnels). Its
 	// connections must heed deadlines, also those set while a Read waits. One
-	// without a loopback IP address counts as crossing a network.
+	// without a loopback IP address counts as crossing a network, unless Via says
+	// otherwise.
 	DialContext func(ctx context.Context, network, address string) (net.Conn, error)
+	Via         Via
 
 	steps *steps // of the Dial that was given these options
 }
+
+// Via is what the connections of Options.DialContext go through.
+type Via string
+
+// What they may go through.
+const (
+	ViaTunnel Via = "tunnel" // a program on this machine: nobody can overhear what it is told
+	ViaProxy  Via = "proxy"  // over a network, also where the proxy is on this machine
+)
 
 // Notice is something the server sent that imapclient cannot be shown or does
 // not pass on.

@@ -5,16 +5,11 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 )
 
-// loginCommand is how the LOGIN command is called among the mechanisms, to
-// tell it from SASL LOGIN.
-const loginCommand = "LOGIN command"
-
-// login authenticates; how names the mechanism.
-func (c *Conn) login(ctx context.Context) (how string, err error) {
+// login authenticates; detail says how, for Options.Stage.
+func (c *Conn) login(ctx context.Context) (detail string, err error) {
 	if len(c.caps) == 0 {
 		if _, err := c.command("CAPABILITY"); err != nil {
 			return "", err
@@ -38,106 +33,94 @@ func (c *Conn) login(ctx context.Context) (how string, err error) {
 	if strings.Contains(c.o.User+secret, "\x00") {
 		return "", &Error{Kind: KindSecret, Doing: "log in as " + printable(c.o.User), Err: errors.New("user or password holds a NUL byte")}
 	}
-	for _, how = range hows {
+	return c.tryLogins(hows, c.credentials(secret))
+}
+
+// credentials are what the mechanisms make their messages of.
+func (c *Conn) credentials(secret string) login {
+	return login{
+		user: c.o.User, secret: secret, host: c.o.Host, port: c.o.Port, logins: c.o.Logins,
+		binding: binding{bindingOf(c.TLSState()), c.offers("SCRAM-SHA-256"+plus) || c.offers("SCRAM-SHA-1"+plus)},
+	}
+}
+
+// tryLogins tries one mechanism after the other until one succeeds or fails
+// otherwise than by being refused; detail is how it went, for Options.Stage.
+func (c *Conn) tryLogins(hows []string, l login) (detail string, err error) {
+	var refused []string
+	for len(hows) > 0 {
+		how := hows[0]
+		hows = hows[1:]
 		c.told = false
 		var st status
-		st, err = c.loginBy(how, secret)
+		var why string
+		if st, why, err = c.loginBy(how, l); err == nil {
+			return loggedInBy(how, l, refused), nil
+		}
 		var e *Error
-		if !errors.As(err, &e) || e.Kind != KindAuth || st.typ != "NO" {
+		if !errors.As(err, &e) || e.Kind != KindAuth || st.typ != "NO" || tampered(why) {
 			break
 		}
+		if unbound := strings.TrimSuffix(how, plus); unbound != how && bindingUnknown(why) && c.offers(unbound) {
+			hows = append([]string{unbound}, hows...)
+		}
+		refused = append(refused, how)
 	}
-	return how, err
+	return "", err
 }
 
-// mechanisms are the ways to try in turn: the one asked for, or the strongest
-// that is offered and fits the credential. After SCRAM also the next, where the
-// password cannot be overheard: a server that keeps hashes of another kind
-// refuses a right password by SCRAM.
-func (c *Conn) mechanisms() ([]string, error) {
-	prefer := []string{"SCRAM-SHA-256", "PLAIN", loginCommand, "LOGIN"}
-	want := strings.ToUpper(c.o.Auth)
-	switch {
-	case want == "LOGIN":
-		prefer = []string{loginCommand, "LOGIN"}
-	case want != "" && want != "AUTO":
-		if newMechanism(want, "", 0, "", "", nil) == nil {
-			return nil, &Error{Kind: KindConfig, Doing: "log in to " + c.o.address(), Err: fmt.Errorf("unknown mechanism %q", c.o.Auth)}
-		}
-		prefer = []string{want}
-	case c.o.Bearer:
-		prefer = []string{"OAUTHBEARER", "XOAUTH2"}
-	case c.o.Secret == nil:
-		prefer = []string{"EXTERNAL"}
+// loggedInBy says how a login was done.
+func loggedInBy(how string, l login, refused []string) string {
+	if strings.HasSuffix(how, plus) {
+		how += " (" + string(l.binding.Type) + ")"
 	}
-	var found []string
-	for _, name := range prefer {
-		if name == loginCommand && !c.caps["LOGINDISABLED"] || c.caps["AUTH="+name] {
-			found = append(found, name)
-		}
+	if l.user != "" {
+		how += " as " + printable(l.user)
 	}
-	if len(found) == 0 {
-		return nil, c.noMechanism(prefer)
+	if len(refused) > 0 {
+		how += ", after " + strings.Join(refused, ", ") + " was refused"
 	}
-	protected := c.raw != c.tcp || !c.overNetwork()
-	if found[0] == "SCRAM-SHA-256" && len(found) > 1 && protected {
-		return found[:2], nil
-	}
-	return found[:1], nil
+	return how
 }
 
-func (c *Conn) noMechanism(prefer []string) error {
-	var offered []string
-	for name := range c.caps {
-		if m, ok := strings.CutPrefix(name, "AUTH="); ok {
-			offered = append(offered, m)
-		}
-	}
-	slices.Sort(offered)
-	e := &Error{Kind: KindAuth, Doing: "log in to " + c.o.address(),
-		Err:  fmt.Errorf("the server offers [%s], none of which is %s", strings.Join(offered, " "), strings.Join(prefer, ", ")),
-		Hint: "set auth to one that is offered"}
-	switch {
-	case c.raw == c.tcp && c.caps["LOGINDISABLED"]:
-		e.Kind, e.Hint = KindPlaintext, `the server takes no password without TLS (LOGINDISABLED); set tls = "starttls" or "implicit"`
-	case slices.Contains(offered, "OAUTHBEARER") || slices.Contains(offered, "XOAUTH2"):
-		e.Hint = "this server wants OAuth 2, not a password"
-	case c.o.Bearer:
-		e.Hint = "this server takes no OAuth 2 token; use a password"
-	}
-	return e
-}
-
-// loginBy tries one mechanism.
-func (c *Conn) loginBy(how, secret string) (st status, err error) {
-	var why func() string
+// loginBy tries one mechanism; why is what the mechanism was told of a refusal.
+func (c *Conn) loginBy(how string, l login) (st status, why string, err error) {
 	if how == loginCommand {
-		st, err = c.sendLogin(secret)
+		st, err = c.sendLogin(l.secret)
 	} else {
-		m := newMechanism(how, c.o.Host, c.o.Port, c.o.User, secret, c.o.Logins)
-		why = m.why
+		m := newMechanism(how, l)
 		st, err = c.authenticate(m)
+		if m.why != nil {
+			why = m.why()
+		}
 	}
 	if err == nil && st.typ != "OK" {
 		err = c.loginRefused(how, st, why)
 	}
-	return st, err
+	return st, why, err
 }
 
-func (c *Conn) loginRefused(how string, st status, why func() string) *Error {
-	doing := fmt.Sprintf("log in to %s as %s by %s", c.o.address(), printable(c.o.User), how)
+func (c *Conn) loginRefused(how string, st status, why string) *Error {
+	doing := fmt.Sprintf("log in to %s by %s", c.o.address(), how)
+	if c.o.User != "" {
+		doing = fmt.Sprintf("log in to %s as %s by %s", c.o.address(), printable(c.o.User), how)
+	}
 	e := c.refusal(KindAuth, doing, st, nil)
 	switch {
 	case st.code == "SERVERBUG", st.code == "CONTACTADMIN":
 		e.Kind, e.Hint = KindUnavailable, "try again later"
 	case e.Kind != KindAuth:
+	case tampered(why):
+		e.Hint = "this TLS connection does not end at the server: somebody is in between; the password was not told"
 	case c.o.Bearer:
 		e.Hint = "the access token may be expired or lack the scope for IMAP: run your token_command by hand and see what token it gives"
+	case how == "EXTERNAL":
+		e.Hint = "the server must know the certificate of client_cert, and may want the user it stands for, or none"
 	default:
 		e.Hint = "check user and password; with two-factor login most providers want an app password or OAuth 2"
 	}
-	if why != nil && why() != "" {
-		e.Err = errors.New(c.shortText(why()))
+	if why != "" {
+		e.Err = errors.New(c.shortText(why))
 	}
 	return e
 }

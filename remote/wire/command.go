@@ -30,6 +30,8 @@ type command struct {
 	got    map[uint64]bool // and those imapclient was given
 	visit  *Visit          // it is a part of, nil if none
 	own    func(status)    // of a command of ours: is given its end, which imapclient is not shown
+
+	subscribed []string // of LSUB: what came so far
 }
 
 // Write takes imapclient's bytes, however they are cut, and passes on whole

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -103,7 +104,12 @@ func (c *Conn) handshakeError(ctx context.Context, err error) error {
 	return e
 }
 
-func (o *Options) address() string { return net.JoinHostPort(o.Host, strconv.Itoa(o.Port)) }
+func (o *Options) address() string {
+	if o.Port == 0 {
+		return o.Host
+	}
+	return net.JoinHostPort(o.Host, strconv.Itoa(o.Port))
+}
 
 func (o *Options) stage(name, detail string, err error) {
 	o.steps.lap(name)
@@ -132,13 +138,14 @@ func (o *Options) connect(ctx context.Context) (net.Conn, error) {
 			}
 		}
 	}
+	step := cmp.Or(string(o.Via), "tcp")
 	conn, err := dial(ctx, "tcp", o.address())
 	if err != nil {
 		err := connectError(ctx, doing, err)
-		o.stage("tcp", o.address(), err)
+		o.stage(step, o.address(), err)
 		return nil, err
 	}
-	o.stage("tcp", conn.RemoteAddr().String(), nil)
+	o.stage(step, conn.RemoteAddr().String(), nil)
 	return conn, nil
 }
 
@@ -159,6 +166,9 @@ func connectError(ctx context.Context, doing string, err error) *Error {
 // overNetwork tells whether the connection leaves this machine, as far as one
 // can know; a connection without an IP address counts as a network.
 func (c *Conn) overNetwork() bool {
+	if c.o.Via != "" {
+		return c.o.Via != ViaTunnel
+	}
 	addr, ok := c.tcp.RemoteAddr().(*net.TCPAddr)
 	return !ok || !addr.IP.IsLoopback()
 }

@@ -98,7 +98,7 @@ func (c *Conn) response(line []byte) error {
 		c.spoilt(typ)
 		return nil
 	}
-	if typ == "LIST" {
+	if typ == "LIST" || typ == "LSUB" {
 		if err := c.countBox(len(line)); err != nil {
 			return err
 		}
@@ -174,12 +174,14 @@ func (c *Conn) untagged(typ, args string) {
 		}
 	case "NAMESPACE":
 		text, ok = c.namespaceResponse(args)
+	case "MYRIGHTS":
+		text, ok = rightsResponse(args)
 	case "QUOTA":
 		text, ok = quotaResponse(args)
 	case "QUOTAROOT":
 		text, ok = quotaRootResponse(args)
 	default:
-		if typ == "ID" && c.keepID(args) {
+		if typ == "ID" && c.keepID(args) || typ == "LSUB" && c.subscription(args) {
 			return
 		}
 		if n, isNumber := seqNumber(typ); isNumber {
@@ -208,6 +210,9 @@ func (c *Conn) untagged(typ, args string) {
 func (c *Conn) spoilt(typ string) {
 	if typ == "SEARCH" || typ == "ESEARCH" {
 		c.spoil("SEARCH", "UID SEARCH")
+	}
+	if typ == "MYRIGHTS" { // or as no rights
+		c.spoil("MYRIGHTS")
 	}
 }
 

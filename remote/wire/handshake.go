@@ -40,12 +40,13 @@ func (c *Conn) handshake(ctx context.Context) error {
 		c.o.stage("login", "", err)
 		return err
 	}
+	detail := "logged in already (PREAUTH)"
 	if !preauth {
-		how, err := c.login(ctx)
-		c.o.stage("login", how, err)
-		if err != nil {
-			return err
-		}
+		detail, err = c.login(ctx)
+	}
+	c.o.stage("login", detail, err)
+	if err != nil {
+		return err
 	}
 	if err := c.capsAfterLogin(); err != nil {
 		c.o.stage("capabilities", "", err)
@@ -61,7 +62,7 @@ func (c *Conn) readGreeting() (preauth bool, err error) {
 	var line []byte
 	for len(line) == 0 {
 		if line, err = c.readResponse(); err != nil {
-			return false, graded(doing, err)
+			return false, c.greetingError(doing, err)
 		}
 	}
 	typ, rest := word(strings.TrimPrefix(string(line), "* "))
@@ -91,9 +92,12 @@ func (c *Conn) byeError(doing string, st status) *Error {
 func (c *Conn) upgrade(ctx context.Context, preauth bool) error {
 	doing := "start TLS with " + c.o.address()
 	if preauth {
-		return &Error{Kind: KindTLS, Doing: doing,
-			Err:  errors.New("the server greets as logged in already (PREAUTH), so that TLS cannot be started"),
-			Hint: `somebody may be tampering with the connection; tls = "implicit" cannot be tampered with`}
+		hint := `somebody may be tampering with the connection; tls = "implicit" cannot be tampered with`
+		if c.o.Via == ViaTunnel {
+			hint = "leave tls out: it is for the tunnel to protect the connection"
+		}
+		return &Error{Kind: KindTLS, Doing: doing, Hint: hint,
+			Err: errors.New("the server greets as logged in already (PREAUTH), so that TLS cannot be started")}
 	}
 	if len(c.caps) == 0 {
 		if _, err := c.command("CAPABILITY"); err != nil {

@@ -164,11 +164,21 @@ func TestPlaintextRefused(t *testing.T) {
 	if !strings.Contains(e.Hint, "insecure") {
 		t.Error(e)
 	}
+	// A proxy on this machine leads elsewhere, too.
+	dialError(t, wire.KindPlaintext, func(s *server) {
+		s.write("* OK [CAPABILITY IMAP4rev1 AUTH=PLAIN] hi\r\n")
+		s.untilClosed()
+	}, func(o *wire.Options) { o.Via = wire.ViaProxy })
+	dial(t, "", func(s *server) { s.untilClosed() }, abroad, func(o *wire.Options) { o.Via = wire.ViaTunnel })
+
 	c := dial(t, "", func(s *server) { s.untilClosed() }, abroad, func(o *wire.Options) { o.AllowPlain = true })
 	if c.TLSState() != nil {
 		t.Error("TLS state of a plain connection")
 	}
 }
+
+// inClear is a connection that can be overheard, and is used all the same.
+func inClear(o *wire.Options) { abroad(o); o.AllowPlain = true }
 
 func TestLoginDisabled(t *testing.T) {
 	e := dialError(t, wire.KindPlaintext, func(s *server) {
@@ -278,6 +288,21 @@ func TestTLS(t *testing.T) {
 	dialError(t, wire.KindNetwork, func(s *server) { s.br.Peek(1) }, secure(wire.Implicit))
 }
 
+// TestClientCertificateWanted: a server of TLS 1.3 refuses one only after the
+// handshake.
+func TestClientCertificateWanted(t *testing.T) {
+	const name = "imap.example.org"
+	cert := certFor(t, name, time.Now().Add(24*time.Hour))
+	e := dialError(t, wire.KindTLS, func(s *server) {
+		if s.startTLS(&tls.Config{Certificates: []tls.Certificate{cert}, ClientAuth: tls.RequireAndVerifyClientCert}) {
+			s.login("")
+		}
+	}, trusting(cert, name), secure(wire.Implicit))
+	if !strings.Contains(e.Hint, "client_cert") {
+		t.Error(e)
+	}
+}
+
 func TestStartTLS(t *testing.T) {
 	const name = "imap.example.org"
 	cert := certFor(t, name, time.Now().Add(24*time.Hour))
@@ -369,6 +394,13 @@ func TestMechanisms(t *testing.T) {
 		{"external", "AUTH=EXTERNAL SASL-IR", func(o *wire.Options) { o.Secret, o.User = nil, "" }, []string{"C: AUTHENTICATE EXTERNAL =", "S: OK"}},
 		{"external in turn", "AUTH=EXTERNAL", func(o *wire.Options) { o.Auth, o.User = "external", "" }, []string{"C: AUTHENTICATE EXTERNAL", "S: + ", "c: ", "S: OK"}},
 		{"after scram refused", "AUTH=SCRAM-SHA-256 AUTH=PLAIN SASL-IR", nil, []string{"C: AUTHENTICATE SCRAM-SHA-256 ", "S: NO [AUTHENTICATIONFAILED] no such hash", "C: AUTHENTICATE PLAIN " + plain, "S: OK"}},
+		{"cram-md5", "AUTH=PLAIN AUTH=CRAM-MD5 SASL-IR", func(o *wire.Options) { // the example of RFC 2195
+			o.Auth, o.User = "cram-md5", "tim"
+			o.Secret = func(context.Context) (string, error) { return "tanstaaftanstaaf", nil }
+		}, []string{"C: AUTHENTICATE CRAM-MD5", "S: + " + b64("<1896.697170952@postoffice.reston.mci.net>"), "c: " + b64("tim b913a602c7eda7a495b4e6e7334d3890"), "S: OK"}},
+		{"cram-md5 last of all", "AUTH=CRAM-MD5 AUTH=PLAIN SASL-IR", nil, []string{"C: AUTHENTICATE PLAIN " + plain, "S: OK"}},
+		{"cram-md5 rather than in clear", "AUTH=CRAM-MD5 AUTH=PLAIN SASL-IR", inClear, []string{"C: AUTHENTICATE CRAM-MD5", "S: + PDFAeD4=", "c: " + b64("jane@example.org 3b8eeccfa5a824ad206c913dda760b8d"), "S: OK"}},
+		{"disabled", "AUTH=SCRAM-SHA-256 AUTH=PLAIN SASL-IR", func(o *wire.Options) { o.Disable = []string{"AUTH=SCRAM-SHA-256"} }, []string{"C: AUTHENTICATE PLAIN " + plain, "S: OK"}},
 		{"untagged in between", "AUTH=PLAIN SASL-IR", nil, []string{"C: AUTHENTICATE PLAIN " + plain, "S: * CAPABILITY IMAP4rev1 FOO", "S: * OK still here", "S: ", "S: OK [CAPABILITY IMAP4rev1] in"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -410,7 +442,7 @@ func (s *server) play(talk []string) {
 				raw, _ := base64.StdEncoding.DecodeString(blob)
 				text = mech + "OAUTHBEARER " + base64.StdEncoding.EncodeToString([]byte(strings.ReplaceAll(string(raw), "PORT", fmt.Sprint(port))))
 			}
-			if line != text && !(strings.HasSuffix(text, "SCRAM-SHA-256 ") && strings.HasPrefix(line, text)) {
+			if line != text && !(strings.Contains(text, "SCRAM-SHA-") && strings.HasSuffix(text, " ") && strings.HasPrefix(line, text)) {
 				s.t.Errorf("client sent %q, want %q", line, text)
 				panic(errScript)
 			}
@@ -419,6 +451,33 @@ func (s *server) play(talk []string) {
 				text = tag + " " + text
 			}
 			s.write("%s", text+"\r\n")
+		}
+	}
+}
+
+// TestPreauth: who is logged in already, as in a tunnel, needs no secret.
+func TestPreauth(t *testing.T) {
+	o := options(listen(t, func(s *server) {
+		s.write("* PREAUTH [CAPABILITY IMAP4rev1 AUTH=PLAIN] logged in\r\n")
+		s.write("* CAPABILITY IMAP4rev1 IDLE\r\n%s OK done\r\n", s.expect("CAPABILITY"))
+		s.untilClosed()
+	}))
+	o.Secret = func(context.Context) (string, error) { return "", errors.New("asked for") }
+	var stages []string
+	o.Stage = func(name, detail string, err error) {
+		stages = append(stages, fmt.Sprint(name, ": ", detail, " ", err))
+	}
+	o.Via, o.DialContext = wire.ViaTunnel, (&net.Dialer{}).DialContext
+	c, err := wire.Dial(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Close()
+	want := []string{"tunnel: 127.0.0.1:", "greeting: logged in", "login: logged in already (PREAUTH) <nil>", "capabilities: IDLE"}
+	for i := range want {
+		if i >= len(stages) || !strings.HasPrefix(stages[i], want[i]) {
+			t.Errorf("stages %q, want %q", stages, want)
+			break
 		}
 	}
 }
@@ -439,10 +498,15 @@ func TestLoginRefused(t *testing.T) {
 		{"too many", "", nil, []string{`C: LOGIN "jane@example.org" "correct horse"`, "S: NO [ALERT] Too many simultaneous connections. (Failure)"}, wire.KindUnavailable, "fewer connections"},
 		{"bye", "", nil, []string{`C: LOGIN "jane@example.org" "correct horse"`, "S: * BYE too many failures"}, wire.KindBye, "too many failures"},
 		{"xoauth2", "AUTH=XOAUTH2 SASL-IR", bearer, []string{"C: AUTHENTICATE XOAUTH2 " + b64("user="+user+"\x01auth=Bearer "+password+"\x01\x01"),
-			"S: + " + b64(`{"status":"400","schemes":"Bearer","scope":"https://mail"}`), "c: ", "S: NO no"}, wire.KindAuth, "status 400 https://mail"},
+			"S: + " + b64(`{"status":"400","schemes":"Bearer","scope":"https://mail"}`), "c: ", "S: NO no"}, wire.KindAuth, "the access token is expired, revoked or not for this server (status 400, scope https://mail)"},
+		{"xoauth2, in turn and in text", "AUTH=XOAUTH2", bearer, []string{"C: AUTHENTICATE XOAUTH2", "S: +", "c: " + b64("user="+user+"\x01auth=Bearer "+password+"\x01\x01"),
+			"S: + " + b64("token of yesterday"), "c: ", "S: NO no"}, wire.KindAuth, "by XOAUTH2: token of yesterday"},
 		{"oauthbearer", "AUTH=OAUTHBEARER", bearer, []string{"C: AUTHENTICATE OAUTHBEARER", "S: + ", "c: " + b64("OAUTH"), "S: NO no"}, wire.KindAuth, ""},
 		{"none fits", "AUTH=GSSAPI LOGINDISABLED", nil, nil, wire.KindPlaintext, "GSSAPI"},
 		{"wants oauth", "AUTH=XOAUTH2 LOGINDISABLED", func(o *wire.Options) { o.Auth = "plain" }, nil, wire.KindPlaintext, ""},
+		{"scram alone in clear", "AUTH=CRAM-MD5 AUTH=SCRAM-SHA-1 AUTH=PLAIN SASL-IR", inClear, []string{"C: AUTHENTICATE SCRAM-SHA-1 ", "S: NO no"}, wire.KindAuth, "by SCRAM-SHA-1"},
+		{"external", "AUTH=EXTERNAL SASL-IR", func(o *wire.Options) { o.Secret, o.User = nil, "" }, []string{"C: AUTHENTICATE EXTERNAL =", "S: NO no"}, wire.KindAuth, "client_cert"},
+		{"no external", "AUTH=PLAIN", func(o *wire.Options) { o.Secret, o.User = nil, "" }, nil, wire.KindAuth, "client_cert"},
 		{"no oauth", "AUTH=PLAIN", bearer, nil, wire.KindAuth, "use a password"},
 		{"unknown", "AUTH=PLAIN", auth("kerberos"), nil, wire.KindConfig, "kerberos"},
 		{"empty", "AUTH=PLAIN", func(o *wire.Options) { o.Secret = func(context.Context) (string, error) { return "", nil } }, nil, wire.KindSecret, "empty"},

@@ -124,6 +124,17 @@ func (c *Conn) namespaceResponse(args string) (string, bool) {
 	return "NAMESPACE " + strings.Join(classes, " "), true
 }
 
+// rightsResponse reads "name rights" (RFC 4314 section 3.8).
+func rightsResponse(args string) (string, bool) {
+	vs, ok := (&parser{b: []byte(args)}).values()
+	if !ok || len(vs) != 2 || vs[1].kind == aList {
+		return "", false
+	}
+	name, ok1 := mailboxName(vs[0])
+	rights, ok2 := quote(vs[1].s)
+	return "MYRIGHTS " + name + " " + rights, ok1 && ok2
+}
+
 // quotaResponse reads "root (resource usage limit ...)" (RFC 9208).
 func quotaResponse(args string) (string, bool) {
 	vs, ok := (&parser{b: []byte(args)}).values()

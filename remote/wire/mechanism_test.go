@@ -37,27 +37,28 @@ func scramServer(t testing.TB, m *mechanism, password, salt string, iterations i
 // password, and no login with another one.
 func TestScramAgain(t *testing.T) {
 	var logins Logins
-	for _, login := range []struct {
+	of := func(password string) login { return login{user: "user", secret: password, logins: &logins} }
+	for _, test := range []struct {
 		password, salt string
 		iterations     int
 	}{
 		{"one", "salt", 4096}, {"one", "salt", 4096}, {"one", "another salt", 4096}, {"one", "salt", 5000}, {"two", "salt", 4096}, {"one", "salt", 4096},
 	} {
-		if !scramServer(t, scramSHA256("user", login.password, &logins), login.password, login.salt, login.iterations) {
-			t.Errorf("%+v: refused", login)
+		if !scramServer(t, newScram("SCRAM-SHA-256", of(test.password)), test.password, test.salt, test.iterations) {
+			t.Errorf("%+v: refused", test)
 		}
-		if scramServer(t, scramSHA256("user", login.password, &logins), "wrong", login.salt, login.iterations) {
-			t.Errorf("%+v: the server need not know the password", login)
+		if scramServer(t, newScram("SCRAM-SHA-256", of(test.password)), "wrong", test.salt, test.iterations) {
+			t.Errorf("%+v: the server need not know the password", test)
 		}
 	}
-	first, err := logins.scram("user", "one")
+	first, err := logins.scram("SCRAM-SHA-256", "user", "one")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if again, _ := logins.scram("user", "one"); again != first {
+	if again, _ := logins.scram("SCRAM-SHA-256", "user", "one"); again != first {
 		t.Error("the work is done again for the same password")
 	}
-	if other, _ := logins.scram("other", "one"); other == first {
+	if other, _ := logins.scram("SCRAM-SHA-256", "other", "one"); other == first {
 		t.Error("another user's")
 	}
 }

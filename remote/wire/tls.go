@@ -71,6 +71,17 @@ func (c *Conn) tlsError(err error) *Error {
 	return e
 }
 
+// greetingError tells a server that refuses the client's certificate, which with
+// TLS 1.3 it does when the handshake has ended for us, from a broken connection.
+func (c *Conn) greetingError(doing string, err error) error {
+	var op *net.OpError
+	if errors.As(err, &op) && op.Op == "remote error" {
+		return &Error{Kind: KindTLS, Doing: doing, Err: err,
+			Hint: "the server wants another certificate of this machine than the one it was shown, or one at all: see client_cert"}
+	}
+	return graded(doing, err)
+}
+
 // certificate describes the server's own certificate.
 func certificate(chain []*x509.Certificate) string {
 	if len(chain) == 0 {

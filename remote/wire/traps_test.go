@@ -25,6 +25,8 @@ var traps = []trap{
 	// Unknown and misplaced responses.
 	{name: "vanished", send: "* VANISHED (EARLIER) 1:26183,26185\n", notice: wire.NoticeData, what: "VANISHED", text: "(EARLIER) 1:26183,26185"},
 	{name: "lsub", send: "* LSUB () \"/\" INBOX\n", notice: wire.NoticeData, what: "LSUB"},
+	{name: "myrights", send: "* MYRIGHTS {4}\nA&-b \"lr s\"\n", pass: "* MYRIGHTS \"A&-b\" \"lr s\"\n"},
+	{name: "myrights broken", send: "* MYRIGHTS A (l r)\n", notice: wire.NoticeDropped, what: "MYRIGHTS"},
 	{name: "xlist after its end", send: "* XLIST (\\Inbox) \"/\" Inbox\n", notice: wire.NoticeData, what: "XLIST"},
 	{name: "uidfetch", send: "* 7 UIDFETCH (FLAGS ())\n", notice: wire.NoticeData, what: "7", text: "UIDFETCH"},
 	{name: "id", send: "* ID (\"name\" NIL)\n", notice: wire.NoticeData, what: "ID"},

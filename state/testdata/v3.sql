@@ -26,10 +26,10 @@ CREATE TABLE folders (
     taken       INTEGER NOT NULL,
     full_check  INTEGER,          -- when it was last compared in full
     base_rows   INTEGER NOT NULL DEFAULT 0, -- rows of base, kept by each transaction
-    extent      TEXT    NOT NULL DEFAULT '', -- the limits last applied to all of the folder, '' for none
-    trimmed     INTEGER           -- when that was
+    server      TEXT    NOT NULL DEFAULT '', -- what the server calls it, as the key rename knows it; '' is the same
+    read_only   INTEGER NOT NULL DEFAULT 0 CHECK (read_only IN (0, 1)) -- the server denied something in it
 ) STRICT;
-INSERT INTO folders VALUES(1,'INBOX',1,3,9,2,77,1,2,3,1,3,4,1700000000000000000,1700000000123,2,'1000 messages',1700000000123);
+INSERT INTO folders VALUES(1,'INBOX',1,3,9,2,77,1,2,3,1,3,4,1700000000000000000,1700000000123,2,'',1);
 CREATE TABLE base (
     id          INTEGER PRIMARY KEY,
     folder      INTEGER NOT NULL REFERENCES folders (id) ON DELETE CASCADE,
@@ -45,18 +45,16 @@ CREATE TABLE base (
     wire        INTEGER NOT NULL, -- bytes with CR LF line ends
     net         INTEGER NOT NULL, -- wire without the fields left out of header
     fields      INTEGER NOT NULL, -- header fields in header
-    whole       INTEGER NOT NULL DEFAULT 0, -- of a stub: the announced size of what it stands for
     remote_size INTEGER NOT NULL, -- RFC822.SIZE as announced, right or wrong; 0 when never
     date        INTEGER,          -- INTERNALDATE
     file_size   INTEGER NOT NULL, -- of the file when its content was last read,
     file_mtime  INTEGER NOT NULL, -- and its mtime: another mtime means edited in place
-    remote_only INTEGER NOT NULL DEFAULT 0 CHECK (remote_only IN (0, 1)),
     UNIQUE (folder, uid),
     UNIQUE (folder, key),
     CHECK (uid IS NOT NULL OR key IS NOT NULL)
 ) STRICT;
-INSERT INTO base VALUES(1,1,1,'a',':FS $Label1 todo',X'472fd570d58cedd5311b92d748f795aeffc472b510c6f28411082daf2cb274aa',X'5e2f61207aa094899903bd357daafc8de305207c3cd409c8c00856390c980160',X'0c29273deb1cbfc8cb596c9dab6a7c11a368e4ed2f9f9ee7bd79899a8290290f',4711,4800,4700,12,0,4801,1709251199,4711,1709251199123456789,0);
-INSERT INTO base VALUES(2,1,2,NULL,':',NULL,NULL,NULL,0,0,0,0,0,2147483648,NULL,0,0,1);
+INSERT INTO base VALUES(1,1,1,'a',':FS $Label1 todo',X'472fd570d58cedd5311b92d748f795aeffc472b510c6f28411082daf2cb274aa',X'5e2f61207aa094899903bd357daafc8de305207c3cd409c8c00856390c980160',X'0c29273deb1cbfc8cb596c9dab6a7c11a368e4ed2f9f9ee7bd79899a8290290f',4711,4800,4700,12,4801,1709251199,4711,1709251199123456789);
+INSERT INTO base VALUES(2,1,2,NULL,':',NULL,NULL,NULL,0,0,0,0,2147483648,NULL,0,0);
 CREATE TABLE intents (
     id          INTEGER PRIMARY KEY,
     kind        TEXT    NOT NULL CHECK (kind IN ('download', 'upload')),
@@ -71,7 +69,6 @@ CREATE TABLE intents (
     wire        INTEGER NOT NULL,
     net         INTEGER NOT NULL,
     fields      INTEGER NOT NULL,
-    whole       INTEGER NOT NULL DEFAULT 0,
     remote_size INTEGER NOT NULL,
     date        INTEGER,
     uidvalidity INTEGER NOT NULL,
@@ -83,8 +80,8 @@ CREATE TABLE intents (
     replaces_uid  INTEGER,
     drop_replaced INTEGER NOT NULL CHECK (drop_replaced IN (0, 1))
 ) STRICT;
-INSERT INTO intents VALUES(1,'download','INBOX',8,'k8',':S',NULL,NULL,NULL,0,0,0,0,0,100,1700000000,3,0,NULL,NULL,NULL,0);
-INSERT INTO intents VALUES(2,'upload','Sent',NULL,'s',':',X'6dfb6ceb5029b00a35506688782eb2cada01cce48cfaf582dfe7843192c1947e',X'5e2066b11ea15c00bc1e9f747752a42a8909a311bdf03b5dcc249efc50a6ebe0',X'a8d6061afd182864b9b93bf9e722d3e498fa8676b9a0c7b3a39cc684dc4d324f',4711,4800,4700,12,0,0,1700000000,4,5,2,'INBOX',2,0);
+INSERT INTO intents VALUES(1,'download','INBOX',8,'k8',':S',NULL,NULL,NULL,0,0,0,0,100,1700000000,3,0,NULL,NULL,NULL,0);
+INSERT INTO intents VALUES(2,'upload','Sent',NULL,'s',':',X'6dfb6ceb5029b00a35506688782eb2cada01cce48cfaf582dfe7843192c1947e',X'5e2066b11ea15c00bc1e9f747752a42a8909a311bdf03b5dcc249efc50a6ebe0',X'a8d6061afd182864b9b93bf9e722d3e498fa8676b9a0c7b3a39cc684dc4d324f',4711,4800,4700,12,0,1700000000,4,5,2,'INBOX',2,0);
 CREATE TABLE holds (
     id     INTEGER PRIMARY KEY,
     side   TEXT    NOT NULL CHECK (side IN ('local', 'remote')), -- which would lose the messages
@@ -142,8 +139,7 @@ CREATE TABLE pause (
     said  TEXT    NOT NULL
 ) STRICT;
 INSERT INTO pause VALUES(1,1700000300000,'NO [UNAVAILABLE] try again in 5 minutes');
+CREATE INDEX base_size ON base (remote_size) WHERE remote_size > 0;
 CREATE INDEX base_draft ON base (folder) WHERE instr(substr(flags, 1, instr(flags || ' ', ' ')), 'D') > 0;
-CREATE INDEX base_remote_only ON base (folder) WHERE remote_only = 1;
-CREATE INDEX base_stub ON base (folder) WHERE whole > 0 AND remote_only = 0;
 COMMIT;
 PRAGMA application_id = 1768780665; PRAGMA user_version = 3;

@@ -1,0 +1,331 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"imapsync/config"
+	"imapsync/discover"
+	"imapsync/oauth"
+)
+
+// answers are what `imapsync init` asks, each given by a flag or by the user.
+type answers struct {
+	address, host, tls, user, name, maildir string
+	port                                    int
+	caFile                                  string
+
+	passwordCommand, passwordFile, tokenCommand string
+	keyring                                     bool
+	provider, clientID, clientSecret            string
+
+	yes bool
+	how loginOptions
+}
+
+func (p *program) initCommand() *cli.Command {
+	var a answers
+	text := func(name, usage string, to *string) cli.Flag {
+		return &cli.StringFlag{Name: name, Usage: usage, Destination: to}
+	}
+	return &cli.Command{
+		Name:  "init",
+		Usage: "set up an account: find the server, try the login, write the configuration",
+		Description: "Asks for the address, finds its server (a list of providers, the domain's autoconfig file, its SRV records), asks where the password is to come from, " +
+			"tries the login, lists the folders and writes a section with comments into the configuration, which it makes with mode 0600 or adds to; " +
+			"nothing that is there is changed. Each question has an option; with all of them, or with --yes for those that have a proposal, nothing is asked.",
+		Flags: []cli.Flag{
+			text("address", "the mail address is `ADDRESS`", &a.address),
+			text("host", "the server is `HOST`; nothing is looked for", &a.host),
+			&cli.IntFlag{Name: "port", Usage: "the server's port is `PORT`", Destination: &a.port, DefaultText: "993"},
+			text("tls", "the connection is protected by `TLS`: implicit, starttls or none", &a.tls),
+			text("ca-file", "believe the certificate authorities of the PEM `FILE`", &a.caFile),
+			text("user", "the login name is `USER`, if it is not the address", &a.user),
+			text("password-command", "the shell `COMMAND` prints the password", &a.passwordCommand),
+			text("password-file", "the first line of `FILE` is the password", &a.passwordFile),
+			&cli.BoolFlag{Name: "keyring", Usage: "keep the password in the system's keyring", Destination: &a.keyring},
+			text("token-command", "the shell `COMMAND` prints an OAuth 2 access token", &a.tokenCommand),
+			text("oauth", "log in by OAuth 2 with `PROVIDER`: google or microsoft", &a.provider),
+			text("client-id", "the provider knows the client, for --oauth, as `ID`", &a.clientID),
+			text("client-secret", "the client's secret, for --oauth, is `SECRET`", &a.clientSecret),
+			text("name", "the account is called `NAME`", &a.name),
+			text("maildir", "the mail goes to `DIR`", &a.maildir),
+			&cli.BoolFlag{Name: "stdin", Usage: "for --keyring, read the password from the first line of standard input", Destination: &a.how.stdin},
+			&cli.BoolFlag{Name: "device", Usage: "for --oauth, log in on another device, with a code", Destination: &a.how.device},
+			&cli.BoolFlag{Name: "no-browser", Usage: "for --oauth, print the address and open no browser", Destination: &a.how.noBrowser},
+			&cli.BoolFlag{Name: "yes", Usage: "take what is proposed, and write without asking", Destination: &a.yes},
+		},
+		Action: func(c *cli.Context) error {
+			if err := atMost(c, 0); err != nil {
+				return err
+			}
+			file, err := p.target()
+			if err != nil {
+				return err
+			}
+			if err := p.complete(c.Context, &a, file); err != nil {
+				return err
+			}
+			return p.setUp(c.Context, &a, file)
+		},
+	}
+}
+
+// complete asks for what is missing.
+func (p *program) complete(ctx context.Context, a *answers, file *target) error {
+	if err := p.answer(ctx, a, &a.address, question{flag: "address", text: "Your mail address"}); err != nil {
+		return err
+	}
+	local, domain, err := discover.Split(a.address)
+	if err != nil {
+		return usagef("init: --address: %v", err)
+	}
+	server, err := p.server(ctx, a, local, domain)
+	if err != nil {
+		return err
+	}
+	if err := p.answer(ctx, a, &a.user, question{flag: "user", text: "Login name", proposal: server.User}); err != nil {
+		return err
+	}
+	if err := p.source(ctx, a, server); err != nil {
+		return err
+	}
+	label, _, _ := strings.Cut(domain, ".")
+	if err := p.answer(ctx, a, &a.name, question{flag: "name", text: "Name of the account", proposal: file.freeName(label)}); err != nil {
+		return err
+	}
+	return p.answer(ctx, a, &a.maildir, question{flag: "maildir", text: "Maildir", proposal: "~/Mail/" + a.name})
+}
+
+// server finds the server, unless it was given, and has the user agree.
+func (p *program) server(ctx context.Context, a *answers, local, domain string) (discover.Server, error) {
+	s := discover.Server{User: a.address}
+	if a.host == "" {
+		found, err := p.finder.Find(ctx, a.address)
+		if ctx.Err() != nil {
+			return s, context.Cause(ctx)
+		}
+		if err != nil {
+			return s, err
+		}
+		for _, f := range found {
+			p.prompt("Found %s:%d (%s) by %s.", f.Host, f.Port, f.TLS, f.Found)
+		}
+		q := question{flag: "host", text: "IMAP server", proposal: "imap." + domain, unsure: true}
+		if len(found) > 0 {
+			s = found[0]
+			q.proposal, q.unsure = s.Host, !s.Sure
+		}
+		if err := p.answer(ctx, a, &a.host, q); err != nil {
+			return s, err
+		}
+		if a.host != s.Host {
+			s = discover.Server{User: a.address}
+		}
+	}
+	if a.port == 0 && a.tls == "" {
+		a.port, a.tls = s.Port, s.TLS
+	}
+	if s.Note != "" {
+		p.prompt("About %s: %s.", domain, s.Note)
+	}
+	return s, nil
+}
+
+// source asks where the password or token is to come from.
+func (p *program) source(ctx context.Context, a *answers, server discover.Server) error {
+	given := 0
+	for _, is := range []bool{a.passwordCommand != "", a.passwordFile != "", a.keyring, a.tokenCommand != "", a.provider != ""} {
+		if is {
+			given++
+		}
+	}
+	if given > 1 {
+		return usagef("init: give one of --password-command, --password-file, --keyring, --token-command, --oauth")
+	}
+	if given == 0 {
+		if err := p.chooseSource(ctx, a, server); err != nil {
+			return err
+		}
+	}
+	if a.provider == "" {
+		return nil
+	}
+	if oauth.Provider(a.provider) == nil {
+		return usagef("init: --oauth: must be one of %s, not %q%s", strings.Join(oauth.Providers(), ", "), a.provider, config.Suggest(a.provider, oauth.Providers()))
+	}
+	if err := p.answer(ctx, a, &a.clientID, question{flag: "client-id", text: "Client id that " + a.provider + " gave for your installed application"}); err != nil {
+		return err
+	}
+	if a.clientSecret != "" || a.provider != "google" || !p.console.terminal {
+		return nil
+	}
+	var err error
+	a.clientSecret, err = p.console.askHidden(ctx, "Client secret (empty for none):")
+	return err
+}
+
+// chooseSource offers what fits the server.
+func (p *program) chooseSource(ctx context.Context, a *answers, server discover.Server) error {
+	const flags = "password-command, --keyring, --password-file, --token-command or --oauth"
+	if a.yes || !p.console.terminal {
+		return usagef("init: give one of --%s", flags)
+	}
+	proposal := "command"
+	if server.NoPassword && server.OAuth != "" {
+		proposal = "oauth"
+	}
+	p.prompt("Where is the password to come from?\n  command  a command prints it, such as pass or secret-tool\n  keyring  the system's keyring\n" +
+		"  file     the first line of a file\n  oauth    none: log in with the provider in a browser (OAuth 2)")
+	for {
+		var choice string
+		if err := p.answer(ctx, a, &choice, question{flag: flags, text: "Source", proposal: proposal}); err != nil {
+			return err
+		}
+		switch choice {
+		case "command":
+			return p.answer(ctx, a, &a.passwordCommand, question{flag: "password-command", text: "Command", proposal: "pass mail/" + a.user})
+		case "keyring":
+			a.keyring = true
+			return nil
+		case "file":
+			return p.answer(ctx, a, &a.passwordFile, question{flag: "password-file", text: "File"})
+		case "oauth":
+			return p.answer(ctx, a, &a.provider, question{flag: "oauth", text: "Provider (google, microsoft)", proposal: server.OAuth})
+		}
+		p.prompt("Give one of command, keyring, file, oauth.")
+	}
+}
+
+// question is one that init asks.
+type question struct {
+	flag     string // that answers it, too
+	text     string
+	proposal string // "" where there is none
+	unsure   bool   // the proposal is not taken without somebody's word
+}
+
+// answer fills in what no flag has given: by the proposal with --yes, else by
+// asking.
+func (p *program) answer(ctx context.Context, a *answers, to *string, q question) error {
+	for *to == "" {
+		switch {
+		case a.yes && q.proposal != "" && !q.unsure:
+			*to = q.proposal
+			return nil
+		case a.yes || !p.console.terminal:
+			return p.unanswered(a, q)
+		}
+		text := q.text + ":"
+		if q.proposal != "" {
+			text = q.text + " [" + q.proposal + "]:"
+		}
+		line, err := p.console.ask(ctx, text)
+		switch {
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case err != nil:
+			return usagef("init: no answer to %q: %v; give --%s", q.text, err, q.flag)
+		}
+		if *to = strings.TrimSpace(line); *to == "" {
+			*to = q.proposal
+		}
+	}
+	return nil
+}
+
+// unanswered says how a question can be answered by somebody who is not there.
+func (p *program) unanswered(a *answers, q question) error {
+	switch {
+	case q.proposal == "":
+		return usagef("init: --%s is missing (%s)", q.flag, strings.ToLower(q.text[:1])+q.text[1:])
+	case q.unsure:
+		return usagef("init: --%s is missing: %q is only a guess, or comes from a record that anybody may have made up; give the server that you trust", q.flag, q.proposal)
+	}
+	return usagef("init: there is no terminal to ask; give --%s, or --yes for %q", q.flag, q.proposal)
+}
+
+// section is the account as the configuration will have it. Comments tell what
+// the user may want to change.
+func (a *answers) section(folders []string, virtual []string) string {
+	var b strings.Builder
+	line := func(key, value string) {
+		if value != "" {
+			fmt.Fprintf(&b, "%s = %s\n", key, strconv.Quote(value))
+		}
+	}
+	name := a.name
+	if strings.Trim(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") != "" {
+		name = strconv.Quote(name)
+	}
+	fmt.Fprintf(&b, "# %s, made by imapsync init; imapsync man explains all keys.\n[accounts.%s]\n", plain(a.address), name)
+	line("host", a.host)
+	if a.port != 0 {
+		fmt.Fprintf(&b, "port = %d\n", a.port)
+	}
+	line("tls", a.tls)
+	line("ca_file", a.caFile)
+	line("user", a.user)
+	b.WriteString(a.secretLines(strconv.Quote(a.clientSecret)))
+	line("maildir", a.maildir)
+	b.WriteString(folderLines(folders, virtual))
+	return b.String()
+}
+
+// secretLines say where the secret comes from; the client secret comes quoted.
+func (a *answers) secretLines(clientSecret string) string {
+	switch {
+	case a.passwordCommand != "":
+		return "# The first line that this prints is the password.\npassword_command = " + strconv.Quote(a.passwordCommand) + "\n"
+	case a.passwordFile != "":
+		return "# The first line of this file is the password.\npassword_file = " + strconv.Quote(a.passwordFile) + "\n"
+	case a.tokenCommand != "":
+		return "# The first line that this prints is an OAuth 2 access token.\ntoken_command = " + strconv.Quote(a.tokenCommand) + "\n"
+	case a.keyring:
+		return "# The password is in the system's keyring; imapsync login replaces it.\nkeyring = true\n"
+	}
+	client := "client_id = " + strconv.Quote(a.clientID)
+	if a.clientSecret != "" {
+		client += ", client_secret = " + clientSecret
+	}
+	return "# imapsync login renews the login.\noauth = { provider = " + strconv.Quote(a.provider) + ", " + client + " }\n"
+}
+
+// folderLines choose the folders. Those that only show what others hold are
+// left out: each message would come twice.
+func folderLines(folders, virtual []string) string {
+	if len(folders) == 0 {
+		return ""
+	}
+	const most = 12
+	shown := folders[:min(len(folders), most)]
+	text := "# On the server: " + plain(strings.Join(shown, ", "))
+	if len(folders) > most {
+		text += fmt.Sprintf(" and %d more", len(folders)-most)
+	}
+	text += ".\n"
+	patterns := []string{strconv.Quote("*")}
+	for _, name := range virtual {
+		patterns = append(patterns, strconv.Quote("!"+name))
+	}
+	if len(virtual) > 0 {
+		text += "# Those with ! are left out: they show what the others hold.\n"
+	} else {
+		text += "# \"!Spam\" in this list would leave that folder out.\n"
+	}
+	return text + "folders = [" + strings.Join(patterns, ", ") + "]\n"
+}
+
+// absolute keeps a path given on the command line what it is there: the
+// configuration would take it from its own place.
+func absolute(file string) (string, error) {
+	if file == "" || strings.HasPrefix(file, "~") {
+		return file, nil
+	}
+	return filepath.Abs(file)
+}

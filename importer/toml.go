@@ -1,0 +1,113 @@
+package importer
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// Masked is the account without its secrets, to be shown.
+func (a *Account) Masked() *Account {
+	masked := *a
+	masked.settings = nil
+	for _, have := range a.settings {
+		switch {
+		case have.key == "password":
+			masked.Missing = `password = "…"  # not shown; import without --print writes it`
+			continue
+		case have.key == "oauth":
+			var shown []pair
+			for _, p := range have.value.([]pair) {
+				if p.key == "client_secret" {
+					p.value = "…"
+				}
+				shown = append(shown, p)
+			}
+			have.value = shown
+		}
+		masked.settings = append(masked.settings, have)
+	}
+	return &masked
+}
+
+// TOML writes the account's section of a configuration file.
+func (a *Account) TOML() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "[accounts.%s]  # %s\n", tomlKey(a.Name), strings.Map(printable, a.From))
+	a.write(&b)
+	if a.Missing != "" {
+		fmt.Fprintf(&b, "# %s\n", a.Missing)
+	}
+	for _, f := range a.folders {
+		fmt.Fprintf(&b, "\n[accounts.%s.folder.%s]\n", tomlKey(a.Name), tomlString(f.pattern))
+		f.write(&b)
+	}
+	return b.String()
+}
+
+func (s settings) write(b *strings.Builder) {
+	for _, have := range s {
+		fmt.Fprintf(b, "%s = %s\n", have.key, tomlValue(have.value))
+	}
+}
+
+func tomlValue(value any) string {
+	switch v := value.(type) {
+	case string:
+		return tomlString(v)
+	case []string:
+		items := make([]string, len(v))
+		for i, s := range v {
+			items[i] = tomlString(s)
+		}
+		return "[" + strings.Join(items, ", ") + "]"
+	case []pair:
+		items := make([]string, len(v))
+		for i, p := range v {
+			items[i] = tomlString(p.key) + " = " + tomlString(p.value)
+		}
+		return "{ " + strings.Join(items, ", ") + " }"
+	}
+	return fmt.Sprint(value) // an integer or a boolean
+}
+
+// tomlKey writes a name bare where TOML lets it be.
+func tomlKey(name string) string {
+	for _, c := range name {
+		if !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-' || c == '_') {
+			return tomlString(name)
+		}
+	}
+	return name
+}
+
+// tomlString writes a basic string. What is no UTF-8 cannot stand in TOML.
+func tomlString(s string) string {
+	var b strings.Builder
+	b.WriteByte('"')
+	for _, c := range strings.ToValidUTF8(s, "\uFFFD") {
+		switch {
+		case c == '"' || c == '\\':
+			b.WriteByte('\\')
+			b.WriteRune(c)
+		case c == '\n':
+			b.WriteString(`\n`)
+		case c == '\t':
+			b.WriteString(`\t`)
+		case c < ' ' || c == 0x7f:
+			b.WriteString(`\u` + strconv.FormatInt(0x10000+int64(c), 16)[1:])
+		default:
+			b.WriteRune(c)
+		}
+	}
+	b.WriteByte('"')
+	return b.String()
+}
+
+// printable keeps a comment on its line.
+func printable(c rune) rune {
+	if c < ' ' || c == 0x7f {
+		return ' '
+	}
+	return c
+}

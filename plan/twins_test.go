@@ -1,0 +1,73 @@
+package plan
+
+import (
+	"testing"
+	"time"
+
+	"imapsync/conflict"
+	"imapsync/mail"
+)
+
+// twins has a message in A that both sides hold and one in B that only the server
+// does, with the same header, size and date.
+func twins() (Input, *mail.Base, *mail.Remote) {
+	m := newModel()
+	m.known["A"], m.known["B"] = true, true
+	for _, f := range []mail.FolderName{"A", "B"} {
+		m.local[f], m.remote[f] = map[mail.Key]file{}, map[mail.UID]file{}
+	}
+	m.agree("A", "text", "S")
+	uid := m.putRemote("B", "text", "")
+	in := m.observe(conflict.Policy{})
+	r := in.Folders[1].Remote.Messages[uid]
+	return in, in.Folders[0].Base[0], &r
+}
+
+func TestTwins(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		change func(in *Input, row *mail.Base, r *mail.Remote)
+		copied int
+	}{
+		{"same", func(*Input, *mail.Base, *mail.Remote) {}, 1},
+		{"another date", func(_ *Input, _ *mail.Base, r *mail.Remote) { r.Date = r.Date.Add(time.Second) }, 0},
+		{"no date", func(_ *Input, row *mail.Base, r *mail.Remote) { row.Date, r.Date = time.Time{}, time.Time{} }, 0},
+		{"another size", func(_ *Input, _ *mail.Base, r *mail.Remote) { r.Size++ }, 0},
+		{"another header", func(_ *Input, _ *mail.Base, r *mail.Remote) { r.Content.Header[0]++ }, 0},
+		{"thin header", func(_ *Input, row *mail.Base, r *mail.Remote) { row.Content.Fields, r.Content.Fields = 3, 3 }, 0},
+		{"header not known", func(_ *Input, _ *mail.Base, r *mail.Remote) { r.Content = nil }, 0},
+		{"draft", func(_ *Input, row *mail.Base, _ *mail.Remote) { row.Flags.System |= mail.Draft }, 0},
+		{"another of the same header and another content", func(in *Input, row *mail.Base, _ *mail.Remote) {
+			other := *row
+			other.Folder, other.Content.Digest = "C", mail.Digest{1}
+			in.Twins = append(in.Twins, &other)
+		}, 0},
+		{"another of the same content", func(in *Input, row *mail.Base, _ *mail.Remote) {
+			other := *row
+			other.Folder = "C"
+			in.Twins = append(in.Twins, &other)
+		}, 1},
+		{"file gone", func(in *Input, row *mail.Base, _ *mail.Remote) { delete(in.Folders[0].Local.Messages, row.Key) }, 0},
+	} {
+		in, row, r := twins()
+		c.change(&in, row, r)
+		in.Folders[1].Remote.Messages[r.UID] = *r
+		if n := count(in); n[CopyLocal] != c.copied || n[CopyLocal]+n[Download] != 1 {
+			t.Errorf("%s: %v", c.name, n)
+		}
+	}
+}
+
+// TestTwinsAreAskedForTheirHeaders: those alone that share size and date with
+// another.
+func TestTwinsAreAskedForTheirHeaders(t *testing.T) {
+	in, _, r := twins()
+	r.Content = nil
+	in.Folders[1].Remote.Messages[r.UID] = *r
+	stranger := *r
+	stranger.UID, stranger.Size = r.UID+1, r.Size+1
+	in.Folders[1].Remote.Messages[stranger.UID] = stranger
+	if need := NeedHeaders(in); len(need) != 1 || need[0].UID != r.UID {
+		t.Errorf("asked for %v", need)
+	}
+}
