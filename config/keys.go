@@ -24,7 +24,7 @@ func Keys() []Key { return append([]Key(nil), accountKeys...) }
 func FolderKeys() []string { return keyNames(true) }
 
 // laterKeys are keys that later versions will know: better named than unknown.
-var laterKeys = strings.Fields(`max_age max_size body on_change watch interval gmail`)
+var laterKeys = strings.Fields(`on_change watch interval gmail`)
 
 func setString(to func(*Account) *string) func(*Account, value) {
 	return func(a *Account, v value) {
@@ -174,6 +174,18 @@ var accountKeys = []Key{
 	{Name: "max_deletions", Form: "{ count = 100, percent = 25 }", Default: "{ count = 100, percent = 25 }",
 		Text: "A run that would remove more than so many messages from one side, which are also more than so many percent of it, " +
 			"holds them back until sync --accept-deletions.", set: setLimits},
+	{Name: "max_age", Form: `"2y"`, Text: "Messages that arrived on the server longer ago stay there and are not held in the Maildir, unless they are unread, flagged or drafts. " +
+		"Nothing is deleted on the server because of it, and a longer time or none brings the rest. What grows too old leaves the Maildir once a day. \"0s\" in a folder section takes the limit away.",
+		set: setFolderKey(folderMaxAge), folder: folderMaxAge},
+	{Name: "max_messages", Form: "1000", Text: "Of each folder the Maildir holds the newest so many messages, besides those that are unread, flagged or drafts, as with max_age; 0 in a folder section takes the limit away.",
+		set: setFolderKey(folderMaxMessages), folder: folderMaxMessages},
+	{Name: "max_size", Form: `"10MB"`, Text: "A larger message is held as a stub: its header, the beginning of its text and the list of what was left out. " +
+		"imapsync fetch brings the whole. A stub is moved, flagged and deleted as the message itself, and never sent. What is no larger than 64 kB is held whole in any case.",
+		set: setFolderKey(folderMaxSize), folder: folderMaxSize},
+	{Name: "body", Form: `"full" | "text" | "headers"`, Default: `"full"`, Text: "How much is held of every message; what is less than all of it is a stub, as with max_size. With text, a message of up to 64 kB is held whole. \"full\" later brings the rest.",
+		set: setFolderKey(folderBody), folder: folderBody},
+	{Name: "upgrade", Form: `"flagged" | "asked"`, Default: `"asked"`, Text: "When the whole of a stub is fetched: if it is flagged, or only by imapsync fetch.",
+		set: setFolderKey(folderUpgrade), folder: folderUpgrade},
 	{Name: "conflicts", Form: `{ deletion = "yields" | "wins" }`, Default: `{ deletion = "yields" }`,
 		Text: "What becomes of a message deleted on one side and flagged, answered, forwarded or tagged on the other: " +
 			"it comes back, or it goes.", set: setConflicts, folder: folderConflicts},

@@ -59,6 +59,7 @@ const (
 	RuleMovedBoth      Rule = "moved-both"
 	RuleMovedDeleted   Rule = "moved-deleted"
 	RuleCopied         Rule = "copied"
+	RuleLimit          Rule = "limit"
 	RuleEdited         Rule = "edited"
 	RuleEditedChanged  Rule = "edited-changed"
 	RuleExpunged       Rule = "expunged"

@@ -44,4 +44,6 @@ type Policy struct {
 	// to different folders. It is not configurable: the server's place wins;
 	// the mirror laws need the other half.
 	LocalPlace bool
+	// Extent is what the Maildir holds of the folder.
+	Extent Extent
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"hash"
+	"strconv"
 	"strings"
 	"sync"
 )
@@ -19,6 +20,7 @@ type Content struct {
 	Net    int64  // Wire as far as it went into Header, and the body
 	NUL    bool   // it holds a NUL, which IMAP cannot carry
 	Fields int    // header fields that went into Header; 0 means no header to speak of
+	Whole  int64  // of a stub: the announced size of the message it stands for; 0 of every message
 }
 
 // SameMessage reports whether both contents are surely the same message:
@@ -30,9 +32,20 @@ func (c Content) SameMessage(d Content) bool {
 	return !c.Body.IsZero() && c.Body == d.Body && c.Header == d.Header
 }
 
+// StandsFor reports whether the bytes are those of a stub of the message, as far
+// as a header can tell.
+func (c Content) StandsFor(message Content) bool {
+	return c.Whole > 0 && message.Whole == 0 && c.Header == message.Header
+}
+
+// StubField is the header field at the top of a stub: a file that stands for a
+// message which was not fetched whole. Its value begins with "whole=" and the
+// announced size of the message. It is in no message on any server.
+const StubField = "X-Imapsync-Stub"
+
 // toolFields are the header fields that mail tools put into a message for
 // their own bookkeeping; a message is the same with and without them.
-var toolFields = []string{"x-tuid", "x-offlineimap", "x-keywords", "x-uid", "status", "x-status"}
+var toolFields = []string{"x-tuid", "x-offlineimap", "x-keywords", "x-uid", "status", "x-status", strings.ToLower(StubField)}
 
 func isToolField(name string) bool {
 	name = strings.ToLower(strings.TrimRight(name, " \t"))
@@ -62,6 +75,10 @@ type Hasher struct {
 	leaving   bool   // the current field is left out
 	blanks    bool   // the blanks before the current field's value are not over
 	lineBytes int64
+
+	marker    []byte // the beginning of the field that marks a stub
+	isMarker  bool   // the current field is that
+	stubBytes int64  // of it, as Net leaves them out
 }
 
 // NewHasher returns a Hasher for one message.
@@ -177,6 +194,7 @@ func (h *Hasher) decide() {
 	if continued := h.line[0] == ' ' || h.line[0] == '\t'; !continued {
 		name, _, isField := bytes.Cut(h.line[:min(len(h.line), maxHeaderLine)], []byte{':'})
 		h.leaving = isField && isToolField(string(name))
+		h.isMarker = h.leaving && h.content.Fields == 0 && h.marker == nil && strings.EqualFold(string(name), StubField)
 		if isField && !h.leaving {
 			h.content.Fields++
 			// Offlineimap writes one space after the name, whatever stood there.
@@ -201,11 +219,17 @@ func (h *Hasher) field(p []byte) {
 	if !h.leaving {
 		h.header.Write(p)
 	}
+	if h.isMarker && len(h.marker) < maxHeaderLine {
+		h.marker = append(h.marker, p...)
+	}
 }
 
 func (h *Hasher) endLine() {
 	if h.leaving {
 		h.content.Net -= h.lineBytes + 1
+		if h.isMarker {
+			h.stubBytes += h.lineBytes + 1
+		}
 	}
 	h.decided, h.blanks, h.lineBytes = false, false, 0
 }
@@ -236,6 +260,23 @@ func (h *Hasher) HeaderOnly() Content {
 		}
 	}
 	c := h.content
+	if c.Whole = stubOf(h.marker); c.Whole > 0 {
+		c.Net = c.Whole - (c.Wire - c.Net - h.stubBytes)
+	}
 	h.header.Sum(c.Header[:0])
 	return c
+}
+
+// stubOf reads the field that marks a stub.
+func stubOf(marker []byte) int64 {
+	_, value, _ := strings.Cut(string(marker), ":")
+	digits, marked := strings.CutPrefix(strings.TrimSpace(value), "whole=")
+	if end := strings.IndexFunc(digits, func(r rune) bool { return r < '0' || r > '9' }); end >= 0 {
+		digits = digits[:end]
+	}
+	n, err := strconv.ParseInt(digits, 10, 64)
+	if !marked || err != nil {
+		return 0
+	}
+	return n
 }

@@ -8,7 +8,9 @@ import "time"
 // A row without a UID is one whose message on the server must be found again by
 // identity, for the server has renumbered the folder. A row without a key has
 // given its file to a copy; only its message on the server is left, to be
-// deleted.
+// deleted; unless it is RemoteOnly, which says that a limit leaves the message on
+// the server. Such a row has a UID and no key; its content is known if there was
+// a file once.
 type Base struct {
 	ID         int64
 	Folder     FolderName
@@ -19,6 +21,7 @@ type Base struct {
 	RemoteSize int64     // RFC822.SIZE as the server announced it; 0 when it never did
 	Date       time.Time // INTERNALDATE, whole seconds
 	File       FileStamp // of the message file when its content was last read
+	RemoteOnly bool      // it is not held here, and its absence is no deletion
 }
 
 // FileStamp tells whether a file was written in place since: its size in bytes
@@ -125,8 +128,12 @@ type FolderRecord struct {
 	LastUID   UID       // the highest of those rows; likewise
 	FullCheck time.Time // when it was last compared in full
 
-	Server   FolderName // what the server calls it, as of RemoteFolder; "": the same
-	ReadOnly bool       // the server denied something in it
+	Stubs      int        // rows of messages that are held as stubs; kept by the state
+	RemoteOnly int        // rows of messages that a limit leaves on the server; kept by the state
+	Extent     string     // the limits that were last applied to all of the folder
+	Trimmed    time.Time  // when they were
+	Server     FolderName // what the server calls it, as of RemoteFolder; "": the same
+	ReadOnly   bool       // the server denied something in it
 }
 
 // RemoteFolder is a mailbox as LIST told of it.

@@ -224,3 +224,36 @@ func TestKeptPassesOverWhatIsNotOurs(t *testing.T) {
 		t.Errorf("restored what is gone: %v", err)
 	}
 }
+
+// What is discarded is kept nowhere, under the same conditions as what is removed.
+func TestDiscardKeepsNothing(t *testing.T) {
+	ctx := context.Background()
+	keep := t.TempDir()
+	m, err := Open(Config{Root: t.TempDir(), KeepDir: keep})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := m.CreateFolder(ctx, mail.Inbox); err != nil {
+		t.Fatal(err)
+	}
+	d, err := m.Deliver(ctx, mail.Inbox)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, seen := m.NewKey(), mail.NewFlags(mail.Seen)
+	if _, _, err := d.Write(mail.NewFile{Key: key, Flags: seen}, strings.NewReader("Subject: a\r\n\r\n")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.Commit(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Discard(ctx, mail.Inbox, key, mail.Flags{}, mail.FileStamp{}); !errors.Is(err, mail.ErrChanged) {
+		t.Errorf("with other flags: %v", err)
+	}
+	if err := m.Discard(ctx, mail.Inbox, key, seen, mail.FileStamp{}); err != nil {
+		t.Error(err)
+	}
+	if entries, _ := os.ReadDir(keep); len(entries) != 0 {
+		t.Errorf("kept: %v", entries)
+	}
+}

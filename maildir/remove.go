@@ -25,6 +25,15 @@ const keepPart = ".part-"
 // that is zero; else mail.ErrChanged. It goes to Config.KeepDir (see the package
 // comment) or, without one, for good. Durable after Sync.
 func (m *Maildir) Remove(ctx context.Context, name mail.FolderName, key mail.Key, expected mail.Flags, stamp mail.FileStamp) error {
+	return m.remove(ctx, name, key, expected, stamp, m.keep != "")
+}
+
+// Discard is Remove for a message that is to be had elsewhere: it keeps nothing.
+func (m *Maildir) Discard(ctx context.Context, name mail.FolderName, key mail.Key, expected mail.Flags, stamp mail.FileStamp) error {
+	return m.remove(ctx, name, key, expected, stamp, false)
+}
+
+func (m *Maildir) remove(ctx context.Context, name mail.FolderName, key mail.Key, expected mail.Flags, stamp mail.FileStamp, keep bool) error {
 	const doing = "remove message"
 	f, err := m.folder(name)
 	if err != nil {
@@ -43,10 +52,10 @@ func (m *Maildir) Remove(ctx context.Context, name mail.FolderName, key mail.Key
 		if !t.flags(letters).Equal(expected.Intersect(mail.NewFlags(mail.AllSystem, t[:]...))) || stamp != (mail.FileStamp{}) && stampOfFile(info) != stamp {
 			return mail.ErrChanged
 		}
-		if m.keep == "" {
-			err = os.Remove(f.at(p))
-		} else {
+		if keep {
 			err = f.keep(p, t)
+		} else {
+			err = os.Remove(f.at(p))
 		}
 		if err == nil {
 			f.gone(key)

@@ -18,6 +18,7 @@ type decider struct {
 	// both sides still have.
 	staying map[mail.FolderName]int
 	moves   map[move]mail.Digest // contents of files on their way
+	extents map[*Folder]extent
 }
 
 // move is a file on its way to a folder.
@@ -57,7 +58,7 @@ func (d *decider) decide(t *triple) {
 	if t.base != nil && (t.remote == nil || t.local == nil && t.base.Key != "") && d.unproven(t) {
 		return
 	}
-	if t.base != nil && t.base.Key == "" {
+	if t.base != nil && t.base.Key == "" && !t.base.RemoteOnly {
 		d.finishMove(t)
 		return
 	}
@@ -72,6 +73,12 @@ func (d *decider) decide(t *triple) {
 		out = after
 	case d.expunges(t, after, local, remote):
 		return
+	}
+	if out.Action == conflict.Replace && t.base.Content.Whole > 0 {
+		out = keepWhole(out)
+	}
+	if out.Action == conflict.Upload && t.base != nil && t.base.Content.Whole > 0 && !t.local.Edited {
+		out = stubGoes(out)
 	}
 	switch {
 	case (local != nil || remote != nil) && (out.Action == conflict.DeleteLocal || out.Action == conflict.DeleteRemote || out.Action == conflict.Forget):
@@ -88,6 +95,10 @@ func (d *decider) decide(t *triple) {
 			d.staying[out.Folder]++
 		}
 		d.settle(t, out, local, remote)
+		if out.Action == conflict.Nothing {
+			d.trim(t.localIn, t.base)
+		}
+		d.complete(t, out)
 	case conflict.Download:
 		d.download(t, out)
 	case conflict.Upload:
@@ -160,7 +171,7 @@ func place(t *triple) mail.FolderName {
 // are taken to be as the base has them.
 func (d *decider) states(t *triple) (base, local, remote *conflict.State) {
 	var agreed mail.Flags
-	if t.base != nil {
+	if t.base != nil && !t.base.RemoteOnly { // of that both sides never agreed on anything
 		base = &conflict.State{Folder: t.base.Folder, Flags: t.base.Flags}
 		agreed = t.base.Flags
 	}
@@ -180,9 +191,12 @@ func (d *decider) states(t *triple) (base, local, remote *conflict.State) {
 // whatever one side has more counts as added by it, crash or no crash.
 func (d *decider) settle(t *triple, out conflict.Outcome, local, remote *conflict.State) {
 	row := t.base
-	if row == nil {
+	if row == nil || row.RemoteOnly {
 		row = &mail.Base{Folder: out.Folder, UID: t.remote.UID, Key: t.local.Key, Content: *t.local.Content,
 			Flags: local.Flags.Intersect(remote.Flags), RemoteSize: t.remote.Size, Date: t.remote.Date, File: fileOf(t.local)}
+		if t.base != nil {
+			row.ID = t.base.ID
+		}
 	}
 	var marked *mail.Flags
 	if takesOff(row.Flags, local, remote, out) {
@@ -210,7 +224,7 @@ func (d *decider) bringTogether(t *triple, row *mail.Base, out conflict.Outcome,
 		op.Kind, op.Folder = MoveRemote, t.remoteIn.Name
 	case t.remoteIn.Name != out.Folder:
 		return d.moveByCopy(t, out, marked)
-	case t.base == nil || row.Folder != out.Folder || row.Key != t.local.Key || row.UID != t.remote.UID:
+	case t.base == nil || t.base.RemoteOnly || row.Folder != out.Folder || row.Key != t.local.Key || row.UID != t.remote.UID:
 		op.Kind, op.Folder = Pair, out.Folder
 		if out.Rule == conflict.RuleAgree {
 			out.Rule, out.Reason = conflict.RuleRematch, "the same message under another name or number"
@@ -277,7 +291,8 @@ func (d *decider) download(t *triple, out conflict.Outcome) {
 	}
 	d.kept[out.Folder] = true
 	flags := out.Flags.Minus(t.added).Union(t.removed)
-	d.add(&Op{Kind: Download, Folder: out.Folder, Row: row, Remote: t.dated(), Flags: flags}, out)
+	r := t.dated()
+	d.add(&Op{Kind: Download, Folder: out.Folder, Row: row, Remote: r, Flags: flags, Part: d.part(t.remoteIn, r, flags)}, out)
 	if !flags.Equal(out.Flags) { // what the copy is to get of its original
 		out.Conflict = false
 		d.add(&Op{Kind: SetFlags, Folder: out.Folder, Row: row, Local: &mail.Local{Flags: flags}, Remote: t.remote, Flags: out.Flags, Agreed: out.Flags,
@@ -371,7 +386,8 @@ func (d *decider) keepBoth(t *triple, out conflict.Outcome) {
 	first := d.add(&Op{Kind: Upload, Folder: out.Folder, Row: newRow(t), Old: t.base, DropOld: true, Local: t.local, Remote: t.remote, Flags: out.Flags}, out)
 	out.Conflict = false
 	row := &mail.Base{Folder: t.remoteIn.Name, UID: t.remote.UID, RemoteSize: t.base.RemoteSize, Date: t.base.Date}
-	d.add(&Op{Kind: Download, Folder: t.remoteIn.Name, Row: row, Remote: t.dated(), Flags: t.remote.Flags, After: first}, out)
+	r := t.dated()
+	d.add(&Op{Kind: Download, Folder: t.remoteIn.Name, Row: row, Remote: r, Flags: t.remote.Flags, Part: d.part(t.remoteIn, r, t.remote.Flags), After: first}, out)
 }
 
 // newLocal settles a file that nothing on the server or in the base is: the
@@ -390,6 +406,10 @@ func (d *decider) newLocal(t *triple, sources map[mail.Digest]*source) {
 			d.plan.Unproven[t.localIn.Name], d.kept[t.localIn.Name] = mayBeWithheld(in), true
 			return
 		}
+	}
+	if row := leftover(t); row != nil { // before it is taken for a copy of an equal stub
+		d.tidy(t, row)
+		return
 	}
 	_, local, _ := d.states(t)
 	out := conflict.Merge(nil, local, nil, d.policy(place(t)))
@@ -413,7 +433,7 @@ func (d *decider) newLocal(t *triple, sources map[mail.Digest]*source) {
 func (d *decider) copyRemote(t *triple, out conflict.Outcome, src *source) {
 	out.Rule, out.Reason = conflict.RuleCopied, "copied in the Maildir: the server has the content in "+strconv.Quote(string(src.folder))
 	row := newRow(t)
-	row.Flags, row.RemoteSize = src.remote.Flags, src.remote.Size
+	row.Flags, row.RemoteSize = src.remote.Flags, max(src.remote.Size, row.Content.Whole)
 	d.kept[out.Folder] = true
 	d.add(&Op{Kind: CopyRemote, Folder: src.folder, To: out.Folder, Row: row, Local: t.local, Remote: src.remote, Flags: src.remote.Flags}, out)
 	if !src.remote.Flags.Equal(out.Flags) {
@@ -463,12 +483,20 @@ func (j *joined) sources(in Input) map[mail.Digest]*source {
 // newRemote settles a message that nothing in the Maildir or in the base is. In
 // a folder not settled yet a file that could not be read may be it.
 func (d *decider) newRemote(t *triple) {
+	if t.base != nil {
+		d.decideAway(t, t.remoteIn)
+		return
+	}
 	if l := d.intoLocal(t.remoteIn.Name); l.any() {
 		d.remember(t, l, "new on the server")
 		return
 	}
 	if f := t.remoteIn; !f.Settled && f.mayHaveUnread(t.remote.Size) {
 		d.plan.Unproven[f.Name], d.kept[f.Name] = "files that cannot be read may be new messages of the server", true
+		return
+	}
+	if why, left := d.beyond(t.remoteIn, t.remote.Date, t.remote.UID, t.remote.Flags); left {
+		d.leave(t, why)
 		return
 	}
 	_, _, remote := d.states(t)

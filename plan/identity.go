@@ -21,6 +21,9 @@ func sameMessage(c mail.Content, r mail.Remote) bool {
 	if r.Content == nil {
 		return false
 	}
+	if c.Whole > 0 { // a stub tells no more than its header and the size of the whole
+		return c.Header == r.Content.Header && c.Net == announcedNet(r)
+	}
 	if !r.Content.Body.IsZero() {
 		return c.SameMessage(*r.Content)
 	}
@@ -200,7 +203,7 @@ func NeedBodies(in Input) []Candidate {
 func (j *joined) settled(n *triple, known, rivals []*triple) bool {
 	partners, sized := 0, true
 	for _, t := range known {
-		if j.couldBe(t, n) {
+		if j.couldBe(t, n) && contentOf(t).Whole == 0 { // of a stub the whole would tell nothing more
 			partners++
 			sized = sized && (contentOf(t).Net == announcedNet(*n.remote) || t.base == nil && isCopyOf(t.local, *n.remote))
 		}

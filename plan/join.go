@@ -28,6 +28,8 @@ type joined struct {
 	localNew  []*triple         // only local
 	remoteNew []*triple         // only remote
 	postponed []mail.FolderName // folders with messages left for a later run
+	away      []*triple         // left on the server by a limit, and to be looked at
+	left      []*mail.Base      // of others that are as their rows say
 	byFolder  map[mail.FolderName]*Folder
 	withheld  map[mail.Digest]mail.FolderName
 }
@@ -45,7 +47,7 @@ func join(in Input) *joined {
 func joinSides(in Input) *joined {
 	j := &joined{byFolder: map[mail.FolderName]*Folder{}, withheld: in.Withheld}
 	moving := slices.ContainsFunc(in.Folders, func(f *Folder) bool {
-		return slices.ContainsFunc(f.Base, func(row *mail.Base) bool { return row.Key == "" })
+		return slices.ContainsFunc(f.Base, func(row *mail.Base) bool { return row.Key == "" && !row.RemoteOnly })
 	})
 	for _, f := range in.Folders {
 		j.byFolder[f.Name] = f
@@ -61,6 +63,7 @@ func joinSides(in Input) *joined {
 // gave its file to a copy: see carryFlags. What is marked as deleted may be to go.
 func (j *joined) joinRows(f *Folder, apart bool) {
 	files, messages := 0, 0
+	var away []*mail.Base
 	if apart {
 		j.agreed = slices.Grow(j.agreed, len(f.Base))
 	}
@@ -73,6 +76,10 @@ func (j *joined) joinRows(f *Folder, apart bool) {
 		}
 		if hasMessage {
 			messages++
+		}
+		if row.RemoteOnly {
+			away = append(away, row)
+			continue
 		}
 		if apart && hasFile && hasMessage && !l.Edited && !hasMark(row.Flags) && l.Flags.Equal(row.Flags) && r.Flags.Equal(row.Flags) {
 			j.agreed = append(j.agreed, row)
@@ -92,6 +99,7 @@ func (j *joined) joinRows(f *Folder, apart bool) {
 			j.localNew = append(j.localNew, &triple{local: new(f.Local.Messages[k]), localIn: f})
 		}
 	}
+	j.joinAway(f, away)
 	if messages < len(f.Remote.Messages) {
 		for _, u := range unclaimed(f.Remote.Messages, f.Base, func(row *mail.Base) mail.UID { return row.UID }) {
 			j.remoteNew = append(j.remoteNew, &triple{remote: new(f.Remote.Messages[u]), remoteIn: f})
@@ -190,7 +198,7 @@ func (j *joined) findMovedMessages() {
 				flags = t.local.Flags
 			}
 			for _, n := range byHeader[t.base.Content.Header] {
-				if n.remote != nil && fit(t, n) && (!alike || n.remote.Flags.Equal(flags)) && sameMessage(t.base.Content, *n.remote) {
+				if n.remote != nil && n.base == nil && fit(t, n) && (!alike || n.remote.Flags.Equal(flags)) && sameMessage(t.base.Content, *n.remote) {
 					t.remote, t.remoteIn, n.remote = n.remote, n.remoteIn, nil
 					break
 				}
@@ -208,7 +216,7 @@ func (j *joined) postpone(byHeader map[mail.Digest][]*triple) {
 			continue
 		}
 		for _, n := range byHeader[t.base.Content.Header] {
-			if n.remote != nil && sameMessage(t.base.Content, *n.remote) {
+			if n.remote != nil && n.base == nil && sameMessage(t.base.Content, *n.remote) {
 				j.leave(n)
 			}
 		}
@@ -229,6 +237,9 @@ func (j *joined) postponeUnseen(unseen []*mail.Base) {
 		byHeader[row.Content.Header] = append(byHeader[row.Content.Header], row)
 	}
 	for _, n := range j.remoteNew {
+		if n.base != nil {
+			continue
+		}
 		mayBe := n.remote.Content == nil && sizes[n.remote.Size]
 		if c := n.remote.Content; c != nil {
 			for _, row := range byHeader[c.Header] {
@@ -268,7 +279,8 @@ func (j *joined) doubtful(t *triple) bool {
 
 // pairNew makes one message of a local and a remote one that are both new in
 // the same folder and have the same identity. Of equal messages those with equal
-// flags are meant for each other. Copies that differ come last.
+// flags are meant for each other. Copies that differ come last, but for a stub,
+// which would be sent else.
 func (j *joined) pairNew() {
 	byHeader := remotesByHeader(j.remoteNew)
 	fits := []func(l *mail.Local, r *mail.Remote) bool{
@@ -276,14 +288,15 @@ func (j *joined) pairNew() {
 		func(l *mail.Local, r *mail.Remote) bool { return sameMessage(*l.Content, *r) },
 		func(l *mail.Local, r *mail.Remote) bool { return isCopyOf(l, *r) },
 	}
-	for _, fit := range fits {
+	for i := range 2 * len(fits) {
+		fit, stubs := fits[i%len(fits)], i >= len(fits)
 		for _, n := range j.localNew {
-			if n.local == nil || n.local.Content == nil {
+			if n.local == nil || n.local.Content == nil || (n.local.Content.Whole > 0) != stubs {
 				continue
 			}
 			for _, r := range byHeader[n.local.Content.Header] {
 				if r.remote != nil && r.remoteIn == n.localIn && fit(n.local, r.remote) {
-					j.triples = append(j.triples, &triple{local: n.local, localIn: n.localIn, remote: r.remote, remoteIn: r.remoteIn})
+					j.triples = append(j.triples, &triple{base: r.base, local: n.local, localIn: n.localIn, remote: r.remote, remoteIn: r.remoteIn})
 					n.local, r.remote = nil, nil
 					break
 				}
@@ -301,7 +314,7 @@ func (j *joined) carryFlags(in Input) {
 	copies := map[mail.Digest][]*triple{}
 	var originals []*triple
 	for _, t := range j.triples {
-		if t.base != nil && t.base.Key == "" && t.remote != nil && !t.remoteIn.Remote.Denied.Delete &&
+		if t.base != nil && t.base.Key == "" && !t.base.RemoteOnly && t.remote != nil && !t.remoteIn.Remote.Denied.Delete &&
 			!in.notPushed(t.base.Folder, conflict.Deletions).any() { // else it stays
 			originals = append(originals, t)
 			copies[t.base.Content.Digest] = nil

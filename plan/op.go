@@ -35,6 +35,10 @@ const (
 	DeleteLocal  Kind = "delete local"  // remove the file
 	DeleteRemote Kind = "delete remote" // expunge the message, or move it to the trash folder To
 	Forget       Kind = "forget"        // both sides are gone: drop the base row
+	Leave        Kind = "leave"         // record that a limit leaves the message on the server, or its flags there
+	Drop         Kind = "drop local"    // remove the file of a message that a limit leaves on the server
+	Tidy         Kind = "tidy"          // remove a stub of a message that is held as well
+	Fetch        Kind = "fetch"         // put the whole message in the place of its stub
 	RemoveLocal  Kind = "remove local folder"
 	RemoveRemote Kind = "remove remote folder"
 	ForgetFolder Kind = "forget folder" // neither side has it any more
@@ -55,10 +59,11 @@ type Op struct {
 	Local   *mail.Local  // the file as it was seen
 	Remote  *mail.Remote // the message as it was seen
 
-	Flags    mail.Flags // what the message has afterwards
-	Agreed   mail.Flags // SetFlags: what the base has then, other than Flags where not all is propagated
-	OnLocal  bool       // SetFlags: the file must change
-	OnRemote bool       // SetFlags: the message on the server must change
+	Flags    mail.Flags    // what the message has afterwards
+	Agreed   mail.Flags    // SetFlags: what the base has then, other than Flags where not all is propagated
+	Part     conflict.Part // Download: how much of the message
+	OnLocal  bool          // SetFlags: the file must change
+	OnRemote bool          // SetFlags: the message on the server must change
 
 	Marked *mail.Flags // Pair, MoveLocal, MoveRemote, Upload: the row's flags then, with a mark that is to be taken off; nil as ever
 	Stays  bool        // DeleteRemote: the row stays for the file, of which another operation disposes

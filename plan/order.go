@@ -11,12 +11,13 @@ import (
 var phases = map[Kind]int{
 	CreateLocal: 0, CreateRemote: 0,
 	Pair: 1, MoveLocal: 2, MoveRemote: 2, CopyRemote: 2, Download: 3, Upload: 3, CopyLocal: 4,
-	SetFlags:     5,
-	DeleteRemote: 6, DeleteLocal: 7, Forget: 7, // of one message on both sides the server's first
+	SetFlags: 5,
+	Leave:    6, Drop: 6, Tidy: 6, DeleteRemote: 6, // of one message on both sides the server's goes first
+	DeleteLocal: 7, Forget: 7, Fetch: 8,
 	RemoveLocal: removing, RemoveRemote: removing, ForgetFolder: removing,
 }
 
-const removing = 8
+const removing = 9
 
 // order sorts operations by phase, folder and message. Folders are created
 // parents first and removed children first.

@@ -1,6 +1,8 @@
 package plan
 
 import (
+	"time"
+
 	"imapsync/conflict"
 	"imapsync/mail"
 )
@@ -31,7 +33,9 @@ type Folder struct {
 	Base    []*mail.Base
 	Local   mail.LocalSnapshot
 	Remote  mail.RemoteSnapshot
-	Unread  []int64 // sizes of new files that could not be read; negative where not even that is known
+	Unread  []int64           // sizes of new files that could not be read; negative where not even that is known
+	Fetch   map[mail.UID]bool // messages that are wanted whole
+	Trim    bool              // the limits are to be applied to all of its messages, not to new ones alone
 }
 
 // Input is everything a decision rests on.
@@ -44,6 +48,7 @@ type Input struct {
 	Features mail.Features
 	Policy   func(mail.FolderName) conflict.Policy
 	Guard    Guard
+	Now      time.Time // for limits by age
 
 	Trash       mail.FolderName // where deletions on the server move messages to; "" expunges them
 	TrashSynced bool            // what is in it reaches the Maildir
@@ -52,10 +57,12 @@ type Input struct {
 // Make decides.
 func Make(in Input) *Plan {
 	j := join(in)
-	d := &decider{in: in, plan: &Plan{Unproven: map[mail.FolderName]string{}, Again: map[mail.FolderName]Again{}}, byFolder: j.byFolder, kept: map[mail.FolderName]bool{}, left: map[mail.FolderName]bool{}, moves: map[move]mail.Digest{}, staying: map[mail.FolderName]int{}}
+	d := &decider{in: in, plan: &Plan{Unproven: map[mail.FolderName]string{}, Again: map[mail.FolderName]Again{}}, byFolder: j.byFolder, kept: map[mail.FolderName]bool{}, left: map[mail.FolderName]bool{}, moves: map[move]mail.Digest{}, staying: map[mail.FolderName]int{}, extents: map[*Folder]extent{}}
 	for _, row := range j.agreed {
 		d.kept[row.Folder] = true
 		d.staying[row.Folder]++
+		d.trim(j.byFolder[row.Folder], row)
+		d.completeRow(j.byFolder[row.Folder], row)
 	}
 	for _, t := range j.triples {
 		d.decide(t)
@@ -69,6 +76,7 @@ func Make(in Input) *Plan {
 	for _, r := range j.remoteNew {
 		d.newRemote(r)
 	}
+	d.away(j)
 	for _, name := range j.postponed {
 		d.plan.Unproven[name] = "new messages there may be those missing elsewhere without proof"
 		d.kept[name] = true

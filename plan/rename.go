@@ -116,7 +116,19 @@ func (f *renames) fits(x, y *Folder) (p pairing, ok bool) {
 		n, ok = sameMessages(x, y)
 		p.same = min(p.same, n)
 	}
-	return p, ok && (len(x.Base) == 0 || 2*p.same > len(x.Base))
+	return p, ok && (len(x.Base) == 0 || 2*p.same > x.known(local))
+}
+
+// known counts the messages by which a rename is told: in the Maildir those that
+// are held.
+func (f *Folder) known(local bool) int {
+	n := len(f.Base)
+	for _, row := range f.Base {
+		if local && row.RemoteOnly {
+			n--
+		}
+	}
+	return n
 }
 
 // propagated reports whether a folder may be renamed on the other side.
@@ -139,7 +151,7 @@ func (f *renames) fixed(name mail.FolderName) bool {
 // its number and its file.
 func (f *Folder) numbered() bool {
 	return f.Mark.UIDValidity != 0 &&
-		!slices.ContainsFunc(f.Base, func(row *mail.Base) bool { return row.UID == 0 || row.Key == "" })
+		!slices.ContainsFunc(f.Base, func(row *mail.Base) bool { return row.UID == 0 || row.Key == "" && !row.RemoteOnly })
 }
 
 // doubtful reports whether a listing of the folder may lack something.
@@ -179,7 +191,7 @@ func sameMessages(x, y *Folder) (n int, ok bool) {
 	}
 	for _, row := range x.Base {
 		r, there := y.Remote.Messages[row.UID]
-		if there && !sameMessage(row.Content, r) || row.UID >= y.Remote.Mark.UIDNext {
+		if there && !sameMessage(row.Content, r) && !sameUnheld(row, r) || row.UID >= y.Remote.Mark.UIDNext {
 			return 0, false
 		}
 		if there {
@@ -187,6 +199,12 @@ func sameMessages(x, y *Folder) (n int, ok bool) {
 		}
 	}
 	return n, true
+}
+
+// sameUnheld compares a message that a limit left on the server by what is known
+// of it.
+func sameUnheld(row *mail.Base, r mail.Remote) bool {
+	return row.RemoteOnly && row.RemoteSize == r.Size && row.Date.Equal(r.Date)
 }
 
 // whole returns the rename of a folder and all below it on the side where it is

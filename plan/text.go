@@ -13,9 +13,21 @@ import (
 // Text writes the plan for a person: one line an operation, grouped as it is
 // carried out, each with its reason.
 func Text(w io.Writer, p *Plan) error {
+	left := leftBehind(p)
 	for _, o := range p.Ops {
 		if o.Denied {
 			continue
+		}
+		if o.Kind == Leave {
+			if n := left[leavesOf(o)]; n > 1 {
+				delete(left, leavesOf(o))
+				if _, err := fmt.Fprintf(w, "%s: %s %d messages: %s\n", o.Folder, o.Kind, n, o.Reason); err != nil {
+					return err
+				}
+			}
+			if left[leavesOf(o)] != 1 {
+				continue
+			}
 		}
 		if _, err := fmt.Fprintln(w, o); err != nil {
 			return err
@@ -32,6 +44,25 @@ func Text(w io.Writer, p *Plan) error {
 		}
 	}
 	return nil
+}
+
+// leaves are operations that a plan tells in one line: in a first run they may be
+// most of the account.
+type leaves struct {
+	folder mail.FolderName
+	reason string
+}
+
+func leavesOf(o *Op) leaves { return leaves{o.Folder, o.Reason} }
+
+func leftBehind(p *Plan) map[leaves]int {
+	n := map[leaves]int{}
+	for _, o := range p.Ops {
+		if o.Kind == Leave {
+			n[leavesOf(o)]++
+		}
+	}
+	return n
 }
 
 // RememberedCount is how many changes of a kind are remembered in a folder.

@@ -71,7 +71,8 @@ func (j *joined) eachKept(twins []*mail.Base, do func(*mail.Base)) {
 
 // copyTwins has messages that are to be downloaded copied from files that the
 // Maildir has, or will have by then. Drafts are fetched each for itself: mail
-// programs rewrite them in place, which the copy must not feel.
+// programs rewrite them in place, which the copy must not feel. A stub is neither
+// copied nor a copy.
 func (d *decider) copyTwins(j *joined) {
 	wanted := map[mail.Digest][]*Op{}
 	for _, o := range d.plan.Ops {
@@ -103,7 +104,7 @@ func (d *decider) copyTwins(j *joined) {
 // to recognise it elsewhere.
 func twinnable(o *Op) bool {
 	c := o.Remote.Content
-	return c != nil && !c.Header.IsZero() && c.Fields >= thinHeader && o.Flags.System&mail.Draft == 0 && likeness(o.Remote.Size, o.Remote.Date) != 0
+	return conflict.ParsePart(string(o.Part)) == conflict.Whole && c != nil && !c.Header.IsZero() && c.Fields >= thinHeader && o.Flags.System&mail.Draft == 0 && likeness(o.Remote.Size, o.Remote.Date) != 0
 }
 
 // twinOf finds the row whose file is what o would download, nil where there is
@@ -126,7 +127,7 @@ func twinOf(o *Op, rows []*mail.Base) *mail.Base {
 // block, the size less what sync tools add, the announced size and the date are.
 // Of a row that is itself still to be downloaded the first two are not known yet.
 func IsTwin(r *mail.Remote, row *mail.Base) bool {
-	if row.RemoteSize != r.Size || row.Date.Unix() != r.Date.Unix() {
+	if row.Content.Whole > 0 || row.RemoteSize != r.Size || row.Date.Unix() != r.Date.Unix() {
 		return false
 	}
 	return row.Content.Header.IsZero() || sameMessage(row.Content, *r)

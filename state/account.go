@@ -23,14 +23,16 @@ func (d *DB) Account(ctx context.Context) (mail.Identity, error) {
 // folderValues gives them; watermarkColumns are those that each record replaces.
 const (
 	watermarkColumns = `name, settled, uidvalidity, uidnext, messages, modseq,
-	cur_dev, cur_ino, cur_ctime, new_dev, new_ino, new_ctime, taken, full_check, read_only`
+	cur_dev, cur_ino, cur_ctime, new_dev, new_ino, new_ctime, taken, full_check, read_only, extent, trimmed`
 	folderColumns = watermarkColumns + `, server`
 )
 
 // Folders returns the folders in the order of their names.
 func (d *DB) Folders(ctx context.Context) ([]mail.FolderRecord, error) {
 	return list(ctx, d, "read folders from state", `SELECT `+folderColumns+`, base_rows,
-		ifnull((SELECT uid FROM base WHERE folder = folders.id ORDER BY uid DESC LIMIT 1), 0) FROM folders ORDER BY name`, nil,
+		ifnull((SELECT uid FROM base WHERE folder = folders.id ORDER BY uid DESC LIMIT 1), 0),
+		(SELECT count(*) FROM base WHERE folder = folders.id AND remote_only = 1),
+		(SELECT count(*) FROM base WHERE folder = folders.id AND whole > 0 AND remote_only = 0) FROM folders ORDER BY name`, nil,
 		func(c *columns) mail.FolderRecord {
 			return mail.FolderRecord{
 				Folder:  mail.FolderName(c.text()),
@@ -44,11 +46,15 @@ func (d *DB) Folders(ctx context.Context) ([]mail.FolderRecord, error) {
 					New:   mail.DirTime{Dev: uint64(c.int()), Ino: uint64(c.int()), CTime: c.int()},
 					Taken: c.int(),
 				},
-				FullCheck: c.millis(),
-				ReadOnly:  c.int() != 0,
-				Server:    mail.FolderName(c.text()),
-				Rows:      int(c.int()),
-				LastUID:   mail.UID(c.int()),
+				FullCheck:  c.millis(),
+				ReadOnly:   c.int() != 0,
+				Extent:     c.text(),
+				Trimmed:    c.millis(),
+				Server:     mail.FolderName(c.text()),
+				Rows:       int(c.int()),
+				LastUID:    mail.UID(c.int()),
+				RemoteOnly: int(c.int()),
+				Stubs:      int(c.int()),
 			}
 		})
 }
@@ -60,13 +66,13 @@ func folderValues(f mail.FolderRecord) []any {
 		int64(f.Stamp.Cur.Dev), int64(f.Stamp.Cur.Ino), f.Stamp.Cur.CTime,
 		int64(f.Stamp.New.Dev), int64(f.Stamp.New.Ino), f.Stamp.New.CTime,
 		f.Stamp.Taken, millisValue(f.FullCheck),
-		f.ReadOnly, string(f.Server),
+		f.ReadOnly, f.Extent, millisValue(f.Trimmed), string(f.Server),
 	}
 }
 
 // intentColumns are the columns of an intent in the order Intents takes and
 // intentValues gives them.
-const intentColumns = `kind, folder, uid, key, flags, digest, header, body, size, wire, net, fields,
+const intentColumns = `kind, folder, uid, key, flags, digest, header, body, size, wire, net, fields, whole,
 	remote_size, date, uidvalidity, uidnext, replaces, replaces_in, replaces_uid, drop_replaced`
 
 // Intents returns the copies that may or may not have happened, oldest first.

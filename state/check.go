@@ -22,6 +22,8 @@ var invariants = []struct{ holds, offenders string }{
 		WHERE key IS NOT NULL GROUP BY folder, key HAVING count(*) > 1`},
 	{"every row has a UID or a key",
 		`SELECT format('row %d', id) FROM base WHERE coalesce(uid, 0) = 0 AND coalesce(key, '') = ''`},
+	{"what a limit leaves on the server has a UID and no file",
+		`SELECT format('row %d', id) FROM base WHERE remote_only = 1 AND (uid IS NULL OR key IS NOT NULL)`},
 	{"a UID has 32 bits",
 		`SELECT format('row %d: UID %d', id, uid) FROM base WHERE uid NOT BETWEEN 1 AND 4294967295`},
 	{"a digest has 32 bytes, not all of them zero",

@@ -47,6 +47,14 @@ CREATE TABLE pause (
 CREATE INDEX base_size ON base (remote_size) WHERE remote_size > 0;
 ALTER TABLE folders ADD COLUMN server TEXT NOT NULL DEFAULT '';
 ALTER TABLE folders ADD COLUMN read_only INTEGER NOT NULL DEFAULT 0 CHECK (read_only IN (0, 1));`,
+	3: `
+ALTER TABLE folders ADD COLUMN extent TEXT NOT NULL DEFAULT '';
+ALTER TABLE folders ADD COLUMN trimmed INTEGER;
+ALTER TABLE base ADD COLUMN remote_only INTEGER NOT NULL DEFAULT 0 CHECK (remote_only IN (0, 1));
+ALTER TABLE base ADD COLUMN whole INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE intents ADD COLUMN whole INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX base_remote_only ON base (folder) WHERE remote_only = 1;
+CREATE INDEX base_stub ON base (folder) WHERE whole > 0 AND remote_only = 0;`,
 }
 
 // latest is the version written today.

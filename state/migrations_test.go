@@ -64,6 +64,10 @@ func TestUpgradeFromEveryVersion(t *testing.T) {
 				len(holds) != 1 || len(runs) != 1 || len(history) != 1 {
 				t.Errorf("rows lost: %v %v %v %v %v %v", account, folders, intents, holds, runs, history)
 			}
+			left := fixture == "testdata/v4.sql" // where what a limit left on the server begins
+			if f := folders[0]; left != (f.RemoteOnly == 1) || left != (f.Extent != "") || left == f.Trimmed.IsZero() {
+				t.Errorf("folder %+v", f)
+			}
 			if fixture != "testdata/v1.sql" { // where quarantine and pause begin
 				set, err1 := d.Quarantine(ctx)
 				pause, err2 := d.Pause(ctx)
@@ -76,7 +80,7 @@ func TestUpgradeFromEveryVersion(t *testing.T) {
 				}
 			}
 			full := row("INBOX", 1, "a")
-			if rows := rowsOf(t, d, "INBOX"); len(rows) != 2 || !same(rows[0], full) || rows[1].Key != "" {
+			if rows := rowsOf(t, d, "INBOX"); len(rows) != 2 || !same(rows[0], full) || rows[1].Key != "" || rows[1].RemoteOnly != left {
 				t.Errorf("rows %+v", rows)
 			}
 			if found, err := d.RowsOf(ctx, []mail.Digest{full.Content.Digest}); err != nil || len(found) != 1 {

@@ -108,7 +108,7 @@ func (c *columns) millis() time.Time {
 func (c *columns) content() mail.Content {
 	return mail.Content{
 		Digest: c.digest(), Header: c.digest(), Body: c.digest(),
-		Size: c.int(), Wire: c.int(), Net: c.int(), Fields: int(c.int()),
+		Size: c.int(), Wire: c.int(), Net: c.int(), Fields: int(c.int()), Whole: c.int(),
 	}
 }
 
@@ -146,6 +146,6 @@ func millisValue(t time.Time) any {
 func contentValues(c mail.Content) []any {
 	return []any{
 		digestValue(c.Digest), digestValue(c.Header), digestValue(c.Body),
-		c.Size, c.Wire, c.Net, int64(c.Fields),
+		c.Size, c.Wire, c.Net, int64(c.Fields), c.Whole,
 	}
 }

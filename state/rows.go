@@ -16,8 +16,8 @@ import (
 // first the namedBy columns it is found by, then what is known of it.
 const (
 	baseColumns = `uid, key, digest, ` + baseInfo
-	baseInfo    = `header, body, size, wire, net, fields, flags,
-	remote_size, date, file_size, file_mtime`
+	baseInfo    = `header, body, size, wire, net, fields, whole, flags,
+	remote_size, date, file_size, file_mtime, remote_only`
 	namedBy = 3
 )
 
@@ -25,7 +25,7 @@ const (
 // spaces between. A folder has many rows, and to ask SQLite for a column costs
 // more than to write it into that text.
 const basePacked = `key, concat_ws(' ', coalesce(digest, zeroblob(32)), coalesce(header, zeroblob(32)), coalesce(body, zeroblob(32)),
-	base.id, coalesce(uid, 0), size, wire, net, fields, remote_size, coalesce(date, ''), file_size, file_mtime, flags)`
+	base.id, coalesce(uid, 0), size, wire, net, fields, whole, remote_size, coalesce(date, ''), file_size, file_mtime, remote_only, flags)`
 
 // Rows returns the base rows of a folder in the order of their UIDs, those
 // without one first. An unknown folder has none.
@@ -150,9 +150,10 @@ func baseDecoder() func(c *columns, folder mail.FolderName) *mail.Base {
 		p.digest(&b.Content.Header)
 		p.digest(&b.Content.Body)
 		b.ID, b.UID = p.int(), mail.UID(p.int())
-		b.Content.Size, b.Content.Wire, b.Content.Net, b.Content.Fields = p.int(), p.int(), p.int(), int(p.int())
+		b.Content.Size, b.Content.Wire, b.Content.Net, b.Content.Fields, b.Content.Whole = p.int(), p.int(), p.int(), int(p.int()), p.int()
 		b.RemoteSize, b.Date = p.int(), p.seconds()
 		b.File = mail.FileStamp{Size: p.int(), MTime: p.int()}
+		b.RemoteOnly = p.int() != 0
 		flags, known := parsed[p.text]
 		if !known {
 			text := strings.Clone(p.text)
@@ -210,5 +211,5 @@ func (p *packed) seconds() time.Time {
 func baseValues(b *mail.Base) []any {
 	values := append(make([]any, 0, 20), orNull(int64(b.UID)), orNull(string(b.Key)))
 	values = append(values, contentValues(b.Content)...)
-	return append(values, b.Flags.String(), b.RemoteSize, secondsValue(b.Date), b.File.Size, b.File.MTime)
+	return append(values, b.Flags.String(), b.RemoteSize, secondsValue(b.Date), b.File.Size, b.File.MTime, b.RemoteOnly)
 }

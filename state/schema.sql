@@ -41,13 +41,17 @@ CREATE TABLE folders (
     full_check  INTEGER,          -- when it was last compared in full
     base_rows   INTEGER NOT NULL DEFAULT 0, -- rows of base, kept by each transaction
     server      TEXT    NOT NULL DEFAULT '', -- what the server calls it, as the key rename knows it; '' is the same
-    read_only   INTEGER NOT NULL DEFAULT 0 CHECK (read_only IN (0, 1)) -- the server denied something in it
+    read_only   INTEGER NOT NULL DEFAULT 0 CHECK (read_only IN (0, 1)), -- the server denied something in it
+    extent      TEXT    NOT NULL DEFAULT '', -- the limits last applied to all of the folder, '' for none
+    trimmed     INTEGER           -- when that was
 ) STRICT;
 
 -- A message that both sides had, or that one side had and the other was given:
 -- its UID there, its file here, and the flags and content they agreed on. A
 -- message that is in no row is new on whichever side it is found; a row whose
--- message is missing on one side was deleted there.
+-- message is missing on one side was deleted there. But a row with remote_only
+-- has no file because a limit leaves its message on the server, and the hashes of
+-- what was never fetched are NULL.
 CREATE TABLE base (
     id          INTEGER PRIMARY KEY,
     folder      INTEGER NOT NULL REFERENCES folders (id) ON DELETE CASCADE,
@@ -63,10 +67,12 @@ CREATE TABLE base (
     wire        INTEGER NOT NULL, -- bytes with CR LF line ends
     net         INTEGER NOT NULL, -- wire without the fields left out of header
     fields      INTEGER NOT NULL, -- header fields in header
+    whole       INTEGER NOT NULL DEFAULT 0, -- of a stub: the announced size of what it stands for
     remote_size INTEGER NOT NULL, -- RFC822.SIZE as announced, right or wrong; 0 when never
     date        INTEGER,          -- INTERNALDATE
     file_size   INTEGER NOT NULL, -- of the file when its content was last read,
     file_mtime  INTEGER NOT NULL, -- and its mtime: another mtime means edited in place
+    remote_only INTEGER NOT NULL DEFAULT 0 CHECK (remote_only IN (0, 1)),
     UNIQUE (folder, uid),
     UNIQUE (folder, key),
     CHECK (uid IS NOT NULL OR key IS NOT NULL)
@@ -81,6 +87,12 @@ CREATE INDEX base_size ON base (remote_size) WHERE remote_size > 0;
 
 -- Drafts are looked at in every run, for mail programs rewrite them in place.
 CREATE INDEX base_draft ON base (folder) WHERE instr(substr(flags, 1, instr(flags || ' ', ' ')), 'D') > 0;
+
+-- What limits leave on the server is counted by folder.
+CREATE INDEX base_remote_only ON base (folder) WHERE remote_only = 1;
+
+-- So are stubs.
+CREATE INDEX base_stub ON base (folder) WHERE whole > 0 AND remote_only = 0;
 
 -- The journal: a copy about to be made that may or may not have happened when
 -- the run broke off. Written before the copy; deleted in the transaction that
@@ -100,6 +112,7 @@ CREATE TABLE intents (
     wire        INTEGER NOT NULL,
     net         INTEGER NOT NULL,
     fields      INTEGER NOT NULL,
+    whole       INTEGER NOT NULL DEFAULT 0,
     remote_size INTEGER NOT NULL,
     date        INTEGER,
     uidvalidity INTEGER NOT NULL,

@@ -30,9 +30,13 @@ var steps = []step{
 	{[]plan.Kind{plan.Download}, (*applier).download},
 	{[]plan.Kind{plan.CopyLocal}, (*applier).download},
 	{[]plan.Kind{plan.SetFlags}, (*applier).setFlags},
+	{[]plan.Kind{plan.Leave}, (*applier).leave},
+	{[]plan.Kind{plan.Drop}, (*applier).drop},
+	{[]plan.Kind{plan.Tidy}, (*applier).tidy},
 	{[]plan.Kind{plan.DeleteRemote}, (*applier).deleteRemote},
 	{[]plan.Kind{plan.DeleteLocal}, (*applier).deleteLocal},
 	{[]plan.Kind{plan.Forget}, (*applier).forget},
+	{[]plan.Kind{plan.Fetch}, (*applier).fetchWhole},
 	{[]plan.Kind{plan.RemoveLocal, plan.RemoveRemote, plan.ForgetFolder}, (*applier).removeFolders},
 }
 
@@ -345,7 +349,8 @@ func (f *folder) introduce(b *mail.Batch) {
 			}
 		}
 	}
-	f.record, f.restored = mail.FolderRecord{Folder: f.Name, Mark: mail.Mark{UIDValidity: f.validity}, Server: f.serverName()}, false
+	f.record, f.restored = mail.FolderRecord{Folder: f.Name, Mark: mail.Mark{UIDValidity: f.validity}, Server: f.serverName(),
+		Extent: f.record.Extent, Trimmed: f.record.Trimmed}, false
 	b.Folders = append(b.Folders, f.record)
 	f.Known = true
 }

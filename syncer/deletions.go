@@ -29,7 +29,7 @@ func (a *applier) deleteLocal(ctx context.Context, f *folder, ops []*plan.Op) er
 			}
 			break // what was removed is recorded below
 		}
-		err := a.remove(ctx, f, o)
+		err := a.remove(ctx, f, o, a.Local.Remove)
 		if accountScope(err) {
 			return err
 		}
@@ -55,7 +55,7 @@ func (a *applier) deleteLocal(ctx context.Context, f *folder, ops []*plan.Op) er
 // was last read: then nobody deleted what is in it now. A file that came in the
 // place of the row's, as a reader leaves it that copies and removes, has a time
 // of its own.
-func (a *applier) remove(ctx context.Context, f *folder, o *plan.Op) error {
+func (a *applier) remove(ctx context.Context, f *folder, o *plan.Op, by remover) error {
 	stamp := o.Row.File
 	if o.Local.Content != nil && o.Local.Stamp != nil { // it was read in this run
 		stamp = *o.Local.Stamp
@@ -70,8 +70,11 @@ func (a *applier) remove(ctx context.Context, f *folder, o *plan.Op) error {
 		}
 		stamp = now
 	}
-	return a.Local.Remove(ctx, f.Name, o.Local.Key, o.Local.Flags, stamp)
+	return by(ctx, f.Name, o.Local.Key, o.Local.Flags, stamp)
 }
+
+// remover is Local.Remove or Local.Discard.
+type remover func(ctx context.Context, folder mail.FolderName, key mail.Key, expected mail.Flags, stamp mail.FileStamp) error
 
 // deleteRemote expunges messages, or moves them to the trash, whose flags are still
 // those the decision was made on; a message changed in the meantime is left to the

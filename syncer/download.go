@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync"
 
+	"imapsync/conflict"
 	"imapsync/mail"
 	"imapsync/plan"
 )
@@ -121,8 +122,12 @@ func (a *applier) expect(f *folder, ops []*plan.Op) *inbound {
 	in := &inbound{ops: ops, arrivals: make(map[mail.UID]*arrival, len(ops))}
 	var b mail.Batch
 	for _, o := range ops {
+		agreed := o.Flags
+		if o.Kind == plan.Fetch { // the stub may have flags that are not propagated
+			agreed = o.Row.Flags
+		}
 		intent := &mail.Intent{Kind: mail.IntentDownload, Folder: f.Name, Key: a.Local.NewKey(), UID: o.Remote.UID,
-			Flags: o.Flags, UIDValidity: f.validity, RemoteSize: o.Remote.Size, Date: o.Remote.Date}
+			Flags: agreed, UIDValidity: f.validity, RemoteSize: o.Remote.Size, Date: o.Remote.Date}
 		in.arrivals[o.Remote.UID] = &arrival{op: o, intent: intent}
 		b.AddIntents = append(b.AddIntents, intent)
 	}
@@ -154,11 +159,11 @@ func (a *applier) fetchBatch(ctx context.Context, mb Mailbox, f *folder, b *inbo
 		return err
 	}
 	b.files = d
-	uids, err := a.linkBatch(b)
-	if err != nil || len(uids) == 0 {
+	ops, err := a.linkBatch(b)
+	if err != nil || len(ops) == 0 {
 		return err
 	}
-	return mb.Fetch(ctx, uids, func(uid mail.UID, body io.Reader, err error) error {
+	return a.fetchAll(ctx, mb, ops, func(uid mail.UID, body io.Reader, err error) error {
 		ar := b.arrivals[uid]
 		if ar == nil {
 			return nil
@@ -176,10 +181,10 @@ func (a *applier) fetchBatch(ctx context.Context, mb Mailbox, f *folder, b *inbo
 
 // linkBatch makes files of the messages whose content another file has, and tells
 // which are to be fetched.
-func (a *applier) linkBatch(b *inbound) (fetch []mail.UID, err error) {
+func (a *applier) linkBatch(b *inbound) (fetch []*plan.Op, err error) {
 	for _, o := range b.ops {
 		if o.Kind != plan.CopyLocal || o.Source.ID == 0 || !plan.IsTwin(o.Remote, o.Source) { // not downloaded, or something else was
-			fetch = append(fetch, o.Remote.UID)
+			fetch = append(fetch, o)
 			continue
 		}
 		if err := b.journalled(); err != nil {
@@ -194,7 +199,7 @@ func (a *applier) linkBatch(b *inbound) (fetch []mail.UID, err error) {
 		case accountScope(err):
 			return nil, err
 		default:
-			fetch = append(fetch, o.Remote.UID)
+			fetch = append(fetch, o)
 		}
 	}
 	return fetch, nil
@@ -224,9 +229,12 @@ func (a *applier) settle(ctx context.Context, f *folder, b *inbound) error {
 // take stores a body. Only what ends the whole batch is returned.
 func (ar *arrival) take(d Delivery, body io.Reader, err error) error {
 	if err == nil {
-		ar.content, ar.stamp, err = d.Write(mail.NewFile{Key: ar.intent.Key, Flags: ar.intent.Flags, Date: ar.intent.Date}, body)
+		ar.content, ar.stamp, err = d.Write(mail.NewFile{Key: ar.intent.Key, Flags: ar.op.Flags, Date: ar.intent.Date}, body)
 	}
 	if err == nil {
+		if conflict.ParsePart(string(ar.op.Part)) == conflict.Whole {
+			ar.content.Whole = 0 // a stub that somebody has sent by other means is a message
+		}
 		ar.written = true
 		return nil
 	}

@@ -17,7 +17,13 @@ func simAccount(w *simworld.World, o simworld.Options) syncer.Account {
 		Name:     "sim",
 		Identity: mail.Identity{Server: "imap.example.org:993", User: "me"},
 		Local:    w.Disk, Remote: w.Server, State: w.Record,
-		Policy:    func(mail.FolderName) conflict.Policy { return o.Policy() },
+		Policy: func(mail.FolderName) conflict.Policy {
+			p := o.Policy()
+			if p.Extent == (conflict.Extent{}) {
+				p.Extent = w.Extent
+			}
+			return p
+		},
 		Select:    func(f mail.FolderName) bool { return !o.TrashApart || f != o.Trash },
 		Trash:     o.Trash,
 		Limits:    plan.Limits{Count: o.Count, Percent: o.Percent},

@@ -125,7 +125,7 @@ func (r *run) loadTwins(ctx context.Context) error {
 		return err
 	}
 	for _, row := range rows {
-		if r.skipped[row.Folder] != nil && r.folders[row.Folder] == nil && row.Key != "" && row.UID != 0 {
+		if r.skipped[row.Folder] != nil && r.folders[row.Folder] == nil && row.Key != "" && row.UID != 0 && row.Content.Whole == 0 {
 			r.twins = append(r.twins, row)
 		}
 	}

@@ -37,7 +37,7 @@ func (r *run) checkIdentity(ctx context.Context) error {
 	}
 	rows := 0
 	for _, rec := range records {
-		rows += rec.Rows
+		rows += rec.Rows - rec.RemoteOnly
 	}
 	if fault := r.checkMarker(id, marker, exists, rows); fault != nil {
 		return fault

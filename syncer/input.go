@@ -9,7 +9,7 @@ import (
 
 // input is everything the plan rests on.
 func (r *run) input(ctx context.Context) (plan.Input, error) {
-	in := plan.Input{Policy: r.Policy, Guard: plan.Guard{Limits: r.Limits,
+	in := plan.Input{Policy: r.Policy, Now: r.Now(), Guard: plan.Guard{Limits: r.Limits,
 		Local: map[mail.FolderName]int{}, Remote: map[mail.FolderName]int{}, Accepted: r.accepted},
 		Trash: r.trash, TrashSynced: r.trashSynced()}
 	if err := r.loadUnseen(ctx); err != nil {
@@ -21,17 +21,17 @@ func (r *run) input(ctx context.Context) (plan.Input, error) {
 	for _, f := range r.sorted() {
 		name := f.Name
 		if f.failed {
-			in.Guard.Local[name], in.Guard.Remote[name] = f.record.Rows, f.record.Rows
+			in.Guard.Local[name], in.Guard.Remote[name] = f.record.Rows-f.record.RemoteOnly, f.record.Rows
 			continue
 		}
 		observed[name] = true
 		in.Folders = append(in.Folders, &f.Folder)
-		in.Guard.Local[name] = max(len(f.Local.Messages), len(f.Base))
+		in.Guard.Local[name] = max(len(f.Local.Messages), heldRows(f.Base))
 		in.Guard.Remote[name] = max(len(f.Remote.Messages), len(f.Base))
 		digests = append(digests, newDigests(f)...)
 	}
 	for name, rec := range r.skipped {
-		in.Guard.Local[name], in.Guard.Remote[name] = rec.Rows, rec.Rows
+		in.Guard.Local[name], in.Guard.Remote[name] = rec.Rows-rec.RemoteOnly, rec.Rows
 	}
 	features, err := r.Remote.Features(ctx)
 	if err != nil {

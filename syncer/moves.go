@@ -24,7 +24,7 @@ func (a *applier) pair(_ context.Context, f *folder, ops []*plan.Op) error {
 }
 
 func place(row *mail.Base, folder mail.FolderName, uid mail.UID, key mail.Key) {
-	row.Folder, row.UID, row.Key = folder, uid, key
+	row.Folder, row.UID, row.Key, row.RemoteOnly = folder, uid, key, false
 }
 
 // keepMark has the row say of a mark that is to be taken off that it was there.

@@ -64,7 +64,7 @@ func (r *run) beginEarly(ctx, lctx context.Context, looks *errgroup.Group) error
 	}
 	var early []*folder
 	for _, f := range r.sorted() {
-		f.full = r.opt.Full || r.checkDue(f)
+		f.full, f.Trim = r.opt.Full || r.checkDue(f), r.trimDue(f)
 		if f.Local.Exists && !r.sameLocal(f) && !r.unsettled[f.Name] && !r.staysLocal(f) {
 			f.loaded = make(chan struct{})
 			early = append(early, f)
@@ -154,9 +154,9 @@ func (r *run) sameRemote(f *folder) bool {
 // each from the base rows where that side is surely as it was. ask begins to look
 // at the server's.
 func (r *run) observeFolder(ctx context.Context, f *folder, ask func()) error {
-	f.full = r.opt.Full || r.checkDue(f)
+	f.full, f.Trim = r.opt.Full || r.checkDue(f), r.trimDue(f)
 	sameLocal := r.sameLocal(f)
-	if sameLocal && r.sameRemote(f) {
+	if sameLocal && r.sameRemote(f) && !f.Trim && f.Fetch == nil {
 		f.unchanged = true
 		return nil
 	}
@@ -371,6 +371,9 @@ func (r *run) read(ctx context.Context, f *folder, row *mail.Base, l mail.Local)
 	}
 	l.Content, l.Stamp, l.Date = &content, &stamp, date
 	if row != nil {
+		if row.Content.Whole > 0 && content.Whole > 0 && content.Header == row.Content.Header {
+			row.Content = content // a stub stands for the same message, whatever somebody wrote into it
+		}
 		if l.Edited = content.Digest != row.Content.Digest; !l.Edited {
 			row.File = stamp
 			f.restamped = append(f.restamped, row)

@@ -67,6 +67,8 @@ type Local interface {
 	// expected; else mail.ErrChanged. Flags that the folder has no means to
 	// store are not expected.
 	Remove(ctx context.Context, folder mail.FolderName, key mail.Key, expected mail.Flags, stamp mail.FileStamp) error
+	// Discard takes a file out of the Maildir as Remove does, and keeps it nowhere.
+	Discard(ctx context.Context, folder mail.FolderName, key mail.Key, expected mail.Flags, stamp mail.FileStamp) error
 	// Sync makes the folder's renames, arrivals and removals durable.
 	Sync(ctx context.Context, folder mail.FolderName) error
 	// CleanTmp removes what a crashed delivery under this key left in tmp/.
@@ -151,6 +153,10 @@ type Mailbox interface {
 	// before it returns. The body ends with io.ErrUnexpectedEOF when the
 	// connection broke in it.
 	Fetch(ctx context.Context, uids []mail.UID, got func(uid mail.UID, body io.Reader, err error) error) error
+	// FetchParts is Fetch for stubs: the header block and the list of what is left
+	// out, with text the beginning of the text parts before that, behind the field
+	// that marks a stub (mail.StubField).
+	FetchParts(ctx context.Context, uids []mail.UID, sizes map[mail.UID]int64, text bool, got func(uid mail.UID, body io.Reader, err error) error) error
 	// Append uploads messages into this mailbox, taking them from the sequence
 	// while earlier ones are on their way, and calling done once for each in order:
 	// with its new UID, with 0 when the server does not tell, or with an error that

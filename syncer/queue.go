@@ -3,6 +3,7 @@ package syncer
 import (
 	"sync"
 
+	"imapsync/conflict"
 	"imapsync/mail"
 	"imapsync/plan"
 )
@@ -76,7 +77,11 @@ func (a *applier) goAheadFetching(mb Mailbox, f *folder) {
 	}
 	var uids []mail.UID
 	for _, o := range ops[:a.batch(ops, downloadMessages, downloadBytes)] {
-		uids = append(uids, o.Remote.UID)
+		if o.Part == conflict.Whole || o.Part == "" {
+			uids = append(uids, o.Remote.UID)
+		}
 	}
-	mb.FetchAhead(next.f.Name, uids)
+	if len(uids) > 0 {
+		mb.FetchAhead(next.f.Name, uids)
+	}
 }

@@ -193,6 +193,9 @@ func (f *folder) settled(now time.Time) mail.FolderRecord {
 	if f.full {
 		rec.FullCheck = now
 	}
+	if f.Trim {
+		rec.Extent, rec.Trimmed = f.extent.String(), now
+	}
 	return rec
 }
 
@@ -234,7 +237,7 @@ func (r *run) closeRun(err error) error {
 	records, rerr := r.folderRecords(context.Background())
 	for _, rec := range records {
 		if r.folders[rec.Folder] != nil || r.skipped[rec.Folder] != nil {
-			r.report.Messages += rec.Rows
+			r.report.Messages += rec.Rows - rec.RemoteOnly
 		}
 	}
 	return rerr

@@ -169,7 +169,7 @@ func (r *run) findRenamed(ctx context.Context, name mail.FolderName, intents []*
 	for _, in := range intents {
 		for _, f := range strays {
 			c, ok := contents[in.UID]
-			if ok && files[in] == nil && !f.taken && mtime(f.stamp) == in.Date.Unix() && c.SameMessage(f.content) {
+			if ok && files[in] == nil && !f.taken && mtime(f.stamp) == in.Date.Unix() && (c.SameMessage(f.content) || f.content.StandsFor(c)) {
 				files[in], f.taken = f, true
 			}
 		}

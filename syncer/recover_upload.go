@@ -146,7 +146,7 @@ func findCopies(ctx context.Context, mb Mailbox, rows []*mail.Base, intents []*m
 	}
 	found := matchCopies(intents, uids, s.Messages, func(in *mail.Intent, uid mail.UID) bool {
 		c, ok := contents[uid]
-		return ok && c.SameMessage(in.Content)
+		return ok && (c.SameMessage(in.Content) || in.Content.StandsFor(c))
 	})
 	if !stored || len(found) == len(intents) {
 		return found, nil

@@ -18,6 +18,9 @@ type Options struct {
 	// done while network or server fail in ways that time may cure; 0 is once.
 	Attempts int
 
+	// Fetch are messages of which the whole is wanted, whatever the limits.
+	Fetch map[mail.FolderName][]mail.UID
+
 	// AcceptDeletions carries out held deletions: of every folder, or of those
 	// named in AcceptFolders.
 	AcceptDeletions bool

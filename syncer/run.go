@@ -117,6 +117,7 @@ type folder struct {
 	failed    bool               // a folder-scope error: nothing more is done here in this run
 	unchanged bool               // neither side was touched since the last run
 	removed   bool               // gone from both sides
+	extent    conflict.Extent    // what the Maildir is to hold of it; known where Trim is
 }
 
 // Run synchronises one account once. Cancelling ctx ends the run in good

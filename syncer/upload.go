@@ -55,10 +55,17 @@ func (a *applier) sendable(f *folder, ops []*plan.Op) []*plan.Op {
 				Err: errNUL, Hint: "it stays in the Maildir only; mend or remove the file"})
 			continue
 		}
+		if a.contentOf(o).Whole > 0 {
+			a.failTransfer(o, &mail.Fault{Scope: mail.ScopeMessage, Folder: f.Name, Message: "file " + string(o.Local.Key), Doing: "upload",
+				Err: errStub, Hint: "it stays in the Maildir only; remove the file if the message is of no more use"})
+			continue
+		}
 		out = append(out, o)
 	}
 	return out
 }
+
+var errStub = errors.New("the file is a stub (" + mail.StubField + "), and the server has not the message that it stands for")
 
 var errNUL = errors.New("the message holds a NUL byte, which IMAP cannot carry (RFC 3501 section 9, CHAR8)")
 

@@ -18,6 +18,10 @@ func (c *comparison) judge(row *mail.Base) {
 	_, hasFile := c.Local.Messages[row.Key]
 	_, hasMail := c.Remote.Messages[row.UID]
 	hasFile, hasMail = hasFile && row.Key != "", hasMail && row.UID != 0
+	if row.RemoteOnly {
+		c.judgeAway(row, hasMail)
+		return
+	}
 	if row.Key == "" {
 		c.judgeHalfMoved(row, hasMail)
 		return
@@ -65,6 +69,27 @@ func (c *comparison) judgeHalfMoved(row *mail.Base, hasMail bool) {
 	c.add(n)
 }
 
+// judgeAway is for a message that a limit leaves on the server. What is recorded of
+// its content is from when it was held, and pairs a file that is put back with it.
+func (c *comparison) judgeAway(row *mail.Base, hasMail bool) {
+	n := Finding{Kind: FoundMissing, Severity: Pending, Side: "remote", UID: row.UID}
+	got, read := c.mails[row.UID]
+	switch {
+	case row.UID == 0 || !c.Remote.Exists || c.Remote.Doubt != "":
+	case !hasMail:
+		n.Text = "gone from the server, where a limit had left it: the next sync forgets it"
+		c.addUnseen(n, c.unseen(row.UID, row))
+	case read && !got.SameMessage(row.Content):
+		n.Kind, n.Severity = FoundPairing, Wrong
+		n.Text = "the message on the server, where a limit leaves it, is another than the one recorded: a file put back would be paired with it" +
+			repairText("the record forgets it, and the next sync treats the message as new")
+		c.drop = append(c.drop, row)
+		c.add(n)
+	default:
+		c.judgeFlags(row, false, true)
+	}
+}
+
 // judgeContent compares contents and reports whether the row is wrong about
 // them.
 func (c *comparison) judgeContent(row *mail.Base, hasFile bool) bool {
@@ -72,7 +97,7 @@ func (c *comparison) judgeContent(row *mail.Base, hasFile bool) bool {
 	message, mailRead := c.mails[row.UID]
 	mailRead = mailRead && row.UID != 0
 	otherFile := fileRead && file.Digest != row.Content.Digest
-	otherMail := mailRead && !message.SameMessage(row.Content)
+	otherMail := mailRead && !message.SameMessage(row.Content) && !row.Content.StandsFor(message)
 	reference := row.Content
 	if fileRead {
 		reference = file.Content

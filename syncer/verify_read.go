@@ -157,12 +157,23 @@ func (v *verifier) readMails(ctx context.Context, c *comparison) error {
 		return err
 	}
 	c.validity = c.Remote.Mark.UIDValidity
-	for uids := range slices.Chunk(sortedUIDs(c.Remote.Messages), fetchAtOnce) {
+	for uids := range slices.Chunk(c.comparable(), fetchAtOnce) {
 		if err := v.fetchMails(ctx, mb, c, uids); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// comparable are the messages whose content is to be fetched: there is nothing to
+// compare with one that a limit has always left on the server, and of a stub only
+// what a fetch would cost too much to compare.
+func (c *comparison) comparable() []mail.UID {
+	never := map[mail.UID]bool{}
+	for _, row := range c.Base {
+		never[row.UID] = row.RemoteOnly && row.Content.Digest.IsZero() || row.Content.Whole > 0
+	}
+	return slices.DeleteFunc(sortedUIDs(c.Remote.Messages), func(uid mail.UID) bool { return never[uid] })
 }
 
 func (v *verifier) fetchMails(ctx context.Context, mb Mailbox, c *comparison, uids []mail.UID) error {

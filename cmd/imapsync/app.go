@@ -46,7 +46,7 @@ func (p *program) newApp() *cli.App {
 func (p *program) commands() []*cli.Command {
 	list := []*cli.Command{
 		p.initCommand(), p.importCommand(), p.loginCommand(), p.checkCommand(), p.planCommand(), p.syncCommand(), p.statusCommand(), p.foldersCommand(),
-		p.conflictsCommand(), p.whyCommand(), p.undoCommand(), p.verifyCommand(), p.searchCommand(),
+		p.conflictsCommand(), p.whyCommand(), p.fetchCommand(), p.undoCommand(), p.verifyCommand(), p.searchCommand(),
 		p.demoCommand(), p.completionCommand(), p.accountsCommand(), p.accountFoldersCommand(), p.manCommand(), p.versionCommand(),
 	}
 	for _, c := range list {

@@ -94,7 +94,10 @@ func (q *inquiry) byUID(ctx context.Context, folder mail.FolderName, uid mail.UI
 		return nil, err
 	}
 	for _, row := range rows {
-		if row.UID == uid && row.Key != "" {
+		switch {
+		case row.UID == uid && row.RemoteOnly:
+			return q.left(ctx, row)
+		case row.UID == uid && row.Key != "":
 			return q.about(ctx, folder, row.Key)
 		}
 	}
@@ -113,6 +116,17 @@ func (q *inquiry) byUID(ctx context.Context, folder mail.FolderName, uid mail.UI
 		s.steps = append(s.steps, state.Step{Entry: e})
 	}
 	return []*subject{s}, nil
+}
+
+// left tells of a message that a limit leaves on the server, and of what was done
+// to it while it had a file.
+func (q *inquiry) left(ctx context.Context, row *mail.Base) ([]*subject, error) {
+	s := &subject{folder: row.Folder, uid: row.UID, row: row}
+	lines, err := q.db.History(ctx, state.Trail{Folder: row.Folder, UID: row.UID})
+	for _, e := range slices.Backward(lines) {
+		s.steps = append(s.steps, state.Step{Entry: e})
+	}
+	return []*subject{s}, err
 }
 
 // byMessageID reads the headers of the Maildir's files, and where none fits,
@@ -207,7 +221,7 @@ func (q *inquiry) findRow(ctx context.Context, s *subject) error {
 			return err
 		}
 		for _, row := range rows {
-			if row.Key == s.key {
+			if row.Key == s.key || row.RemoteOnly && row.UID == s.uid && row.Folder == s.folder {
 				s.row, s.folder, s.uid = row, row.Folder, row.UID
 				return nil
 			}

@@ -73,6 +73,8 @@ type statusObject struct {
 	Conflicts   int          `json:"conflicts"` // in the history that is kept
 	Holds       []holdStatus `json:"holds"`
 
+	Left        int                `json:"left"` // messages that limits leave on the server
+	Stubs       int                `json:"stubs"`
 	Quarantined []quarantineStatus `json:"quarantined"`
 	PausedUntil *time.Time         `json:"paused_until,omitempty"` // the server asked to be left alone
 }
@@ -120,7 +122,9 @@ func (l *lane) readStatus(ctx context.Context) (*statusObject, error) {
 	}
 	s.Folders = len(folders)
 	for _, f := range folders {
-		s.Messages += f.Rows
+		s.Messages += f.Rows - f.RemoteOnly
+		s.Left += f.RemoteOnly
+		s.Stubs += f.Stubs
 	}
 	holds, err := db.Holds(ctx)
 	if err != nil {
@@ -190,6 +194,12 @@ func (l *lane) showStatus(s *statusObject) {
 		return
 	}
 	l.out.say("%s: %s, %s", l.Name, count(s.Folders, "folder"), count(s.Messages, "message"))
+	if s.Left > 0 {
+		l.out.say("  on the server: %s more, beyond max_age or max_messages", count(s.Left, "message"))
+	}
+	if s.Stubs > 0 {
+		l.out.say("  stubs:        %d of these are not held whole; imapsync fetch MESSAGE brings one", s.Stubs)
+	}
 	success := "never"
 	if s.LastSuccess != nil {
 		success = fmt.Sprintf("%s, %s ago", s.LastSuccess.Local().Format(clock), span(l.now().Sub(*s.LastSuccess)))

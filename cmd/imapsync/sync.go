@@ -87,7 +87,7 @@ func (p *program) runAll(ctx context.Context, lanes []*lane, options syncer.Opti
 // could not begin.
 func (l *lane) run(ctx context.Context, options syncer.Options, wait time.Duration) (*syncer.Report, int) {
 	options.Lanes = l.Connections
-	options.Folders = l.folders
+	options.Folders, options.Fetch = l.folders, l.fetch
 	options.Attempts = attempts
 	show := &runView{lane: l, dryRun: options.DryRun, bar: l.out.barOf(l.Name), news: l.newNews()}
 	report, err := l.runOnce(ctx, options, wait, show)

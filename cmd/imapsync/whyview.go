@@ -50,6 +50,10 @@ type (
 func (l *lane) status(s *subject) (word, text string) {
 	p := l.Policy(s.folder)
 	switch {
+	case s.row != nil && s.row.RemoteOnly:
+		return "left", "on the server only: beyond what its folder's max_age or max_messages has the Maildir hold"
+	case s.row != nil && s.file != "" && s.row.UID != 0 && s.row.Content.Whole > 0:
+		return "stub", fmt.Sprintf("both sides had it when it was last looked at; the file is a stub of the %d bytes on the server, which imapsync fetch brings", s.row.Content.Whole)
 	case s.row != nil && s.file != "" && s.row.UID != 0:
 		return "synchronised", "both sides had it when it was last looked at"
 	case s.row != nil && s.file != "":
@@ -85,6 +89,9 @@ func (l *lane) describe(s *subject) messageObject {
 	switch {
 	case s.row != nil:
 		o.Flags, o.Size, date = s.row.Flags.IMAP(), s.row.Content.Wire, s.row.Date
+		if s.row.RemoteOnly {
+			o.Size = s.row.RemoteSize
+		}
 		if d := s.row.Content.Digest; !d.IsZero() {
 			o.Digest = d.String()[:digits]
 		}

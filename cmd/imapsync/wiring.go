@@ -28,8 +28,9 @@ type lane struct {
 	out        *output
 	configFile string // of -c, "" without
 	stateDir   string
-	only       bool              // no other account is configured
-	folders    []mail.FolderName // named on the command line; nil is all
+	only       bool                           // no other account is configured
+	folders    []mail.FolderName              // named on the command line; nil is all
+	fetch      map[mail.FolderName][]mail.UID // messages of which the whole is wanted
 	now        func() time.Time
 	hooking    *sync.Mutex // held by the account whose hook runs
 	user       *string     // what loginName has found out

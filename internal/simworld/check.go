@@ -51,7 +51,7 @@ func (w *World) checkRow(row *mail.Base) error {
 			return fmt.Errorf("state: row %d of %s: its file %s has other content", row.ID, row.Folder, row.Key)
 		}
 	}
-	if b != nil && b.find(row.UID) != nil {
+	if b != nil && b.find(row.UID) != nil && !(row.RemoteOnly && row.Content.Digest.IsZero()) && row.Content.Whole == 0 {
 		if got := contentOf(b.find(row.UID).content).Digest; got != row.Content.Digest {
 			return fmt.Errorf("state: row %d of %s: its message %d has other content", row.ID, row.Folder, row.UID)
 		}

@@ -76,7 +76,10 @@ func (d *decoder) next() byte {
 
 func (d *decoder) below(n int) int { return int(d.next()) % n }
 
-// backups makes a backup, or puts something back to one.
+// limitPool has limits: all messages are of one date, a day before it all begins.
+var limitPool = []string{"newest 1", "newest 2", "newest 3", "age 1h", "age 25h", "none"}
+
+// backups makes a backup, puts something back to one, or changes the limits.
 func (d *decoder) backups() {
 	switch b := d.next(); {
 	case b < 0x60:
@@ -93,6 +96,8 @@ func (d *decoder) backups() {
 				d.edit(Remote, Edit{Verb: Restore, Folder: name})
 			}
 		}
+	case b < 0xe0:
+		d.edit(State, Edit{Verb: Limit, Name: limitPool[int(b)%len(limitPool)]})
 	}
 }
 

@@ -9,7 +9,7 @@ import (
 
 // Policy is what the options say of the rules.
 func (o Options) Policy() conflict.Policy {
-	p := conflict.Policy{Expunge: o.Expunge, NotPulled: o.NotPulled, NotPushed: o.NotPushed}
+	p := conflict.Policy{Expunge: o.Expunge, Extent: o.Extent, NotPulled: o.NotPulled, NotPushed: o.NotPushed}
 	if o.DeletionWins {
 		p.Deletion = conflict.Wins
 	}

@@ -19,7 +19,7 @@
 //	# A comment.
 //	oneway                                  the rule differs with the sides swapped
 //	start        A=S B= Work/C=FS+todo D    both sides hold this and agree on it
-//	options      full, deletion wins, accept Work/, limit 3 25%, pull new flags, push nothing
+//	options      full, deletion wins, accept Work/, limit 3 25%, pull new flags, push nothing, newest 2
 //	             expunge both, trash Trash/ (apart: not synchronised)
 //	state        lose state
 //	local        A+R, delete B, new E=S, move A to Work/
@@ -57,6 +57,7 @@
 //	options      deletion wins, lanes 2     of every run
 //	local        new A=S, delete B          edits between runs, as in scenarios
 //	state        backup                     and later: restore
+//	state        limit newest 2             what the Maildir is to hold from here on, until the next quiet
 //	during       remote call 5: local A+F   right before a call of the next run
 //	trouble      step 3: crash after        what goes wrong at a call of the next run
 //	run          3s                         that long after the last one

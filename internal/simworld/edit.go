@@ -37,6 +37,7 @@ const (
 	Lock      Verb = "lock"      // local: nobody may look into the folder
 	Unlock    Verb = "unlock"    // local: everybody may again
 	Lose      Verb = "lose"      // local: "marker" or "maildir"; state: "state"
+	Limit     Verb = "limit"     // state: what the Maildir is to hold of each folder: "newest 2", "age 25h", "headers" or "none"
 	Backup    Verb = "backup"    // remote: of the whole server; state: of the state
 	Restore   Verb = "restore"   // remote: a folder is as in the backup; state: all of it is
 )
@@ -81,6 +82,8 @@ func (w *World) edit(side Side, e Edit) error {
 		saved := w.Record.saved
 		*w.Record = *newRecord(w)
 		w.Record.saved = saved
+	case side == State && e.Verb == Limit:
+		w.Extent, err = parseExtent(e.Name)
 	case side == State && e.Verb == Backup:
 		w.Record.backup()
 	case side == State && e.Verb == Restore:

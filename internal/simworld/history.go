@@ -125,7 +125,7 @@ func (h *History) edit(side Side, e Edit) {
 		h.logf("%s %s", side, e)
 		h.story.Acts = append(h.story.Acts, Act{Kind: Do, Side: side, Edit: e})
 	}
-	if e.Verb != Backup && e.Verb != Restore {
+	if e.Verb != Backup && e.Verb != Restore && e.Verb != Limit {
 		h.pristine = false
 	}
 	h.quieted = false
@@ -253,7 +253,8 @@ func suffix(err error) string {
 	return ": " + strings.ReplaceAll(err.Error(), "\n", "; ")
 }
 
-// quiet runs without trouble until all is quiet, then compares everything in
+// quiet runs without trouble until all is quiet, within the limits and then without
+// any, then compares everything in
 // full: that must find nothing, unless the ledger says that it may. Then both
 // sides, the state and the ledger are compared, and one more run must be idle.
 func (h *History) quiet() {
@@ -262,6 +263,9 @@ func (h *History) quiet() {
 	}
 	h.story.Acts = append(h.story.Acts, Act{Kind: Quiet})
 	h.coming = nil
+	if h.limited(); h.err != nil {
+		return
+	}
 	for _, full := range []bool{false, true} {
 		if h.settle(full); h.err != nil {
 			return

@@ -97,7 +97,7 @@ func (l *ledger) note(side Side, e Edit, loose bool, before, after map[Side][]En
 	case Hide:
 		l.unlisted = true
 		return
-	case Create, Lock, Unmount, Backup:
+	case Create, Lock, Unmount, Backup, Limit:
 		return
 	case Partial, Empty, Fewer, Vanish:
 		l.hid(e.Verb, before[Remote])

@@ -244,16 +244,27 @@ func (d *Disk) Copy(ctx context.Context, folder mail.FolderName, key mail.Key, t
 
 // Remove implements syncer.Local.
 func (d *Disk) Remove(ctx context.Context, folder mail.FolderName, key mail.Key, expected mail.Flags, stamp mail.FileStamp) error {
-	return d.change(ctx, "remove", folder, string(key), func(f *dir) error {
+	return d.take(ctx, "remove", folder, key, expected, stamp, func(x *file) {
+		d.kept = append(d.kept, string(folder)+"/"+NameOf(x.content))
+	})
+}
+
+func (d *Disk) take(ctx context.Context, call string, folder mail.FolderName, key mail.Key, expected mail.Flags, stamp mail.FileStamp, taken func(*file)) error {
+	return d.change(ctx, call, folder, string(key), func(f *dir) error {
 		x := f.files[key]
 		if x == nil || !x.flags.Equal(expected.Intersect(mail.NewFlags(mail.AllSystem, f.keywords.Keywords()...))) || stamp != (mail.FileStamp{}) && x.stamp != stamp {
 			return mail.ErrChanged
 		}
 		f.volatile(key)
 		d.remove(f, key)
-		d.kept = append(d.kept, string(folder)+"/"+NameOf(x.content))
+		taken(x)
 		return nil
 	})
+}
+
+// Discard implements syncer.Local.
+func (d *Disk) Discard(ctx context.Context, folder mail.FolderName, key mail.Key, expected mail.Flags, stamp mail.FileStamp) error {
+	return d.take(ctx, "discard", folder, key, expected, stamp, func(*file) {})
 }
 
 // Sync implements syncer.Local.

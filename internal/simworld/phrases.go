@@ -106,6 +106,14 @@ func opPhrases(op *plan.Op, name string) map[Side]phrase {
 		return map[Side]phrase{State: {before: "forget " + folder}}
 	case plan.Pair:
 		return map[Side]phrase{State: {"pair ", in, ""}}
+	case plan.Leave:
+		return map[Side]phrase{State: {"leave ", in, ""}}
+	case plan.Tidy:
+		return map[Side]phrase{Local: {"tidy ", in, ""}}
+	case plan.Fetch:
+		return map[Side]phrase{Local: {"fetch ", in, ""}}
+	case plan.Drop:
+		return map[Side]phrase{Local: {"drop ", in, ""}}
 	case plan.Forget:
 		return map[Side]phrase{State: {"forget ", in, ""}}
 	case plan.MoveLocal:

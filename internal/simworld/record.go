@@ -58,8 +58,11 @@ func (r *Record) Folders(ctx context.Context) (list []mail.FolderRecord, err err
 	err = r.query(ctx, "folders", "", func() {
 		for _, f := range r.folders {
 			rows := r.rowsWhere(func(b mail.Base) bool { return b.Folder == f.Folder })
-			f.Rows, f.LastUID = len(rows), 0
+			f.Rows, f.LastUID, f.RemoteOnly = len(rows), 0, 0
 			for _, b := range rows {
+				if b.RemoteOnly {
+					f.RemoteOnly++
+				}
 				f.LastUID = max(f.LastUID, b.UID)
 			}
 			list = append(list, f)
@@ -290,6 +293,8 @@ func (r *Record) check() error {
 			return fmt.Errorf("row %d has no folder", id)
 		case b.UID == 0 && b.Key == "":
 			return fmt.Errorf("row %d has neither UID nor key", id)
+		case b.RemoteOnly && (b.Key != "" || b.UID == 0):
+			return fmt.Errorf("row %d is left on the server, with the key %q and UID %d", id, b.Key, b.UID)
 		case b.Key != "" && b.Content.Digest.IsZero():
 			return fmt.Errorf("row %d has a file and no digest", id)
 		}
@@ -344,7 +349,7 @@ func (w *World) half(e Edit) bool {
 	}
 	for _, m := range b.messages {
 		for _, row := range w.Record.rows {
-			if NameOf(m.content) == e.Name && row.Folder == e.Folder && row.UID == m.uid && row.Key == "" {
+			if NameOf(m.content) == e.Name && row.Folder == e.Folder && row.UID == m.uid && row.Key == "" && !row.RemoteOnly {
 				return true
 			}
 		}

@@ -43,6 +43,7 @@ type Options struct {
 	Percent       int
 	Lanes         int // folders worked on at once; 0 is one
 	Attempts      int // how often the work is tried
+	Extent        conflict.Extent
 
 	NotPulled, NotPushed conflict.Kinds // what is not propagated
 }
@@ -181,6 +182,10 @@ func parseOptions(o *Options, text string) (err error) {
 			if o.Lanes, err = strconv.Atoi(rest); err != nil {
 				return err
 			}
+		case word == "newest", word == "age", word == "headers":
+			if o.Extent, err = parseExtent(phrase); err != nil {
+				return err
+			}
 		case word == "attempts":
 			if o.Attempts, err = strconv.Atoi(rest); err != nil {
 				return err
@@ -221,7 +226,7 @@ func parseEdit(phrase string) ([]Edit, error) {
 	}
 	e := Edit{Verb: Verb(verb)}
 	switch e.Verb {
-	case Lose:
+	case Lose, Limit:
 		e.Name = rest
 		return []Edit{e}, nil
 	case Unmount, Mount, Backup:
@@ -284,8 +289,8 @@ func (e Edit) String() string {
 	switch e.Verb {
 	case Change:
 		return place + signed("+", e.Flags) + signed("-", e.Minus)
-	case Lose:
-		return "lose " + e.Name
+	case Lose, Limit:
+		return string(e.Verb) + " " + e.Name
 	case Unmount, Mount, Backup:
 		return string(e.Verb)
 	case Restore:
@@ -413,6 +418,9 @@ func (o Options) String() string {
 	}
 	if o.Attempts != 0 {
 		words = append(words, fmt.Sprintf("attempts %d", o.Attempts))
+	}
+	if o.Extent != (conflict.Extent{}) {
+		words = append(words, extentWords(o.Extent))
 	}
 	return strings.Join(append(words, directions(o.NotPulled, o.NotPushed)...), ", ")
 }

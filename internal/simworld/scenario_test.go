@@ -11,8 +11,8 @@ const everything = `# A comment.
 # Another line.
 oneway
 start        A=S B= M1..M5=FS+todo Work/C D Häuser/ Häuser/E=T
-options      full, deletion wins, accept Work/, limit 3 25%, lanes 2, attempts 3
-state        lose state, backup, restore
+options      full, deletion wins, accept Work/, limit 3 25%, lanes 2, attempts 3, newest 2
+state        lose state, backup, restore, limit newest 2, limit headers flagged
 local        A+FR+todo-S-x, delete M1..M3, new Work/F=S, new G, move A to Work/, copy A to INBOX/, edit B, show Work/C, fill INBOX/, unmount, mount, lock F/, unlock F/, lose marker
 remote       create X/, remove X/, rename Y/ to Z/, renumber INBOX/, readonly INBOX/, permanent INBOX/=FS+todo, partial INBOX/, hide X/, empty X/, fewer X/, vanish X/, complete INBOX/, backup, restore X/
 fails        some words: with a colon
@@ -92,7 +92,7 @@ func TestContentNames(t *testing.T) {
 const everyAct = `# A comment.
 seed         7
 without      move, uidplus, modseq, marks, keywords
-options      deletion wins, lanes 2, attempts 3
+options      deletion wins, lanes 2, attempts 3, newest 2
 local        new A=S
 local        lock F/
 remote       restore F/

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"imapsync/conflict"
 	"imapsync/mail"
 )
 
@@ -85,6 +86,7 @@ type World struct {
 	Server *Server
 	Disk   *Disk
 	Record *Record
+	Extent conflict.Extent // what the Maildir is to hold of each folder
 
 	schedule *schedule // nil: calls happen as they come
 

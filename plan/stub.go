@@ -1,0 +1,126 @@
+package plan
+
+import (
+	"imapsync/conflict"
+	"imapsync/mail"
+)
+
+// A stub is a file that stands for a message which was not fetched whole. Its row
+// is as any other: it is moved, flagged and deleted as the message it stands for,
+// and copied on the server where it is copied here. What is never done is to send
+// it: the field at its top (mail.StubField) tells it wherever it lies, with or
+// without a row.
+
+// part tells how much of a message is fetched.
+func (d *decider) part(f *Folder, r *mail.Remote, flags mail.Flags) conflict.Part {
+	if f.Fetch[r.UID] {
+		return conflict.Whole
+	}
+	return d.extent(f).Part(r.Size, flags)
+}
+
+// complete fetches the whole of a message that is a stub no longer wanted, once
+// everything else was done with it.
+func (d *decider) complete(t *triple, out conflict.Outcome) {
+	if t.base == nil || t.base.Content.Whole == 0 || t.base.RemoteOnly || t.base.Folder != out.Folder || t.remoteIn.Name != out.Folder || t.localIn.Name != out.Folder {
+		return
+	}
+	flags := out.Flags
+	if !d.policy(out.Folder).Pulls(conflict.Flags) {
+		flags = t.local.Flags
+	}
+	d.fetch(t.remoteIn, t.base, flags)
+}
+
+func (d *decider) completeRow(f *Folder, row *mail.Base) {
+	if row.Content.Whole > 0 {
+		d.fetch(f, row, row.Flags)
+	}
+}
+
+func (d *decider) fetch(f *Folder, row *mail.Base, flags mail.Flags) {
+	e := d.extent(f)
+	why := conflict.Outcome{Rule: conflict.RuleLimit}
+	switch {
+	case f.Fetch[row.UID]:
+		why.Reason = "the whole was asked for"
+	case e.Upgrade && flags.System&mail.Flagged != 0:
+		why.Reason = "flagged: the whole is fetched"
+	case f.Trim && e.Part(row.RemoteSize, flags) == conflict.Whole:
+		why.Reason = "the whole is within the limits now"
+	default:
+		return
+	}
+	if d.dropped(row) {
+		return
+	}
+	r := &mail.Remote{UID: row.UID, Flags: row.Flags, Size: row.RemoteSize, Date: row.Date}
+	d.add(&Op{Kind: Fetch, Folder: f.Name, Row: row, Remote: r, Flags: flags, Part: conflict.Whole}, why)
+}
+
+// dropped reports whether the plan has just dropped the row's file.
+func (d *decider) dropped(row *mail.Base) bool {
+	n := len(d.plan.Ops)
+	return n > 0 && d.plan.Ops[n-1].Kind == Drop && d.plan.Ops[n-1].Row == row
+}
+
+// keepWhole is for a stub that was edited in the Maildir: what is on the server is
+// more than what was edited, so it stays.
+func keepWhole(out conflict.Outcome) conflict.Outcome {
+	out.Action, out.Rule, out.Conflict = conflict.KeepBoth, conflict.RuleEditedChanged, true
+	out.Reason = "edited in the Maildir, where it was a stub: both kept"
+	return out
+}
+
+// stubGoes is for a message that was deleted on the server and changed in the
+// Maildir, where it was a stub: there is nothing to send back.
+func stubGoes(out conflict.Outcome) conflict.Outcome {
+	out.Action, out.Rule, out.Conflict = conflict.DeleteLocal, conflict.RuleDeletionWins, true
+	out.Reason = "deleted on the server though changed in the Maildir, where it was a stub, of which nothing can be sent back"
+	return out
+}
+
+// leftover returns the row of the message that a stub of no row stands for, where
+// the folder holds the whole of that. A run that was cut short after it had fetched
+// the whole leaves such a stub, or a backup brings it.
+func leftover(t *triple) *mail.Base {
+	c := t.local.Content
+	if c == nil || c.Whole == 0 {
+		return nil
+	}
+	for _, row := range t.localIn.Base {
+		if row.Key == "" || row.Content.Whole > 0 || row.Content.Header != c.Header || row.RemoteSize != c.Whole && row.Content.Net != c.Net {
+			continue
+		}
+		_, here := t.localIn.Local.Messages[row.Key]
+		_, there := t.localIn.Remote.Messages[row.UID]
+		if here && there {
+			return row
+		}
+	}
+	return nil
+}
+
+// tidy removes a leftover stub, whose flags the message gets: somebody may have set
+// one while the whole was fetched.
+func (d *decider) tidy(t *triple, row *mail.Base) {
+	f := t.localIn
+	if l, r := f.Local.Messages[row.Key], f.Remote.Messages[row.UID]; l.Edited || !l.Flags.Equal(row.Flags) || !r.Flags.Equal(row.Flags) {
+		d.plan.Unproven[f.Name], d.kept[f.Name] = "a stub is left until nothing else is to be done with its message", true
+		return
+	}
+	why := conflict.Outcome{Rule: conflict.RuleLimit, Reason: "a stub of a message that is held as well"}
+	if flags := row.Flags.Union(t.local.Flags); !flags.Equal(row.Flags) {
+		l, r := f.Local.Messages[row.Key], f.Remote.Messages[row.UID]
+		agreed, push := flags, d.policy(f.Name).Pushes(conflict.Flags)
+		if !push {
+			d.again(f.Name, Again{Files: true})
+		}
+		if !push || f.Remote.Space.ReadOnly {
+			agreed = row.Flags
+		}
+		d.add(&Op{Kind: SetFlags, Folder: f.Name, Row: row, Local: &l, Remote: &r, Flags: flags, Agreed: agreed,
+			OnLocal: true, OnRemote: push && Changes(f.Remote.Space, r.Flags, flags)}, why)
+	}
+	d.add(&Op{Kind: Tidy, Folder: f.Name, Local: t.local}, why)
+}

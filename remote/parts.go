@@ -1,0 +1,268 @@
+package remote
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"sync"
+
+	"github.com/emersion/go-imap/v2"
+	"github.com/emersion/go-imap/v2/imapclient"
+
+	"imapsync/mail"
+)
+
+// A stub is put together from sections of the message (RFC 3501 section 6.4.5),
+// never from its BODYSTRUCTURE, which many servers get wrong in ways that cost the
+// connection. Which parts there are, their MIME headers tell, asked for by their
+// numbers until there is none; of a text part its beginning is fetched.
+const (
+	partsAtOnce   = 50 // messages
+	maxLevels     = 3  // of multipart in multipart
+	maxParts      = 12 // looked at on each level
+	maxTextParts  = 4  // of which text is taken
+	textBytes     = 64 << 10
+	maxStubHeader = 512 << 10
+)
+
+// FetchParts is Fetch for stubs: what got is given is the field that marks a stub
+// (mail.StubField), the header block and, with text, the beginning of the text
+// parts, then the list of what is left out. sizes are the announced ones.
+func (m *Mailbox) FetchParts(ctx context.Context, uids []mail.UID, sizes map[mail.UID]int64, text bool, got func(uid mail.UID, body io.Reader, err error) error) error {
+	validity := m.Mark().UIDValidity
+	give := func(s *stub) error { return got(s.uid, bytes.NewReader(s.bytes(m.folder, validity)), nil) }
+	without := func(uid mail.UID, err error) error { return got(uid, nil, err) }
+	if !text { // as they come: nothing else is asked of them
+		return m.stubHeaders(ctx, sorted(uids), sizes, give, without)
+	}
+	for some := range slices.Chunk(sorted(uids), partsAtOnce) {
+		if err := m.fetchTexts(ctx, some, sizes, give, without); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (m *Mailbox) fetchTexts(ctx context.Context, uids []mail.UID, sizes map[mail.UID]int64, give func(*stub) error, without func(mail.UID, error) error) error {
+	stubs := make(map[mail.UID]*stub, len(uids))
+	err := m.stubHeaders(ctx, uids, sizes, func(s *stub) error {
+		stubs[s.uid] = s
+		return nil
+	}, without)
+	if err != nil {
+		return err
+	}
+	for level, more := 0, true; more && level < maxLevels; level++ {
+		if more, err = m.askParts(ctx, stubs); err != nil {
+			return err
+		}
+	}
+	if err := m.askTexts(ctx, stubs); err != nil {
+		return err
+	}
+	for _, uid := range uids {
+		if s := stubs[uid]; s != nil {
+			if err := give(s); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// stubHeaders fetches the header blocks.
+func (m *Mailbox) stubHeaders(ctx context.Context, uids []mail.UID, sizes map[mail.UID]int64, take func(*stub) error, without func(mail.UID, error) error) error {
+	defer m.use(ctx)()
+	after, err := m.ask(ctx, uids)
+	if err != nil {
+		return m.c.grade(ctx, err, m.fault("fetch headers"))
+	}
+	var taken error
+	b := &bodies{c: m.c, section: headerBlock, after: after, got: func(uid mail.UID, body io.Reader) error {
+		header, err := io.ReadAll(io.LimitReader(body, maxStubHeader+1))
+		if err != nil {
+			return err
+		}
+		if len(header) > maxStubHeader {
+			f := m.fault("fetch header")
+			f.Scope, f.Message, f.Err = mail.ScopeMessage, fmt.Sprintf("UID %d", uid), errLongHeader
+			taken = without(uid, &f)
+			return taken
+		}
+		taken = take(newStub(uid, sizes[uid], header))
+		return taken
+	}}
+	err = m.fetch(ctx, uids, b, nil, func(uid mail.UID, err error) error {
+		taken = without(uid, err)
+		return taken
+	})
+	if taken != nil && ctx.Err() == nil && !errors.Is(taken, io.ErrUnexpectedEOF) {
+		return taken
+	}
+	return m.c.grade(ctx, err, m.fault("fetch headers"))
+}
+
+var errLongHeader = errors.New("its header block is longer than half a megabyte")
+
+// sectionsAsked are messages of which the same sections are asked for.
+type sectionsAsked struct {
+	path []int
+	uids []mail.UID
+}
+
+// group adds a message to those of which the same is asked.
+func group(groups map[string]*sectionsAsked, path []int, uid mail.UID) {
+	key := fmt.Sprint(path)
+	if groups[key] == nil {
+		groups[key] = &sectionsAsked{path: path}
+	}
+	groups[key].uids = append(groups[key].uids, uid)
+}
+
+// askParts asks for the MIME headers of the parts of the multiparts found last, and
+// reports whether there are multiparts among those.
+func (m *Mailbox) askParts(ctx context.Context, stubs map[mail.UID]*stub) (more bool, err error) {
+	groups := map[string]*sectionsAsked{}
+	for uid, s := range stubs {
+		for _, p := range s.parts {
+			if p.multipart() && !p.opened {
+				p.opened = true
+				group(groups, p.path, uid)
+			}
+		}
+	}
+	for _, g := range groups {
+		sections := make([]*imap.FetchItemBodySection, maxParts)
+		for i := range sections {
+			sections[i] = &imap.FetchItemBodySection{Specifier: imap.PartSpecifierMIME, Part: append(slices.Clone(g.path), i+1), Peek: true}
+		}
+		answers, err := m.sections(ctx, g.uids, sections)
+		if err != nil {
+			return false, err
+		}
+		for uid, found := range answers {
+			for i, header := range found {
+				if len(bytes.TrimSpace(header)) == 0 {
+					break
+				}
+				p := newPart(sections[i].Part, header)
+				stubs[uid].parts = append(stubs[uid].parts, p)
+				more = more || p.multipart()
+			}
+		}
+	}
+	return more, nil
+}
+
+// askTexts asks for the beginning of the text parts.
+func (m *Mailbox) askTexts(ctx context.Context, stubs map[mail.UID]*stub) error {
+	groups := map[string]*sectionsAsked{}
+	for uid, s := range stubs {
+		n := 0
+		for _, p := range s.parts {
+			if p.text() && n < maxTextParts {
+				n++
+				group(groups, p.path, uid)
+			}
+		}
+	}
+	for _, g := range groups {
+		section := &imap.FetchItemBodySection{Part: g.path, Peek: true, Partial: &imap.SectionPartial{Size: textBytes}}
+		if len(g.path) == 0 { // a message of one part
+			section.Specifier = imap.PartSpecifierText
+		}
+		answers, err := m.sections(ctx, g.uids, []*imap.FetchItemBodySection{section})
+		if err != nil {
+			return err
+		}
+		for uid, found := range answers {
+			for _, p := range stubs[uid].parts {
+				if slices.Equal(p.path, g.path) && len(found[0]) > 0 {
+					p.body, p.fetched, p.cut = found[0], true, len(found[0]) >= textBytes
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// sections fetches small sections of messages, in the order asked; what the server
+// does not give is nil. What it refuses is as if it gave nothing: a stub lacks it
+// then.
+func (m *Mailbox) sections(ctx context.Context, uids []mail.UID, sections []*imap.FetchItemBodySection) (map[mail.UID][][]byte, error) {
+	defer m.use(ctx)()
+	after, err := m.ask(ctx, uids)
+	if err != nil {
+		return nil, m.c.grade(ctx, err, m.fault("fetch parts"))
+	}
+	a := &answers{wanted: map[mail.UID]bool{}, found: map[mail.UID][][]byte{}, sections: sections}
+	for _, uid := range uids {
+		a.wanted[uid] = true
+	}
+	defer m.c.catchStrays(a.take)()
+	f := &flight{take: a.take, after: after}
+	for _, set := range sets(sorted(uids)) {
+		f.add(m.c.client.Fetch(set, &imap.FetchOptions{UID: true, BodySection: sections}))
+	}
+	err = f.wait()
+	if err == nil {
+		err = a.err
+	}
+	if err != nil && (!refused(err) || temporary(err)) {
+		return nil, m.c.grade(ctx, err, m.fault("fetch parts"))
+	}
+	return a.found, nil
+}
+
+// answers gathers sections from FETCH answers.
+type answers struct {
+	sections []*imap.FetchItemBodySection
+
+	mu     sync.Mutex
+	wanted map[mail.UID]bool
+	found  map[mail.UID][][]byte
+	err    error
+}
+
+// maxSection bounds what is held of one section.
+const maxSection = 2 * textBytes
+
+func (a *answers) take(msg *imapclient.FetchMessageData) (goOn bool) {
+	var uid mail.UID
+	got := make([][]byte, len(a.sections))
+	for item := msg.Next(); item != nil; item = msg.Next() {
+		switch item := item.(type) {
+		case imapclient.FetchItemDataUID:
+			uid = mail.UID(item.UID)
+		case imapclient.FetchItemDataBodySection:
+			if item.Literal == nil {
+				continue
+			}
+			body := &literal{from: item.Literal, left: item.Literal.Size()}
+			text, err := io.ReadAll(io.LimitReader(body, maxSection))
+			if err == nil {
+				_, err = io.Copy(io.Discard, body)
+			}
+			if err != nil {
+				a.mu.Lock()
+				a.err = err
+				a.mu.Unlock()
+				return !body.broken
+			}
+			for i, s := range a.sections {
+				if item.MatchCommand(s) {
+					got[i] = text
+				}
+			}
+		}
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.wanted[uid] && (a.found[uid] == nil || len(got[0]) > 0) {
+		a.found[uid] = got
+	}
+	return true
+}
