@@ -377,7 +377,10 @@ func (d *decider) keepBoth(t *triple, out conflict.Outcome) {
 // newLocal settles a file that nothing on the server or in the base is: the
 // server copies the content where it has it, else it is sent.
 func (d *decider) newLocal(t *triple, sources map[mail.Digest]*source) {
-	if l := d.intoRemote(t.localIn.Name); l.any() {
+	_, local, _ := d.states(t)
+	out := conflict.Merge(nil, local, nil, d.policy(place(t)))
+	out = d.marked(t, out, nil, local, nil)
+	if l := d.intoRemote(t.localIn.Name); l.any() && out.Rule != conflict.RuleExpunged {
 		d.remember(t, l, "new in the Maildir")
 		return
 	}
@@ -391,10 +394,8 @@ func (d *decider) newLocal(t *triple, sources map[mail.Digest]*source) {
 			return
 		}
 	}
-	_, local, _ := d.states(t)
-	out := conflict.Merge(nil, local, nil, d.policy(place(t)))
-	if after := d.marked(t, out, nil, local, nil); after.Rule == conflict.RuleExpunged {
-		d.alone(t, after)
+	if out.Rule == conflict.RuleExpunged {
+		d.alone(t, out)
 		return
 	}
 	if t.local.Content != nil {
@@ -463,7 +464,12 @@ func (j *joined) sources(in Input) map[mail.Digest]*source {
 // newRemote settles a message that nothing in the Maildir or in the base is. In
 // a folder not settled yet a file that could not be read may be it.
 func (d *decider) newRemote(t *triple) {
-	if l := d.intoLocal(t.remoteIn.Name); l.any() {
+	_, _, remote := d.states(t)
+	out := conflict.Merge(nil, nil, remote, d.policy(t.remoteIn.Name))
+	after := d.marked(t, out, nil, nil, remote)
+	first := after.Action == conflict.DeleteRemote && d.copiesToTrash(t.remoteIn.Name) // it needs a row, and so a file
+	goes := after.Rule == conflict.RuleExpunged && !first
+	if l := d.intoLocal(t.remoteIn.Name); l.any() && !goes {
 		d.remember(t, l, "new on the server")
 		return
 	}
@@ -471,16 +477,12 @@ func (d *decider) newRemote(t *triple) {
 		d.plan.Unproven[f.Name], d.kept[f.Name] = "files that cannot be read may be new messages of the server", true
 		return
 	}
-	_, _, remote := d.states(t)
-	out := conflict.Merge(nil, nil, remote, d.policy(t.remoteIn.Name))
-	after := d.marked(t, out, nil, nil, remote)
-	switch {
-	case after.Rule != conflict.RuleExpunged:
-	case after.Action == conflict.DeleteRemote && d.copiesToTrash(t.remoteIn.Name):
-		d.goOn(t.remoteIn.Name)
-	default:
+	if goes {
 		d.alone(t, after)
 		return
+	}
+	if first {
+		d.goOn(t.remoteIn.Name)
 	}
 	d.download(t, out)
 }
