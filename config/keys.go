@@ -192,7 +192,8 @@ var accountKeys = []Key{
 	{Name: "expunge", Form: `"none" | "local" | "remote" | "both"`, Default: `"none"`,
 		Text: `On which side messages marked as deleted (\Deleted on the server, T in the Maildir) are removed. The mark itself is mirrored as any flag. ` +
 			`Of one side alone: the other's message stays there with its mark, and is copied back once it is taken off. ` +
-			`A mark yields as a deletion does: see conflicts. Marks from before the key was set are heeded by sync --full.`,
+			`A mark yields as a deletion does: see conflicts. Marks from before the key was set are heeded by sync --full. ` +
+			`What is removed from the Maildir needs deletions in pull, what is removed on the server in push: without, the message stays on both sides with its mark.`,
 		set: setExpunge, folder: folderExpunge},
 	{Name: "trash", Form: `"Trash" | "auto"`,
 		Text: `The folder that deletions on the server move messages to, made if it is not there; auto is the one the server marks as \Trash (SPECIAL-USE, RFC 6154). ` +

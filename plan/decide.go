@@ -393,7 +393,10 @@ func (d *decider) keepBoth(t *triple, out conflict.Outcome) {
 // newLocal settles a file that nothing on the server or in the base is: the
 // server copies the content where it has it, else it is sent.
 func (d *decider) newLocal(t *triple, sources map[mail.Digest]*source) {
-	if l := d.intoRemote(t.localIn.Name); l.any() {
+	_, local, _ := d.states(t)
+	out := conflict.Merge(nil, local, nil, d.policy(place(t)))
+	out = d.marked(t, out, nil, local, nil)
+	if l := d.intoRemote(t.localIn.Name); l.any() && out.Rule != conflict.RuleExpunged {
 		d.remember(t, l, "new in the Maildir")
 		return
 	}
@@ -411,10 +414,8 @@ func (d *decider) newLocal(t *triple, sources map[mail.Digest]*source) {
 		d.tidy(t, row)
 		return
 	}
-	_, local, _ := d.states(t)
-	out := conflict.Merge(nil, local, nil, d.policy(place(t)))
-	if after := d.marked(t, out, nil, local, nil); after.Rule == conflict.RuleExpunged {
-		d.alone(t, after)
+	if out.Rule == conflict.RuleExpunged {
+		d.alone(t, out)
 		return
 	}
 	if t.local.Content != nil {
@@ -487,7 +488,12 @@ func (d *decider) newRemote(t *triple) {
 		d.decideAway(t, t.remoteIn)
 		return
 	}
-	if l := d.intoLocal(t.remoteIn.Name); l.any() {
+	_, _, remote := d.states(t)
+	out := conflict.Merge(nil, nil, remote, d.policy(t.remoteIn.Name))
+	after := d.marked(t, out, nil, nil, remote)
+	first := after.Action == conflict.DeleteRemote && d.copiesToTrash(t.remoteIn.Name) // it needs a row, and so a file
+	goes := after.Rule == conflict.RuleExpunged && !first
+	if l := d.intoLocal(t.remoteIn.Name); l.any() && !goes {
 		d.remember(t, l, "new on the server")
 		return
 	}
@@ -495,20 +501,16 @@ func (d *decider) newRemote(t *triple) {
 		d.plan.Unproven[f.Name], d.kept[f.Name] = "files that cannot be read may be new messages of the server", true
 		return
 	}
+	if goes {
+		d.alone(t, after)
+		return
+	}
 	if why, left := d.beyond(t.remoteIn, t.remote.Date, t.remote.UID, t.remote.Flags); left {
 		d.leave(t, why)
 		return
 	}
-	_, _, remote := d.states(t)
-	out := conflict.Merge(nil, nil, remote, d.policy(t.remoteIn.Name))
-	after := d.marked(t, out, nil, nil, remote)
-	switch {
-	case after.Rule != conflict.RuleExpunged:
-	case after.Action == conflict.DeleteRemote && d.copiesToTrash(t.remoteIn.Name):
+	if first {
 		d.goOn(t.remoteIn.Name)
-	default:
-		d.alone(t, after)
-		return
 	}
 	d.download(t, out)
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"testing"
 
+	"imapsync/conflict"
 	"imapsync/mail"
 )
 
@@ -101,6 +102,35 @@ func TestMovesAndDenied(t *testing.T) {
 		}
 		if fmt.Sprint(got) != fmt.Sprint(c.want) {
 			t.Errorf("%v: %v, want %v", c, got, c.want)
+		}
+	}
+}
+
+// A message that the server lets nobody delete where it is, or move to the trash,
+// stays on both sides: its file waits for it.
+func TestMarkedAndDenied(t *testing.T) {
+	for _, c := range []struct {
+		from, trash mail.Denied
+		expunge     conflict.Expunge
+		want        map[string]int
+	}{
+		{mail.Denied{}, mail.Denied{}, conflict.ExpungeBoth, map[string]int{"delete remote": 1, "delete local": 1}},
+		{mail.Denied{Delete: true}, mail.Denied{}, conflict.ExpungeBoth, map[string]int{"denied delete remote": 1, "denied delete local": 1}},
+		{mail.Denied{}, mail.ReadOnly, conflict.ExpungeBoth, map[string]int{"denied delete remote": 1, "denied delete local": 1}},
+		{mail.ReadOnly, mail.Denied{}, conflict.ExpungeLocal, map[string]int{}}, // unmarked there, it would come back
+	} {
+		f, trash := oneFolder("F", c.from), oneFolder("Trash", c.trash)
+		mark := mail.NewFlags(mail.Deleted)
+		f.Base, f.Remote.Messages = f.Base[:1], map[mail.UID]mail.Remote{1: {UID: 1}}
+		f.Local.Messages = map[mail.Key]mail.Local{"F1": {Key: "F1", Flags: mark}}
+		if c.expunge == conflict.ExpungeBoth {
+			f.Remote.Messages[1] = mail.Remote{UID: 1, Flags: mark}
+		}
+		trash.Base, trash.Remote.Messages, trash.Local.Messages = nil, nil, nil
+		p := Make(Input{Folders: []*Folder{f, trash}, Features: mail.Features{Move: true}, Trash: "Trash",
+			Policy: func(mail.FolderName) conflict.Policy { return conflict.Policy{Expunge: c.expunge} }})
+		if got := tally(p); fmt.Sprint(got) != fmt.Sprint(c.want) || len(p.GoOn) > 0 {
+			t.Errorf("%+v: %v %v, want %v", c, got, p.GoOn, c.want)
 		}
 	}
 }

@@ -23,7 +23,7 @@ func checkDirections(start *model, policy conflict.Policy) (end string, err erro
 		return "", err
 	}
 	wantLocal, wantRemote := whole.sides()
-	all := conflict.Policy{Deletion: policy.Deletion}
+	all := conflict.Policy{Deletion: policy.Deletion, Expunge: policy.Expunge}
 	if end, err = settles(whole.clone(), all); err != nil {
 		return "", fmt.Errorf("with everything propagated: %w", err)
 	}
@@ -128,6 +128,28 @@ func TestDirectionsOfOneMessage(t *testing.T) {
 				got, err := checkDirections(m, policy)
 				if err != nil || got != want {
 					t.Fatalf("base %s local %s remote %s, not pulled %v, not pushed %v: want %s, got %s, %v", base, local, remote, notPulled, notPushed, want, got, err)
+				}
+			}
+		}
+	})
+}
+
+// TestDirectionsOfOneMarked does the same with messages marked as deleted.
+func TestDirectionsOfOneMarked(t *testing.T) {
+	four := []string{"-", "", "T", "F", "FT"}
+	everyDirection(func(notPulled, notPushed conflict.Kinds) {
+		for n := range len(four) * len(four) * len(four) {
+			base, local, remote := four[n/25], four[n/5%5], four[n%5]
+			for _, expunge := range []conflict.Expunge{conflict.ExpungeBoth, conflict.ExpungeLocal, conflict.ExpungeRemote} {
+				m := oneMessage(base, local, remote)
+				policy := conflict.Policy{Expunge: expunge, NotPulled: notPulled, NotPushed: notPushed}
+				want, err := settles(m.clone(), conflict.Policy{Expunge: expunge})
+				if err != nil {
+					t.Fatal(err)
+				}
+				got, err := checkDirections(m, policy)
+				if err != nil || got != want {
+					t.Errorf("base %s local %s remote %s, expunge %s, not pulled %v, not pushed %v: want %s, got %s, %v", base, local, remote, expunge, notPulled, notPushed, want, got, err)
 				}
 			}
 		}

@@ -36,6 +36,10 @@ func TestTwins(t *testing.T) {
 		{"another header", func(_ *Input, _ *mail.Base, r *mail.Remote) { r.Content.Header[0]++ }, 0},
 		{"thin header", func(_ *Input, row *mail.Base, r *mail.Remote) { row.Content.Fields, r.Content.Fields = 3, 3 }, 0},
 		{"header not known", func(_ *Input, _ *mail.Base, r *mail.Remote) { r.Content = nil }, 0},
+		{"marked to go", func(in *Input, row *mail.Base, _ *mail.Remote) {
+			row.Flags.System |= mail.Deleted
+			in.Policy = func(mail.FolderName) conflict.Policy { return conflict.Policy{Expunge: conflict.ExpungeBoth} }
+		}, 0},
 		{"draft", func(_ *Input, row *mail.Base, _ *mail.Remote) { row.Flags.System |= mail.Draft }, 0},
 		{"another of the same header and another content", func(in *Input, row *mail.Base, _ *mail.Remote) {
 			other := *row

@@ -105,6 +105,7 @@ func (l *ledger) note(side Side, e Edit, loose bool, before, after map[Side][]En
 	case Restore:
 		if side == Remote {
 			l.restored(before[Remote], after[Remote])
+			l.cameBack(after[Remote])
 		} else {
 			l.staleState()
 		}
@@ -128,12 +129,7 @@ func (l *ledger) note(side Side, e Edit, loose bool, before, after map[Side][]En
 		ev.result = after[side][0].Flags
 	}
 	l.account(e.Name).note(ev, loose)
-	if l.expunges && slices.ContainsFunc(append(before[side], after[side]...), func(m Entry) bool { return m.Flags.System&mail.Deleted != 0 }) {
-		l.account(e.Name).mark()
-		if e.Verb == Rewrite {
-			l.account(e.Name + "~").mark()
-		}
-	}
+	l.marks(e, before[side], after[side])
 	if e.Verb == Rewrite {
 		l.missed, l.rewrote[e.Name], l.rewrote[e.Name+"~"] = true, true, true
 		edited := l.account(e.Name + "~")
@@ -280,10 +276,7 @@ func (l *ledger) check(w *World) error {
 		if err := a.check(now[name], l); err != nil {
 			errs = append(errs, fmt.Errorf("message %s: %w", name, err))
 		}
-		l.deleted[name] += a.gone
-		if l.partly { // a move to a folder that is left out is a deletion, too
-			l.deleted[name] += a.moves
-		}
+		l.countDeleted(a)
 		l.accounts[name] = &account{name: name, made: map[Side]int{}, settled: now[name]}
 		delete(now, name)
 	}
@@ -327,7 +320,7 @@ func (a *account) check(now []Entry, l *ledger) error {
 		return broken("nothing is doubled", "%d may be there, %d are: %s", most, len(now), EntriesText(now))
 	case !touched:
 		return a.checkUntouched(now, l)
-	case l.expunges && slices.ContainsFunc(now, func(m Entry) bool { return m.Flags.System&mail.Deleted != 0 }):
+	case l.expunges && slices.ContainsFunc(now, isMarked):
 		return broken("what is marked is removed", "%s", EntriesText(now))
 	case len(a.events) > 0 && !a.marked && len(a.settled) == 1 && !l.unsure && (most == 1 || most-a.taken == 1 && !l.stale):
 		return a.checkOne(now, l)

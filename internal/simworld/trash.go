@@ -1,12 +1,48 @@
 package simworld
 
-import "errors"
+import (
+	"errors"
+	"slices"
+
+	"imapsync/mail"
+)
 
 // mark enters that an instance is marked as deleted, which may come to a deletion
 // or not: it yields.
 func (a *account) mark() {
 	a.gone++
 	a.marked = true
+}
+
+func isMarked(m Entry) bool { return m.Flags.System&mail.Deleted != 0 }
+
+// marks enters an edit to what is or was marked.
+func (l *ledger) marks(e Edit, before, after []Entry) {
+	if !l.expunges || !slices.ContainsFunc(before, isMarked) && !slices.ContainsFunc(after, isMarked) {
+		return
+	}
+	l.account(e.Name).mark()
+	if e.Verb == Rewrite {
+		l.account(e.Name + "~").mark()
+	}
+}
+
+// cameBack enters what a folder put back to a backup has that is marked.
+func (l *ledger) cameBack(messages []Entry) {
+	for _, m := range messages {
+		if l.expunges && isMarked(m) {
+			l.account(m.Name).mark()
+		}
+	}
+}
+
+// countDeleted counts what may be in the trash. Where a run left folders out, a
+// move to such a one is a deletion, too.
+func (l *ledger) countDeleted(a *account) {
+	l.deleted[a.name] += a.gone
+	if l.partly {
+		l.deleted[a.name] += a.moves
+	}
 }
 
 // checkTrash: what was deleted once is in the trash once. Where absences were
