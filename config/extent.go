@@ -63,13 +63,14 @@ func folderUpgrade(v value) func(*conflict.Policy) {
 	return func(p *conflict.Policy) { p.Extent.Upgrade = s == "flagged" }
 }
 
-// ParseSize reads a number of bytes: "500kB", "10MB", "1GB", or "0" for none.
+// ParseSize reads a number of bytes: "500kB", "10MB", "1GB", or "0" for none; the
+// units are powers of 1024.
 func ParseSize(s string) (int64, error) {
 	number, factor := s, int64(1)
 	for _, unit := range []struct {
 		name   string
 		factor int64
-	}{{"kB", 1000}, {"KB", 1000}, {"MB", 1000_000}, {"GB", 1000_000_000}, {"B", 1}} {
+	}{{"kB", 1 << 10}, {"KB", 1 << 10}, {"MB", 1 << 20}, {"GB", 1 << 30}, {"B", 1}} {
 		if n, ok := strings.CutSuffix(s, unit.name); ok {
 			number, factor = strings.TrimSpace(n), unit.factor
 			break

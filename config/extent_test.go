@@ -27,16 +27,16 @@ upgrade = "flagged"
 	}
 	a := c.Accounts[0]
 	age := 2 * 365 * 24 * time.Hour
-	if got, want := a.Policy("INBOX").Extent, (conflict.Extent{MaxAge: age, MaxSize: 10_000_000}); got != want {
+	if got, want := a.Policy("INBOX").Extent, (conflict.Extent{MaxAge: age, MaxSize: 10 << 20}); got != want {
 		t.Errorf("INBOX: %+v, want %+v", got, want)
 	}
-	if got, want := a.Policy("Archive/2020").Extent, (conflict.Extent{MaxMessages: 1000, MaxSize: 10_000_000, Body: conflict.Headers, Upgrade: true}); got != want {
+	if got, want := a.Policy("Archive/2020").Extent, (conflict.Extent{MaxMessages: 1000, MaxSize: 10 << 20, Body: conflict.Headers, Upgrade: true}); got != want {
 		t.Errorf("Archive: %+v, want %+v", got, want)
 	}
 }
 
 func TestParseSize(t *testing.T) {
-	for s, want := range map[string]int64{"0": 0, "512": 512, "10MB": 10_000_000, "1.5 GB": 1_500_000_000, "64kB": 64_000} {
+	for s, want := range map[string]int64{"0": 0, "512": 512, "10MB": 10 << 20, "1.5 GB": 3 << 29, "64kB": 64 << 10} {
 		if got, err := ParseSize(s); got != want || err != nil {
 			t.Errorf("%q: %d, %v", s, got, err)
 		}

@@ -137,3 +137,29 @@ func TestStubIsNoMessage(t *testing.T) {
 		t.Errorf("a rewritten stub: %q", got)
 	}
 }
+
+// A file goes whatever is propagated, for that is no deletion; and where nothing
+// new comes into the Maildir nothing comes back.
+func TestLimitsAndDirections(t *testing.T) {
+	for _, c := range []struct {
+		notPulled conflict.Kinds
+		flags     string
+		held      bool
+		want      string
+	}{
+		{conflict.Deletions, "S", true, "drop local 1"},
+		{conflict.AllKinds, "S", true, "drop local 1"},
+		{conflict.New, "FS", false, "leave 1"},
+		{conflict.Deletions, "FS", false, "download 1"},
+	} {
+		f := limited([]int{500}, []string{"S"}, []bool{c.held})
+		f.Trim = true
+		f.Remote.Messages[1] = mail.Remote{UID: 1, Flags: mail.ParseFlags(":" + c.flags)}
+		p := Make(Input{Folders: []*Folder{f}, Now: now, Policy: func(mail.FolderName) conflict.Policy {
+			return conflict.Policy{NotPulled: c.notPulled, Extent: conflict.Extent{MaxAge: time.Hour}}
+		}})
+		if len(p.Ops) != 1 || fmt.Sprintf("%s %d", p.Ops[0].Kind, p.Ops[0].uid()) != c.want || len(p.Remembered) > 0 {
+			t.Errorf("not pulled %s: %v, %v, want %s", c.notPulled, p.Ops, p.Remembered, c.want)
+		}
+	}
+}

@@ -44,6 +44,8 @@ func (d *decider) fetch(f *Folder, row *mail.Base, flags mail.Flags) {
 	switch {
 	case f.Fetch[row.UID]:
 		why.Reason = "the whole was asked for"
+	case d.intoLocal(f.Name).any(): // no more comes where nothing new comes
+		return
 	case e.Upgrade && flags.System&mail.Flagged != 0:
 		why.Reason = "flagged: the whole is fetched"
 	case f.Trim && e.Part(row.RemoteSize, flags) == conflict.Whole:

@@ -51,6 +51,21 @@ func TestTwins(t *testing.T) {
 			other.Folder = "C"
 			in.Twins = append(in.Twins, &other)
 		}, 1},
+		{"a stub", func(_ *Input, row *mail.Base, r *mail.Remote) { row.Content.Whole = r.Size }, 0},
+		{"to be a stub", func(in *Input, _ *mail.Base, _ *mail.Remote) {
+			in.Policy = func(mail.FolderName) conflict.Policy {
+				return conflict.Policy{Extent: conflict.Extent{Body: conflict.Headers}}
+			}
+		}, 0},
+		{"another that is a stub", func(in *Input, row *mail.Base, r *mail.Remote) {
+			other := *row
+			other.Folder, other.Content.Digest, other.Content.Whole = "C", mail.Digest{1}, r.Size
+			in.Twins = append(in.Twins, &other)
+		}, 1},
+		{"left on the server", func(in *Input, row *mail.Base, _ *mail.Remote) {
+			delete(in.Folders[0].Local.Messages, row.Key)
+			row.Key, row.RemoteOnly = "", true
+		}, 0},
 		{"file gone", func(in *Input, row *mail.Base, _ *mail.Remote) { delete(in.Folders[0].Local.Messages, row.Key) }, 0},
 	} {
 		in, row, r := twins()

@@ -33,6 +33,8 @@ var gauges = []struct {
 	}},
 	{"folders", "Folders under synchronisation.", func(s *statusObject) float64 { return float64(s.Folders) }},
 	{"messages", "Messages that both sides agree on.", func(s *statusObject) float64 { return float64(s.Messages) }},
+	{"left_messages", "Messages that limits leave on the server.", func(s *statusObject) float64 { return float64(s.Left) }},
+	{"stub_messages", "Messages that are held as stubs.", func(s *statusObject) float64 { return float64(s.Stubs) }},
 	{"held_deletions", "Deletions held until they are confirmed.", func(s *statusObject) float64 {
 		held := 0
 		for _, h := range s.Holds {
