@@ -82,6 +82,9 @@ func (w *World) CheckLimits() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for name, b := range w.Server.boxes {
+		if name == w.apart {
+			continue
+		}
 		rows := map[mail.UID]*mail.Base{}
 		for _, row := range w.Record.rowsWhere(func(row mail.Base) bool { return row.Folder == name }) {
 			rows[row.UID] = row
