@@ -71,7 +71,7 @@ func (j *joined) eachKept(twins []*mail.Base, do func(*mail.Base)) {
 
 // copyTwins has messages that are to be downloaded copied from files that the
 // Maildir has, or will have by then. Drafts are fetched each for itself: mail
-// programs rewrite them in place, which the copy must not feel. A stub is neither
+// programs rewrite them in place. A stub is neither
 // copied nor a copy.
 func (d *decider) copyTwins(j *joined) {
 	wanted := map[mail.Digest][]*Op{}

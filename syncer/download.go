@@ -159,7 +159,7 @@ func (a *applier) fetchBatch(ctx context.Context, mb Mailbox, f *folder, b *inbo
 		return err
 	}
 	b.files = d
-	ops, err := a.linkBatch(b)
+	ops, err := a.duplicateBatch(b)
 	if err != nil || len(ops) == 0 {
 		return err
 	}
@@ -179,9 +179,9 @@ func (a *applier) fetchBatch(ctx context.Context, mb Mailbox, f *folder, b *inbo
 	})
 }
 
-// linkBatch makes files of the messages whose content another file has, and tells
+// duplicateBatch makes files of the messages whose content another file has, and tells
 // which are to be fetched.
-func (a *applier) linkBatch(b *inbound) (fetch []*plan.Op, err error) {
+func (a *applier) duplicateBatch(b *inbound) (fetch []*plan.Op, err error) {
 	for _, o := range b.ops {
 		if o.Kind != plan.CopyLocal || o.Source.ID == 0 || !plan.IsTwin(o.Remote, o.Source) { // not downloaded, or something else was
 			fetch = append(fetch, o)
@@ -191,10 +191,10 @@ func (a *applier) linkBatch(b *inbound) (fetch []*plan.Op, err error) {
 			return nil, err
 		}
 		ar, from := b.arrivals[o.Remote.UID], o.Source
-		err := b.files.Link(mail.NewFile{Key: ar.intent.Key, Flags: ar.intent.Flags, Date: ar.intent.Date}, from.Folder, from.Key, from.File)
+		stamp, err := b.files.Duplicate(mail.NewFile{Key: ar.intent.Key, Flags: ar.intent.Flags, Date: ar.intent.Date}, from.Folder, from.Key, from.File)
 		switch {
 		case err == nil:
-			ar.content, ar.stamp, ar.written = from.Content, from.File, true
+			ar.content, ar.stamp, ar.written = from.Content, stamp, true
 			a.emit(Event{Kind: EventMoved, Folder: o.Folder, Op: o, Bytes: from.Content.Wire})
 		case accountScope(err):
 			return nil, err

@@ -81,10 +81,9 @@ type Delivery interface {
 	// Write stores one message from its wire bytes. An error of body aborts
 	// this message only.
 	Write(m mail.NewFile, body io.Reader) (mail.Content, mail.FileStamp, error)
-	// Link stores one message that another file has, without a second copy of its
-	// bytes. mail.ErrChanged where that file is gone, or is not exactly as it was
-	// when the stamp was taken, or has not the date for its time.
-	Link(m mail.NewFile, from mail.FolderName, key mail.Key, stamp mail.FileStamp) error
+	// Duplicate stores one message that another file has. mail.ErrChanged where
+	// that file is gone, or is not exactly as it was when the stamp was taken.
+	Duplicate(m mail.NewFile, from mail.FolderName, key mail.Key, stamp mail.FileStamp) (mail.FileStamp, error)
 	// Commit makes all written files durable and visible, or those it can: it
 	// returns the keys that failed.
 	Commit(ctx context.Context) (map[mail.Key]error, error)

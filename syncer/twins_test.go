@@ -19,9 +19,9 @@ func twinBench(t *testing.T) *bench {
 	return b
 }
 
-// TestCopyOnServerIsLinked: a message that another client copied to a second
+// TestCopyOnServerIsDuplicated: a message that another client copied to a second
 // folder is made from the file that the Maildir has.
-func TestCopyOnServerIsLinked(t *testing.T) {
+func TestCopyOnServerIsDuplicated(t *testing.T) {
 	b := twinBench(t)
 	b.edit(simworld.Remote, simworld.Copy, mail.Inbox, "M", to("Label"))
 	if r := b.run(syncer.Options{}); r.Counts[plan.CopyLocal] != 1 || r.Counts[plan.Download] != 0 || b.calls(simworld.Remote, "fetch") != 0 {
@@ -63,7 +63,7 @@ func TestTwinThatChanged(t *testing.T) {
 	}
 }
 
-// TestDraftTwin: drafts share no file, for a mail program writes into it.
+// TestDraftTwin: a draft is no source, for a mail program writes into it.
 func TestDraftTwin(t *testing.T) {
 	b := newBench(t)
 	b.edit(simworld.Remote, simworld.Create, "Label", "")

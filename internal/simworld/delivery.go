@@ -68,19 +68,22 @@ func (y *Delivery) Write(m mail.NewFile, body io.Reader) (mail.Content, mail.Fil
 	return contentOf(p.content), mail.FileStamp{Size: int64(len(p.content)), MTime: m.Date.UnixNano()}, nil
 }
 
-// Link implements syncer.Delivery.
-func (y *Delivery) Link(m mail.NewFile, from mail.FolderName, key mail.Key, stamp mail.FileStamp) error {
-	return y.d.w.do(y.ctx, Call{Side: Local, Name: "link", Folder: y.folder, Detail: string(m.Key)}, func() error {
+// Duplicate implements syncer.Delivery.
+func (y *Delivery) Duplicate(m mail.NewFile, from mail.FolderName, key mail.Key, stamp mail.FileStamp) (copied mail.FileStamp, err error) {
+	err = y.d.w.do(y.ctx, Call{Side: Local, Name: "duplicate", Folder: y.folder, Detail: string(m.Key)}, func() error {
 		source := y.d.dir(from)
-		if source == nil || source.files[key] == nil || source.files[key].stamp != stamp || stamp.MTime != m.Date.UnixNano() {
+		if source == nil || source.files[key] == nil || source.files[key].stamp != stamp {
 			return mail.ErrChanged
 		}
-		y.files = append(y.files, pending{m, source.files[key].content})
+		p := pending{m, source.files[key].content}
+		y.files = append(y.files, p)
 		if f := y.d.dir(y.folder); f != nil {
 			f.unfinished[m.Key] = true
 		}
+		copied = mail.FileStamp{Size: int64(len(p.content)), MTime: m.Date.UnixNano()}
 		return nil
 	})
+	return copied, err
 }
 
 // Commit implements syncer.Delivery. Each file is a step of its own, and so is
