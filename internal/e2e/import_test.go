@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"imapsync/config"
+	"imapsync/internal/bench/bare"
 	"imapsync/internal/corpus"
 	"imapsync/internal/dovecot"
 	"imapsync/internal/proxy"
@@ -127,12 +128,22 @@ var importFolders = []string{"INBOX", "Gäste", "Lists/go", "R&D"}
 func (a *account) seedImport(n int) {
 	a.t.Helper()
 	a.phone.Create(importFolders[1:]...)
+	fast, err := bare.Dial(a.server.Addr(), a.user, a.server.Password)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	defer fast.Close()
 	for i, folder := range importFolders {
-		for j, m := range withoutKeywords(uint64(i), n/len(importFolders)) {
+		messages := withoutKeywords(uint64(i), n/len(importFolders))
+		err := fast.Append(mail.EncodeUTF7(folder), len(messages), 100, func(j int) (bare.Upload, error) {
+			m := messages[j]
 			if j%10 == 0 { // which offlineimap writes otherwise
 				m.Body = append([]byte("X-Mailer:none\nX-Tabs:\t\tvalue\nX-Empty:\n"), m.Body...)
 			}
-			a.phone.Append(folder, m.Flags, m.Date, corpus.Wire(m.Body))
+			return bare.Upload{Flags: m.Flags.IMAP(), Date: m.Date, Body: corpus.Wire(m.Body)}, nil
+		})
+		if err != nil {
+			a.t.Fatal(err)
 		}
 	}
 }
