@@ -167,7 +167,7 @@ func TestSmallUploadsGoTogether(t *testing.T) {
 		want += fmt.Sprintf(" %[1]s/L%[2]d %[1]s/R%[2]d", folder, i)
 	}
 	s.sent, s.stored = 11, 11
-	if r := b.run(syncer.Options{Lanes: 4}); r.Counts[plan.Upload] != 11 || s.uploads != 1 || s.unjournalled != 0 {
+	if r := b.run(syncer.Options{}); r.Counts[plan.Upload] != 11 || s.uploads != 1 || s.unjournalled != 0 {
 		t.Errorf("%d sent by %d uploads, %d without an intent", r.Counts[plan.Upload], s.uploads, s.unjournalled)
 	}
 	b.settled()
