@@ -22,6 +22,12 @@ func verify(t *testing.T, account syncer.Account, o syncer.VerifyOptions) (found
 	return found, report
 }
 
+// lasting are the options of a history that are the account's, not a run's.
+func lasting(h *simworld.History) simworld.Options {
+	o := h.Story().Options
+	return simworld.Options{Expunge: o.Expunge, Trash: o.Trash, TrashApart: o.TrashApart}
+}
+
 // verifyHistory plays a history to its quiet end and verifies what it left.
 func verifyHistory(t *testing.T, seed uint64) {
 	t.Helper()
@@ -36,7 +42,7 @@ func verifyHistory(t *testing.T, seed uint64) {
 		}
 		defer world.Schedule()()
 		world.Begin(10 * time.Second)
-		found, report := verify(t, simAccount(world, simworld.Options{}), syncer.VerifyOptions{Lanes: 2})
+		found, report := verify(t, simAccount(world, lasting(h)), syncer.VerifyOptions{Lanes: 2})
 		for _, f := range found {
 			t.Errorf("SEED=%d: %+v", seed, f)
 		}
