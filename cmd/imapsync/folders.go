@@ -80,16 +80,7 @@ func (l *lane) listFolders(ctx context.Context) (list []*folderObject, err error
 		return nil, err
 	}
 	for _, r := range remotes {
-		f := folder(r.Name)
-		f.Remote, f.Selectable, f.Subscribed = true, r.Selectable, r.Subscribed
-		f.Attributes = append(f.Attributes, r.Attrs...)
-		f.Uses = specialUses(r.Attrs)
-		if r.ServerName() != r.Name {
-			f.ServerName = r.ServerName()
-		}
-		if r.Mark != nil {
-			f.Messages = &r.Mark.Messages
-		}
+		folder(r.Name).listed(r)
 	}
 	locals, err := s.Local.Folders(ctx)
 	if err != nil {
@@ -114,6 +105,19 @@ func (l *lane) listFolders(ctx context.Context) (list []*folderObject, err error
 	(&runView{lane: l}).warnings(s.warnings())
 	sort.Slice(list, func(i, j int) bool { return list[i].Folder < list[j].Folder })
 	return list, nil
+}
+
+// listed takes over what the server told of the folder.
+func (f *folderObject) listed(r mail.RemoteFolder) {
+	f.Remote, f.Selectable, f.Subscribed = true, r.Selectable, r.Subscribed
+	f.Attributes = append(f.Attributes, r.Attrs...)
+	f.Uses = specialUses(r.Attrs)
+	if r.ServerName() != r.Name {
+		f.ServerName = r.ServerName()
+	}
+	if r.Mark != nil {
+		f.Messages = &r.Mark.Messages
+	}
 }
 
 func (l *lane) showFolders(list []*folderObject) {
