@@ -33,13 +33,13 @@ func (a *Account) Masked() *Account {
 // TOML writes the account's section of a configuration file.
 func (a *Account) TOML() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "[accounts.%s]  # %s\n", tomlKey(a.Name), strings.Map(printable, a.From))
+	fmt.Fprintf(&b, "[accounts.%s]  # %s\n", TOMLKey(a.Name), strings.Map(printable, a.From))
 	a.write(&b)
 	if a.Missing != "" {
 		fmt.Fprintf(&b, "# %s\n", a.Missing)
 	}
 	for _, f := range a.folders {
-		fmt.Fprintf(&b, "\n[accounts.%s.folder.%s]\n", tomlKey(a.Name), tomlString(f.pattern))
+		fmt.Fprintf(&b, "\n[accounts.%s.folder.%s]\n", TOMLKey(a.Name), TOMLString(f.pattern))
 		f.write(&b)
 	}
 	return b.String()
@@ -54,35 +54,35 @@ func (s settings) write(b *strings.Builder) {
 func tomlValue(value any) string {
 	switch v := value.(type) {
 	case string:
-		return tomlString(v)
+		return TOMLString(v)
 	case []string:
 		items := make([]string, len(v))
 		for i, s := range v {
-			items[i] = tomlString(s)
+			items[i] = TOMLString(s)
 		}
 		return "[" + strings.Join(items, ", ") + "]"
 	case []pair:
 		items := make([]string, len(v))
 		for i, p := range v {
-			items[i] = tomlString(p.key) + " = " + tomlString(p.value)
+			items[i] = TOMLString(p.key) + " = " + TOMLString(p.value)
 		}
 		return "{ " + strings.Join(items, ", ") + " }"
 	}
 	return fmt.Sprint(value) // an integer or a boolean
 }
 
-// tomlKey writes a name bare where TOML lets it be.
-func tomlKey(name string) string {
+// TOMLKey writes a name bare where TOML lets it be.
+func TOMLKey(name string) string {
 	for _, c := range name {
 		if !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-' || c == '_') {
-			return tomlString(name)
+			return TOMLString(name)
 		}
 	}
 	return name
 }
 
-// tomlString writes a basic string. What is no UTF-8 cannot stand in TOML.
-func tomlString(s string) string {
+// TOMLString writes a basic string. What is no UTF-8 cannot stand in TOML.
+func TOMLString(s string) string {
 	var b strings.Builder
 	b.WriteByte('"')
 	for _, c := range strings.ToValidUTF8(s, "\uFFFD") {

@@ -48,7 +48,7 @@ func (n *news) done(o *plan.Op) {
 		return
 	}
 	switch o.Kind {
-	case plan.Pair, plan.Forget, plan.ForgetFolder, plan.RenameFolder:
+	case plan.Pair, plan.Leave, plan.Forget, plan.ForgetFolder, plan.RenameFolder:
 		return // of the record alone
 	case plan.SetFlags:
 		if !o.OnLocal && !o.OnRemote {

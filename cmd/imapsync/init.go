@@ -4,13 +4,14 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
-	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/urfave/cli/v2"
 
 	"imapsync/config"
 	"imapsync/discover"
+	"imapsync/importer"
 	"imapsync/oauth"
 )
 
@@ -256,14 +257,11 @@ func (a *answers) section(folders []string, virtual []string) string {
 	var b strings.Builder
 	line := func(key, value string) {
 		if value != "" {
-			fmt.Fprintf(&b, "%s = %s\n", key, strconv.Quote(value))
+			fmt.Fprintf(&b, "%s = %s\n", key, importer.TOMLString(value))
 		}
 	}
-	name := a.name
-	if strings.Trim(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") != "" {
-		name = strconv.Quote(name)
-	}
-	fmt.Fprintf(&b, "# %s, made by imapsync init; imapsync man explains all keys.\n[accounts.%s]\n", plain(a.address), name)
+	name := importer.TOMLKey(a.name)
+	fmt.Fprintf(&b, "# %s, made by imapsync init; imapsync man explains all keys.\n[accounts.%s]\n", inComment(a.address), name)
 	line("host", a.host)
 	if a.port != 0 {
 		fmt.Fprintf(&b, "port = %d\n", a.port)
@@ -271,7 +269,7 @@ func (a *answers) section(folders []string, virtual []string) string {
 	line("tls", a.tls)
 	line("ca_file", a.caFile)
 	line("user", a.user)
-	b.WriteString(a.secretLines(strconv.Quote(a.clientSecret)))
+	b.WriteString(a.secretLines(importer.TOMLString(a.clientSecret)))
 	line("maildir", a.maildir)
 	b.WriteString(folderLines(folders, virtual))
 	return b.String()
@@ -281,19 +279,19 @@ func (a *answers) section(folders []string, virtual []string) string {
 func (a *answers) secretLines(clientSecret string) string {
 	switch {
 	case a.passwordCommand != "":
-		return "# The first line that this prints is the password.\npassword_command = " + strconv.Quote(a.passwordCommand) + "\n"
+		return "# The first line that this prints is the password.\npassword_command = " + importer.TOMLString(a.passwordCommand) + "\n"
 	case a.passwordFile != "":
-		return "# The first line of this file is the password.\npassword_file = " + strconv.Quote(a.passwordFile) + "\n"
+		return "# The first line of this file is the password.\npassword_file = " + importer.TOMLString(a.passwordFile) + "\n"
 	case a.tokenCommand != "":
-		return "# The first line that this prints is an OAuth 2 access token.\ntoken_command = " + strconv.Quote(a.tokenCommand) + "\n"
+		return "# The first line that this prints is an OAuth 2 access token.\ntoken_command = " + importer.TOMLString(a.tokenCommand) + "\n"
 	case a.keyring:
 		return "# The password is in the system's keyring; imapsync login replaces it.\nkeyring = true\n"
 	}
-	client := "client_id = " + strconv.Quote(a.clientID)
+	client := "client_id = " + importer.TOMLString(a.clientID)
 	if a.clientSecret != "" {
 		client += ", client_secret = " + clientSecret
 	}
-	return "# imapsync login renews the login.\noauth = { provider = " + strconv.Quote(a.provider) + ", " + client + " }\n"
+	return "# imapsync login renews the login.\noauth = { provider = " + importer.TOMLString(a.provider) + ", " + client + " }\n"
 }
 
 // folderLines choose the folders. Those that only show what others hold are
@@ -304,14 +302,14 @@ func folderLines(folders, virtual []string) string {
 	}
 	const most = 12
 	shown := folders[:min(len(folders), most)]
-	text := "# On the server: " + plain(strings.Join(shown, ", "))
+	text := "# On the server: " + inComment(strings.Join(shown, ", "))
 	if len(folders) > most {
 		text += fmt.Sprintf(" and %d more", len(folders)-most)
 	}
 	text += ".\n"
-	patterns := []string{strconv.Quote("*")}
+	patterns := []string{importer.TOMLString("*")}
 	for _, name := range virtual {
-		patterns = append(patterns, strconv.Quote("!"+name))
+		patterns = append(patterns, importer.TOMLString("!"+name))
 	}
 	if len(virtual) > 0 {
 		text += "# Those with ! are left out: they show what the others hold.\n"
@@ -319,6 +317,17 @@ func folderLines(folders, virtual []string) string {
 		text += "# \"!Spam\" in this list would leave that folder out.\n"
 	}
 	return text + "folders = [" + strings.Join(patterns, ", ") + "]\n"
+}
+
+// inComment keeps what others have named on the line of a comment: after a line end
+// it would be a key.
+func inComment(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return '?'
+		}
+		return r
+	}, strings.ToValidUTF8(s, "?"))
 }
 
 // absolute keeps a path given on the command line what it is there: the

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 
+	"imapsync/config"
+
 	system "github.com/zalando/go-keyring"
 
 	"imapsync/discover"
@@ -160,5 +162,19 @@ folders = ["*", "![Gmail]/All Mail"]
 `
 	if have != want {
 		t.Errorf("have\n%s\nwant\n%s", have, want)
+	}
+}
+
+// TestSectionOfHostileNames: what a server calls its folders stays in its comment and
+// its pattern, and makes no key; what cannot stand in TOML is escaped.
+func TestSectionOfHostileNames(t *testing.T) {
+	evil := "x\nhooks.after_sync = \"touch pwned\"\r\n#\x1b\a"
+	a := &answers{address: "me@example.org", name: "a", host: "h", user: "u\x1b", maildir: "/m", passwordCommand: "p"}
+	conf, err := config.Parse("/c.toml", []byte(a.section([]string{evil, "\xff"}, []string{evil})))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if acc := conf.Accounts[0]; acc.Hooks.AfterSync != "" || acc.User != a.user {
+		t.Errorf("the section makes %+v", acc)
 	}
 }

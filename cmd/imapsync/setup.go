@@ -9,10 +9,10 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 
 	"imapsync/config"
+	"imapsync/importer"
 	"imapsync/mail"
 )
 
@@ -129,6 +129,9 @@ func (p *program) setUp(ctx context.Context, a *answers, t *target) error {
 	if err != nil {
 		return err
 	}
+	if t.broken != nil && (l.OAuth != nil || l.Secret.InKeyring()) { // the login would be kept, and the account not
+		return errors.Join(t.broken, usagef("init: %s is left as it is; correct it and run init again", t.file))
+	}
 	if err := p.firstLogin(ctx, l, a); err != nil {
 		return p.initProblem(l, err)
 	}
@@ -140,7 +143,7 @@ func (p *program) setUp(ctx context.Context, a *answers, t *target) error {
 	section := a.section(folders, virtual)
 	shown := section
 	if a.clientSecret != "" {
-		shown = strings.ReplaceAll(section, strconv.Quote(a.clientSecret), `"[redacted]"`)
+		shown = strings.ReplaceAll(section, importer.TOMLString(a.clientSecret), `"[redacted]"`)
 	}
 	p.out.say("%s", strings.TrimSuffix(shown, "\n"))
 	if _, err = t.with(section); err == nil && a.clientSecret != "" && t.mode&0o044 != 0 {
