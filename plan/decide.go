@@ -92,7 +92,7 @@ func (d *decider) decide(t *triple) {
 			d.staying[out.Folder]++
 		}
 		d.settle(t, out, local, remote)
-		if out.Action == conflict.Nothing {
+		if out.Action == conflict.Nothing && t.inPlace() {
 			d.trim(t.localIn, t.base)
 		}
 		d.complete(t, out)

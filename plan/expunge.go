@@ -164,8 +164,11 @@ func (d *decider) expungeLack(t *triple, out conflict.Outcome, local, remote *co
 	if out.Action != conflict.DeleteLocal {
 		l = d.in.notPushed(t.remoteIn.Name, conflict.Deletions)
 	}
-	if out.Action == conflict.DeleteLocal || out.Action == conflict.DeleteBoth && !d.followsToTrash(t) {
+	if out.Action != conflict.DeleteRemote {
 		l = l.or(d.in.notPulled(t.localIn.Name, conflict.Deletions))
+	}
+	if out.Action == conflict.DeleteBoth && d.followsToTrash(t) && d.byFolder[d.in.Trash] != nil {
+		l = l.or(d.intoLocal(d.in.Trash))
 	}
 	if first := d.keepMark(t, t.base, out, local, remote); first != nil {
 		if first.OnLocal {

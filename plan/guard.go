@@ -32,6 +32,21 @@ type Guard struct {
 func (g Guard) hold(p *Plan, staying map[mail.FolderName]int) {
 	g.holdSide(p, DeleteLocal, "local", g.Local, staying)
 	g.holdSide(p, DeleteRemote, "remote", g.Remote, staying)
+	p.holdTogether()
+}
+
+// holdTogether holds what builds on a deletion that is held, and both halves of one
+// that takes a message from both sides: held on one it is not to be lost on the other.
+func (p *Plan) holdTogether() {
+	held := map[*mail.Base]bool{}
+	for _, o := range p.Ops {
+		if o.Held && o.Deletion() && o.Row != nil {
+			held[o.Row] = true
+		}
+	}
+	for _, o := range p.Ops {
+		o.Held = o.Held || o.Deletion() && !o.Moved && held[o.Row] || o.After != nil && o.After.Held
+	}
 }
 
 func (g Guard) holdSide(p *Plan, kind Kind, side string, holdings, staying map[mail.FolderName]int) {

@@ -204,3 +204,26 @@ func TestText(t *testing.T) {
 		t.Errorf("got %s, %v", js, err)
 	}
 }
+
+// TestGuardHoldsBothHalves: a deletion from both sides is held on both where it is too
+// much for one of them, and so is what builds on it.
+func TestGuardHoldsBothHalves(t *testing.T) {
+	p := &Plan{}
+	for range 150 {
+		row := &mail.Base{Folder: "F"}
+		first := &Op{Kind: DeleteRemote, Folder: "F", Row: row}
+		p.Ops = append(p.Ops, first, &Op{Kind: DeleteLocal, Folder: "F", Row: row, After: first})
+	}
+	moved := &Op{Kind: DeleteRemote, Folder: "F", Row: &mail.Base{Folder: "F"}, Moved: true}
+	p.Ops = append(p.Ops, moved)
+	g := Guard{Local: map[mail.FolderName]int{"F": 151}, Remote: map[mail.FolderName]int{"F": 10_000}}
+	g.hold(p, map[mail.FolderName]int{"F": 1})
+	for i, o := range p.Ops {
+		if o.Held == o.Moved {
+			t.Fatalf("operation %d, %s, held %v", i, o.Kind, o.Held)
+		}
+	}
+	if len(p.Holds) != 1 || p.Holds[0].Side != "local" {
+		t.Errorf("held %+v", p.Holds)
+	}
+}

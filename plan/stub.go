@@ -112,6 +112,7 @@ func (d *decider) tidy(t *triple, row *mail.Base) {
 		return
 	}
 	why := conflict.Outcome{Rule: conflict.RuleLimit, Reason: "a stub of a message that is held as well"}
+	var first *Op // the flags that only the stub's name tells
 	if flags := row.Flags.Union(t.local.Flags); !flags.Equal(row.Flags) {
 		l, r := f.Local.Messages[row.Key], f.Remote.Messages[row.UID]
 		agreed, push := flags, d.policy(f.Name).Pushes(conflict.Flags)
@@ -121,8 +122,8 @@ func (d *decider) tidy(t *triple, row *mail.Base) {
 		if !push || f.Remote.Space.ReadOnly {
 			agreed = row.Flags
 		}
-		d.add(&Op{Kind: SetFlags, Folder: f.Name, Row: row, Local: &l, Remote: &r, Flags: flags, Agreed: agreed,
+		first = d.add(&Op{Kind: SetFlags, Folder: f.Name, Row: row, Local: &l, Remote: &r, Flags: flags, Agreed: agreed,
 			OnLocal: true, OnRemote: push && Changes(f.Remote.Space, r.Flags, flags)}, why)
 	}
-	d.add(&Op{Kind: Tidy, Folder: f.Name, Local: t.local}, why)
+	d.add(&Op{Kind: Tidy, Folder: f.Name, Local: t.local, After: first}, why)
 }

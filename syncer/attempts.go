@@ -3,6 +3,7 @@ package syncer
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"imapsync/mail"
@@ -31,12 +32,14 @@ func (r *run) attempts(ctx context.Context) error {
 		return err
 	}
 	wait := firstWait
+	var failures []error // of what this run went on from
 	for barren, all := 1, 1; ; barren, all = barren+1, all+1 {
 		r.fresh()
 		before := r.carriedOut()
 		err := r.sync(ctx)
+		r.keepFailures(failures)
 		if err == nil && r.goesOn && len(r.passed) == 0 && ctx.Err() == nil && !r.goneOn {
-			r.goneOn = true
+			r.goneOn, failures = true, r.report.Failures
 			continue
 		}
 		r.goesOn = false
@@ -58,6 +61,17 @@ func (r *run) attempts(ctx context.Context) error {
 			return errInterrupted
 		}
 		wait *= 2
+	}
+}
+
+// keepFailures has failures count that were told before the run went on, as long as
+// the attempt has not met them again.
+func (r *run) keepFailures(before []error) {
+	for _, err := range before {
+		again := func(f error) bool { return f.Error() == err.Error() }
+		if !slices.ContainsFunc(r.report.Failures, again) {
+			r.report.Failures = append(r.report.Failures, err)
+		}
 	}
 }
 

@@ -115,6 +115,8 @@ func (r *run) folder(name mail.FolderName) *folder {
 	f := &folder{}
 	f.Name = name
 	f.Local.Folder, f.Remote.Folder = name, name
+	r.mu.Lock() // early scans tell their troubles meanwhile
+	defer r.mu.Unlock()
 	r.folders[name] = f
 	return f
 }

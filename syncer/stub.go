@@ -2,7 +2,6 @@ package syncer
 
 import (
 	"context"
-	"errors"
 	"io"
 
 	"imapsync/conflict"
@@ -51,7 +50,7 @@ func (a *applier) fetchAll(ctx context.Context, mb Mailbox, ops []*plan.Op, got 
 // stub is removed. A run that is cut short in between leaves a stub of no row, of
 // which the next one sees that the message is there: see tidy.
 func (a *applier) fetchWhole(ctx context.Context, f *folder, ops []*plan.Op) error {
-	stubs := map[*plan.Op]mail.Key{}
+	stubs := map[*plan.Op]mail.Base{}
 	var ready []*plan.Op
 	unsettled := a.unsettledFlags()
 	for _, o := range ops {
@@ -60,7 +59,7 @@ func (a *applier) fetchWhole(ctx context.Context, f *folder, ops []*plan.Op) err
 			continue
 		}
 		if a.ready(o) {
-			stubs[o] = o.Row.Key
+			stubs[o] = *o.Row
 			o.Remote = &mail.Remote{UID: o.Row.UID, Flags: o.Row.Flags, Size: o.Row.RemoteSize, Date: o.Row.Date}
 			ready = append(ready, o)
 		}
@@ -107,14 +106,14 @@ func (a *applier) unsettledFlags() map[*mail.Base]bool {
 }
 
 // removeStubs removes those whose message has a file of its own by now. One that
-// somebody flagged meanwhile stays for the next run.
-func (a *applier) removeStubs(ctx context.Context, f *folder, stubs map[*plan.Op]mail.Key) error {
+// somebody flagged or rewrote meanwhile stays for the next run.
+func (a *applier) removeStubs(ctx context.Context, f *folder, stubs map[*plan.Op]mail.Base) error {
 	removed := false
-	for o, key := range stubs {
-		if !a.isDone(o) || o.Row.Key == key {
+	for o, stub := range stubs {
+		if !a.isDone(o) || o.Row.Key == stub.Key {
 			continue
 		}
-		err := a.Local.Discard(ctx, f.Name, key, o.Flags, mail.FileStamp{})
+		err := a.discard(ctx, f, stub.Key, o.Flags, stub.File, stub.Content.Digest)
 		if accountScope(err) || ctx.Err() != nil {
 			return err
 		}
@@ -128,20 +127,39 @@ func (a *applier) removeStubs(ctx context.Context, f *folder, stubs map[*plan.Op
 	return a.Local.Sync(ctx, f.Name)
 }
 
+// discard removes a stub that is still what it was, by its stamp or, where none is
+// known, by its content.
+func (a *applier) discard(ctx context.Context, f *folder, key mail.Key, flags mail.Flags, stamp mail.FileStamp, digest mail.Digest) error {
+	if stamp == (mail.FileStamp{}) {
+		content, now, _, err := a.Local.Read(ctx, f.Name, key)
+		if err != nil {
+			return err
+		}
+		if content.Digest != digest {
+			return mail.ErrChanged
+		}
+		stamp = now
+	}
+	return a.Local.Discard(ctx, f.Name, key, flags, stamp)
+}
+
+func fileStamp(l *mail.Local) mail.FileStamp {
+	if l.Stamp == nil {
+		return mail.FileStamp{}
+	}
+	return *l.Stamp
+}
+
 // tidy removes stubs of no row whose messages are held: nothing is in them that
 // is not in those.
 func (a *applier) tidy(ctx context.Context, f *folder, ops []*plan.Op) error {
 	var done []*plan.Op
 	for _, o := range ops {
-		stamp := mail.FileStamp{}
-		if o.Local.Stamp != nil {
-			stamp = *o.Local.Stamp
-		}
-		err := a.Local.Discard(ctx, f.Name, o.Local.Key, o.Local.Flags, stamp)
+		err := a.discard(ctx, f, o.Local.Key, o.Local.Flags, fileStamp(o.Local), o.Local.Content.Digest)
 		if accountScope(err) || ctx.Err() != nil {
 			return err
 		}
-		if err != nil && !errors.Is(err, mail.ErrChanged) {
+		if err != nil {
 			a.fail(f.Name, o, err)
 			continue
 		}
