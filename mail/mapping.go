@@ -37,6 +37,9 @@ func (m Mapping) Local(server FolderName) FolderName {
 func (m Mapping) Server(local FolderName) []FolderName {
 	var names []FolderName
 	try := func(name FolderName) {
+		if strings.EqualFold(string(name), string(Inbox)) && local != Inbox { // RFC 3501 section 5.1: that is INBOX
+			return
+		}
 		if m.Local(name) == local && !slices.Contains(names, name) {
 			names = append(names, name)
 		}

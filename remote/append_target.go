@@ -40,12 +40,18 @@ func (u *upload) turnTo(folder mail.FolderName) error {
 }
 
 // selectNow selects the mailbox that messages go to, when nothing is on its way:
-// the SELECT tells anew which messages are old.
+// the SELECT tells anew which messages are old. That it is refused costs what goes
+// there, unless it is the caller's own.
 func (u *upload) selectNow() error {
 	if err := u.settleAll(); err != nil {
 		return err
 	}
-	return u.selectBox(u.at.m)
+	err := u.selectBox(u.at.m)
+	if err != nil && u.at.m != u.m && u.m.c.alive() && mail.ScopeOf(err) != mail.ScopeAccount {
+		u.at.refused = err
+		return nil
+	}
+	return err
 }
 
 // selectBox selects a mailbox. What is known of the one it takes the place of is

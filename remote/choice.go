@@ -71,12 +71,12 @@ func (a *Account) collide(box, other string, second, first mail.RemoteFolder) {
 		return
 	}
 	a.unnamed = append(a.unnamed, box)
-	a.nameless[second.Server] = true
 	folder := first.Name
-	if second.Server == first.Server {
+	if second.Server == first.Server { // no name of its own, by which the folder would be left out
 		a.addWarning(fmt.Sprintf("mailbox %q skipped: %q stands for folder %q already", box, other, folder))
 		return
 	}
+	a.nameless[second.Server] = true
 	a.leftOut[folder] = leftOut{"two mailboxes would have this name", &mail.Fault{Scope: mail.ScopeFolder, Folder: folder, Doing: "translate the names of folders",
 		Err:  fmt.Errorf("the mailboxes %q and %q would both be this folder", other, box),
 		Hint: "give one of them another name by the key rename; until then neither is synchronised"}}

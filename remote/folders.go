@@ -153,7 +153,7 @@ func (a *Account) translate(list []*imap.ListData) ([]mail.RemoteFolder, []unmar
 	folders := make([]mail.RemoteFolder, 0, len(list)) // never grown: unmarked points into it
 	at := map[mail.FolderName]int{}
 	var rest []unmarked
-	for _, box := range list {
+	for _, box := range inboxFirst(list) {
 		for _, attr := range box.Attrs {
 			a.uses[strings.ToLower(string(attr))] = true
 		}
@@ -191,6 +191,16 @@ func (a *Account) translate(list []*imap.ListData) ([]mail.RemoteFolder, []unmar
 		}
 	}
 	return folders, rest
+}
+
+// inboxFirst has the one mailbox called INBOX stand for that folder, and not one that
+// is called so once the prefix of the namespace is off, whatever the server lists first.
+func inboxFirst(list []*imap.ListData) []*imap.ListData {
+	i := slices.IndexFunc(list, func(box *imap.ListData) bool { return strings.EqualFold(box.Mailbox, string(mail.Inbox)) })
+	if i <= 0 {
+		return list
+	}
+	return slices.Concat(list[i:i+1], list[:i], list[i+1:])
 }
 
 // remoteFolder is what LIST told of a mailbox.

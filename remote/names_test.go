@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/emersion/go-imap/v2"
+
 	"imapsync/mail"
 )
 
@@ -107,5 +109,36 @@ func TestSets(t *testing.T) {
 	}
 	if got := sets(nil); got != nil {
 		t.Errorf("sets of nothing: %v", got)
+	}
+}
+
+// TestInboxBesideItsAlias: where a server has INBOX and, below its prefix, another
+// INBOX, the first is the folder whatever is listed first, and is not left out.
+func TestInboxBesideItsAlias(t *testing.T) {
+	for _, order := range [][]string{{"INBOX", "INBOX.INBOX"}, {"INBOX.INBOX", "INBOX"}} {
+		a := New(Config{})
+		a.names = &names{prefix: "INBOX.", delim: "."}
+		var list []*imap.ListData
+		for _, name := range order {
+			list = append(list, &imap.ListData{Mailbox: name, Delim: '.'})
+		}
+		folders, _ := a.translate(list)
+		if len(folders) != 1 || a.learnt[mail.Inbox] != "INBOX" {
+			t.Errorf("%q: folders %v, INBOX is %q", order, folders, a.learnt[mail.Inbox])
+		}
+		if why, err := a.LeftOut(mail.Inbox, folders[0].ServerName()); why != "" || err != nil {
+			t.Errorf("%q: left out, %s, %v", order, why, err)
+		}
+	}
+}
+
+// TestNoFolderIsInboxOnTheServer: a name that would be INBOX to the server is no
+// other folder's.
+func TestNoFolderIsInboxOnTheServer(t *testing.T) {
+	m := mail.Mapping{{Server: "", Local: "Work/"}}
+	for _, name := range []mail.FolderName{"Work/inbox", "Work/INBOX"} {
+		if got := m.Server(name); len(got) != 0 {
+			t.Errorf("%s is %q on the server", name, got)
+		}
 	}
 }

@@ -43,7 +43,7 @@ func (a *applier) uploadAll(ctx context.Context, names []mail.FolderName, lanes 
 				if errors.Is(err, errInterrupted) {
 					return nil // the other lanes finish what they have in hand
 				}
-				if err := a.laneEnded(gctx, e.to, err); err != nil {
+				if err := a.laneEnded(gctx, a.atFault(err, e.to), err); err != nil {
 					return err
 				}
 			}
@@ -51,6 +51,15 @@ func (a *applier) uploadAll(ctx context.Context, names []mail.FolderName, lanes 
 		})
 	}
 	return g.Wait()
+}
+
+// atFault is the folder that an error is about, for several may share an upload.
+func (a *applier) atFault(err error, begun *folder) *folder {
+	var fault *mail.Fault
+	if errors.As(err, &fault) && fault.Folder != "" && fault.Folder != begun.Name {
+		return a.source(fault.Folder)
+	}
+	return begun
 }
 
 // take takes the next errand, one without operations if none waits.

@@ -55,7 +55,8 @@ func (a *applier) carry(ctx context.Context, e errand, more *errands) error {
 
 // run journals, sends and records until all is sent or something is amiss.
 func (s *sending) run() error {
-	err := firstOf(s.mb.Append(s.ctx, s.messages, s.answered), s.err)
+	err := s.mb.Append(s.ctx, s.messages, s.answered)
+	err = firstOf(err, s.err)
 	recordErr := s.recorder.Wait()
 	for _, deps := range s.under { // cut off
 		recordErr = firstOf(recordErr, s.settleBatch(deps))

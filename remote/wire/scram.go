@@ -99,7 +99,7 @@ func scramClient(name, user, secret string) (*scram.Client, error) {
 	return client, err
 }
 
-var iterations = lazily(`(?:^|,)i=([0-9]+)`)
+var iterations = lazily(`(?:^|,)i=([^,]*)`)
 
 // newScram starts SCRAM, bound to the connection where the name ends with plus.
 func newScram(name string, l login) *mechanism {
@@ -111,8 +111,8 @@ func newScram(name string, l login) *mechanism {
 	conv, why := l.conversation(name, client), ""
 	step := func(challenge string) ([]byte, error) {
 		if m := iterations().FindStringSubmatch(challenge); m != nil {
-			if n, err := strconv.Atoi(m[1]); err != nil || n > maxIterations {
-				return nil, fmt.Errorf("the server asks for %s iterations, more than %d", m[1], maxIterations)
+			if n, err := strconv.ParseUint(m[1], 10, 31); err != nil || n > maxIterations { // which takes digits alone
+				return nil, fmt.Errorf("the server asks for %q iterations, more than %d", m[1], maxIterations)
 			}
 		}
 		if conv.Done() {
