@@ -188,3 +188,18 @@ func TestDocumented(t *testing.T) {
 		}
 	}
 }
+
+// TestSecretsOfProxies: a proxy's password is a secret as any: it is not shown, and not
+// added to what others can read.
+func TestSecretsOfProxies(t *testing.T) {
+	const text = "[accounts.a]\nproxy = \"http://me:hunter2@proxy:8080\"\n"
+	if !HoldsSecret(text) || HoldsSecret("proxy = \"http://proxy:8080\"\npassword_command = \"p\"\n") || !HoldsSecret("password = \"x\"\n") {
+		t.Error("secrets are not told from the rest")
+	}
+	a := &Account{settings: settings{{key: "proxy", value: "http://me:hunter2@proxy:8080"}}}
+	for _, s := range a.Masked().settings {
+		if strings.Contains(fmt.Sprint(s.value), "hunter2") {
+			t.Errorf("shown: %v", s.value)
+		}
+	}
+}

@@ -2,9 +2,24 @@ package importer
 
 import (
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 )
+
+// userInfo is the user and password of a URL.
+var userInfo = regexp.MustCompile(`://[^/@]*@`)
+
+// HoldsSecret reports whether text of a configuration holds what others may not read.
+func HoldsSecret(text string) bool {
+	for line := range strings.Lines(text) {
+		key, value, _ := strings.Cut(line, " = ")
+		if key == "password" || key == "oauth" && strings.Contains(value, "client_secret") || key == "proxy" && userInfo.MatchString(value) {
+			return true
+		}
+	}
+	return false
+}
 
 // Masked is the account without its secrets, to be shown.
 func (a *Account) Masked() *Account {
@@ -15,6 +30,8 @@ func (a *Account) Masked() *Account {
 		case have.key == "password":
 			masked.Missing = `password = "…"  # not shown; import without --print writes it`
 			continue
+		case have.key == "proxy":
+			have.value = userInfo.ReplaceAllString(fmt.Sprint(have.value), "://…@")
 		case have.key == "oauth":
 			var shown []pair
 			for _, p := range have.value.([]pair) {

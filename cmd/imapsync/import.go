@@ -272,7 +272,7 @@ func createConfig(file, text string) error {
 // appendConfig takes care that a password is not appended to what others can read.
 func appendConfig(file, text string) error {
 	info, err := os.Stat(file)
-	if err == nil && info.Mode().Perm()&0o077 != 0 && (strings.Contains(text, "\npassword = ") || strings.Contains(text, "client_secret")) {
+	if err == nil && info.Mode().Perm()&0o077 != 0 && importer.HoldsSecret(text) {
 		err = fmt.Errorf("others may read %s, and a password is to be added; run: chmod 600 %s", file, file)
 	}
 	if err != nil {
@@ -281,13 +281,20 @@ func appendConfig(file, text string) error {
 	return writeConfig(file, os.O_APPEND, text)
 }
 
+// writeConfig leaves the file as it was if it cannot write all of the text.
 func writeConfig(file string, how int, text string) error {
 	f, err := os.OpenFile(file, os.O_WRONLY|how, 0o600)
 	if err != nil {
 		return err
 	}
-	_, err = f.WriteString(text)
-	return errors.Join(err, f.Sync(), f.Close())
+	info, err := f.Stat()
+	if err == nil {
+		_, err = f.WriteString(text)
+		if err = errors.Join(err, f.Sync()); err != nil {
+			err = errors.Join(err, f.Truncate(info.Size()))
+		}
+	}
+	return errors.Join(err, f.Close())
 }
 
 // imported tells what was written, and how to go on.

@@ -86,6 +86,9 @@ func metrics(accounts []*statusObject) string {
 // all of the old one or all of the new one. Anybody may read it, for the
 // collector runs as another user.
 func writeMetrics(file, text string) (err error) {
+	if info, err := os.Lstat(file); err == nil && !info.Mode().IsRegular() {
+		return fmt.Errorf("write metrics: %s is there and is no file", file)
+	}
 	tmp, err := os.CreateTemp(filepath.Dir(file), "."+filepath.Base(file)+".*")
 	if err != nil {
 		return fmt.Errorf("write metrics: %w", err)

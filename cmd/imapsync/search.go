@@ -115,6 +115,9 @@ func (s *session) findAll(ctx context.Context, q query.Query, chosen func(mail.F
 	var group errgroup.Group
 	group.SetLimit(connections)
 	for _, f := range folders {
+		if why, _ := s.server.LeftOut(f.Name, ""); why != "" {
+			continue // and what is unclear about its name the sync tells
+		}
 		if !f.Selectable || !chosen(f.Name) || f.Mark != nil && f.Mark.Messages == 0 {
 			continue
 		}

@@ -260,7 +260,7 @@ func (w *world) settled(remote map[mail.FolderName][]phone.Message, equal bool) 
 		if isFile && digest(w.reader.content(f)) != row.Content.Digest {
 			errs = append(errs, fmt.Errorf("state: row %d of %s: its file %s has other content", row.ID, row.Folder, row.Key))
 		}
-		if isMessage && row.Content.Whole == 0 && !row.Content.Digest.IsZero() && digest(m.Body) != row.Content.Digest {
+		if isMessage && row.Content.Whole == 0 && !row.RemoteOnly && digest(m.Body) != row.Content.Digest {
 			errs = append(errs, fmt.Errorf("state: row %d of %s: its message %d has other content", row.ID, row.Folder, row.UID))
 		}
 		if !equal {
