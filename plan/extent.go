@@ -183,6 +183,19 @@ func (d *decider) away(j *joined) {
 	}
 }
 
+// expungesAway removes a message that a limit left on the server and somebody has
+// marked as deleted there, and reports whether it does. To be copied to the trash it
+// would need a file.
+func (d *decider) expungesAway(t *triple, f *Folder) bool {
+	_, _, remote := d.states(t)
+	out := d.marked(t, conflict.Merge(nil, nil, remote, d.policy(f.Name)), nil, nil, remote)
+	if out.Rule != conflict.RuleExpunged || out.Action != conflict.DeleteRemote || d.copiesToTrash(f.Name) {
+		return false
+	}
+	d.alone(t, out)
+	return true
+}
+
 // decideAway settles one message that a limit left on the server.
 func (d *decider) decideAway(t *triple, f *Folder) {
 	why := conflict.Outcome{Rule: conflict.RuleLimit, Folder: f.Name}
@@ -193,6 +206,9 @@ func (d *decider) decideAway(t *triple, f *Folder) {
 		}
 		why.Reason = "gone from the server, where a limit had left it"
 		d.add(&Op{Kind: Forget, Folder: f.Name, Row: t.base}, why)
+		return
+	}
+	if d.expungesAway(t, f) {
 		return
 	}
 	d.kept[f.Name] = true
