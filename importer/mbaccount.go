@@ -192,11 +192,18 @@ func (t *mbsync) terms(g *mbGroup, c, base *mbChannel) (s settings) {
 	s.set("pull", pull.list())
 	s.set("push", push.list())
 	s.set("expunge", map[mbSides]string{{}: "none", {far: true}: "remote", {near: true}: "local", {true, true}: "both"}[c.expunge])
+	if c.expunge.near && !pull["deletions"] || c.expunge.far && !push["deletions"] {
+		t.note(c.line, "Channel "+c.name, `expunge needs "deletions" in pull for the near side and in push for the far one, which Sync leaves out: `+
+			`add them, or what is marked as deleted stays`)
+	}
 	size := c.maxSize
 	if store := g.near.maxSize; size == 0 || store > 0 && store < size {
 		size = store
 	}
 	s.set("max_size", bytesText(size))
+	if size > 0 { // as flagging a placeholder does
+		s.set("upgrade", "flagged")
+	}
 	s.set("max_messages", c.maxMessages)
 	return s
 }
