@@ -187,7 +187,6 @@ func TestFileThatIsGone(t *testing.T) {
 		_, moveErr := m.Move(t.Context(), "A", k, "B")
 		for what, err := range map[string]error{
 			"read": readErr, "open": openErr, "move": moveErr,
-			"copy":   m.Copy(t.Context(), "A", k, "B", "new-key"),
 			"flags":  m.SetFlags(t.Context(), "A", k, flags(":S"), mail.Flags{}),
 			"remove": m.Remove(t.Context(), "A", k, mail.Flags{}, mail.FileStamp{}),
 			"folder": m.SetFlags(t.Context(), "no-such", k, flags(":S"), mail.Flags{}),
@@ -206,7 +205,6 @@ func TestRenamedMeanwhile(t *testing.T) {
 	for what, do := range map[string]func(m *Maildir) error{
 		"flags": func(m *Maildir) error { return m.SetFlags(t.Context(), "A", "k", flags(":R"), mail.Flags{}) },
 		"move":  func(m *Maildir) error { _, err := m.Move(t.Context(), "A", "k", "B"); return err },
-		"copy":  func(m *Maildir) error { return m.Copy(t.Context(), "A", "k", "B", "k2") },
 		"read":  func(m *Maildir) error { _, _, _, err := m.Read(t.Context(), "A", "k"); return err },
 		"remove": func(m *Maildir) error {
 			if err := m.Remove(t.Context(), "A", "k", mail.Flags{}, mail.FileStamp{}); !errors.Is(err, mail.ErrChanged) {
@@ -314,30 +312,6 @@ func TestMoveCutShort(t *testing.T) {
 			t.Errorf("it holds %q", got)
 		}
 	}
-}
-
-func TestCopy(t *testing.T) {
-	m := open(t, Config{Fsync: true}, "A", "B")
-	key := deliver(t, m, "A", ":S todo", "x")
-	fresh := deliver(t, m, "A", ":", "y")
-	put(t, m, "B/dovecot-keywords", "0 other\n")
-	if err := m.Copy(t.Context(), "A", key, "B", "c1"); err != nil {
-		t.Fatal(err)
-	}
-	if err := m.Copy(t.Context(), "A", fresh, "B", "c2"); err != nil {
-		t.Fatal(err)
-	}
-	if err := m.Copy(t.Context(), "A", key, "A", "c3"); err != nil {
-		t.Fatal(err)
-	}
-	want(t, m, "B", "cur/c1:2,Sb", "new/c2", "dovecot-keywords")
-	want(t, m, "A", "cur/"+string(key)+":2,Sa", "cur/c3:2,Sa", "new/"+string(fresh), "dovecot-keywords")
-	if !sameFile(filepath.Join(m.root, "B/cur/c1:2,Sb"), filepath.Join(m.root, "A/cur/c3:2,Sa")) {
-		t.Error("the copy is no link")
-	}
-	wantScope(t, m.Copy(t.Context(), "A", key, "B", "c1"), mail.ScopeMessage, "exists")
-	wantScope(t, m.Copy(t.Context(), "A", key, "B", "c/../c"), mail.ScopeMessage, "slash")
-	wantScope(t, m.Copy(t.Context(), "A", key, "no-such", "c9"), mail.ScopeFolder, "no-such")
 }
 
 func TestRemoveKeeps(t *testing.T) {

@@ -80,37 +80,6 @@ func (x transfer) halfDone(ctx context.Context, p place, key mail.Key) (half boo
 	return half, err
 }
 
-// Copy makes a second file of the same content, a hard link where possible,
-// under a key chosen before. mail.ErrChanged when the file is gone. Durable when
-// it returns.
-func (m *Maildir) Copy(ctx context.Context, name mail.FolderName, key mail.Key, to mail.FolderName, as mail.Key) error {
-	const doing = "copy message"
-	x, err := m.transfer(ctx, name, to)
-	if err != nil {
-		return err
-	}
-	if err := checkKey(as); err != nil {
-		return x.from.message(key, doing, err)
-	}
-	err = x.from.onFile(ctx, key, func(p place) error {
-		q, err := x.renamed(ctx, p, as)
-		if err != nil {
-			return err
-		}
-		if err = os.Link(x.from.at(p), x.to.at(q)); noLink(err) {
-			err = copyFile(x.from.at(p), x.to.tmp(as), x.to.at(q), m.fsync)
-		}
-		if err == nil {
-			x.to.moved(as, q)
-		}
-		return err
-	})
-	if err == nil {
-		err = m.syncDirs(x.to.subdirs()...)
-	}
-	return x.from.message(key, doing, err)
-}
-
 // noLink reports whether a hard link failed in a way that a copy need not.
 func noLink(err error) bool {
 	return errors.Is(err, syscall.EXDEV) || errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.EMLINK) ||

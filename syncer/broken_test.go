@@ -149,7 +149,7 @@ type sloppyDisk struct {
 func (d sloppyDisk) Move(ctx context.Context, folder mail.FolderName, key mail.Key, to mail.FolderName) (mail.Key, error) {
 	if d.wrong == "move" {
 		as := d.NewKey()
-		return as, d.Local.Copy(ctx, folder, key, to, as)
+		return as, d.Local.(*simworld.Disk).Copy(ctx, folder, key, to, as)
 	}
 	return d.Local.Move(ctx, folder, key, to)
 }

@@ -59,9 +59,6 @@ type Local interface {
 	// mail.ErrChanged when the file is gone. Durable after Sync of the other folder
 	// and then of this one.
 	Move(ctx context.Context, folder mail.FolderName, key mail.Key, to mail.FolderName) (mail.Key, error)
-	// Copy makes a second file of the same content (a hard link where possible)
-	// under a key chosen before. Durable when it returns.
-	Copy(ctx context.Context, folder mail.FolderName, key mail.Key, to mail.FolderName, as mail.Key) error
 	// Remove takes a file out of the Maildir, keeping it where undo finds it,
 	// if it still has exactly the flags and, where one is given, the stamp
 	// expected; else mail.ErrChanged. Flags that the folder has no means to

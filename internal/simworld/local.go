@@ -220,7 +220,7 @@ func (d *Disk) Move(ctx context.Context, folder mail.FolderName, key mail.Key, t
 	return as, err
 }
 
-// Copy implements syncer.Local.
+// Copy is for tests, which put a second file of the same content somewhere.
 func (d *Disk) Copy(ctx context.Context, folder mail.FolderName, key mail.Key, to mail.FolderName, as mail.Key) error {
 	return d.change(ctx, "copy", folder, string(key)+" to "+string(to)+" "+string(as), func(f *dir) error {
 		x, target := f.files[key], d.dir(to)
