@@ -21,17 +21,19 @@ func (r *run) input(ctx context.Context) (plan.Input, error) {
 	for _, f := range r.sorted() {
 		name := f.Name
 		if f.failed {
-			in.Guard.Local[name], in.Guard.Remote[name] = f.record.Rows-f.record.RemoteOnly, f.record.Rows
+			in.Guard.Local[name], in.Guard.Remote[name] = f.record.Rows-f.record.RemoteOnly, f.record.Rows-f.record.RemoteOnly
 			continue
 		}
 		observed[name] = true
 		in.Folders = append(in.Folders, &f.Folder)
-		in.Guard.Local[name] = max(len(f.Local.Messages), heldRows(f.Base))
-		in.Guard.Remote[name] = max(len(f.Remote.Messages), len(f.Base))
+		// What a limit leaves on the server no Maildir that was emptied by mistake can delete.
+		held := heldRows(f.Base)
+		in.Guard.Local[name] = max(len(f.Local.Messages), held)
+		in.Guard.Remote[name] = max(len(f.Remote.Messages)-(len(f.Base)-held), held)
 		digests = append(digests, newDigests(f)...)
 	}
 	for name, rec := range r.skipped {
-		in.Guard.Local[name], in.Guard.Remote[name] = rec.Rows-rec.RemoteOnly, rec.Rows
+		in.Guard.Local[name], in.Guard.Remote[name] = rec.Rows-rec.RemoteOnly, rec.Rows-rec.RemoteOnly
 	}
 	features, err := r.Remote.Features(ctx)
 	if err != nil {
