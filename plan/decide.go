@@ -395,6 +395,7 @@ func (d *decider) newLocal(t *triple, sources map[mail.Digest]*source) {
 	out = d.marked(t, out, nil, local, nil)
 	if l := d.intoRemote(t.localIn.Name); l.any() && out.Rule != conflict.RuleExpunged {
 		d.remember(t, l, "new in the Maildir")
+		d.keepLike(t.local.Content)
 		return
 	}
 	if f := t.localIn; f.Remote.Doubt != "" && !(f.Settled && f.Remote.Exists) { // the server may have it

@@ -183,6 +183,15 @@ func (d *decider) away(j *joined) {
 	}
 }
 
+// keepLike has no file dropped of which there is a copy that is not sent: once the
+// original is gone that would be taken for the file put back.
+func (d *decider) keepLike(c *mail.Content) {
+	if c == nil {
+		return
+	}
+	d.plan.Ops = slices.DeleteFunc(d.plan.Ops, func(o *Op) bool { return o.Kind == Drop && o.Row.Content.Digest == c.Digest })
+}
+
 // expungesAway removes a message that a limit left on the server and somebody has
 // marked as deleted there, and reports whether it does. To be copied to the trash it
 // would need a file.
