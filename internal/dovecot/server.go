@@ -78,7 +78,8 @@ func (s *Server) Log() string {
 	return s.log.String()
 }
 
-// Stop ends the server and its processes and waits for them.
+// Stop ends the server and its processes. The master process is waited for; what
+// it left behind is killed.
 func (s *Server) Stop() {
 	if s.cmd == nil || s.cmd.Process == nil {
 		return
@@ -89,9 +90,9 @@ func (s *Server) Stop() {
 	select {
 	case <-s.exited:
 	case <-time.After(5 * time.Second):
-		_ = syscall.Kill(-s.cmd.Process.Pid, syscall.SIGKILL)
-		<-s.exited
 	}
+	_ = syscall.Kill(-s.cmd.Process.Pid, syscall.SIGKILL)
+	<-s.exited
 }
 
 // Start starts a stopped server again, on its ports and with what lies in its

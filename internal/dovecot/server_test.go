@@ -11,8 +11,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"imapsync/internal/dovecot"
 )
@@ -114,10 +115,26 @@ func TestStopLeavesNoProcess(t *testing.T) {
 	if len(pids) < 3 {
 		t.Fatalf("only %d processes while a client is logged in", len(pids))
 	}
-	s.Stop()
+	var handles []unix.PollFd
 	for _, pid := range pids {
-		if err := syscall.Kill(pid, 0); err == nil {
-			t.Errorf("process %d is left over", pid)
+		// Unlike its number, this tells of a process's end though nobody waits for it.
+		handle, err := unix.PidfdOpen(pid, 0)
+		if err == unix.ESRCH {
+			continue
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		defer unix.Close(handle)
+		handles = append(handles, unix.PollFd{Fd: int32(handle), Events: unix.POLLIN})
+	}
+	s.Stop()
+	for i := range handles {
+		ended, err := unix.Poll(handles[i:i+1], 10_000)
+		for err == unix.EINTR {
+			ended, err = unix.Poll(handles[i:i+1], 10_000)
+		}
+		if err != nil || ended == 0 {
+			t.Errorf("process %d of %d is left over: %v", i, len(handles), err)
 		}
 	}
 }
