@@ -93,6 +93,7 @@ type upload struct {
 // that was not sent for err.
 type sent struct {
 	to      *target
+	on      *conn
 	i       int // the first message
 	size    int64
 	cmd     *imapclient.AppendCommand
@@ -211,6 +212,7 @@ func (u *upload) queue(p *sent) {
 	if p.to == nil {
 		p.to = u.at
 	}
+	p.on = u.m.c
 	u.pending = append(u.pending, p)
 	u.bytes += p.size
 	u.count += p.messages()
@@ -254,7 +256,8 @@ var errSize = fmt.Errorf("the message is no longer of the size it had: %w", mail
 
 // stream sends a large message as it is read. If it cannot be read to its end,
 // or is not as long as announced, the only way out of the literal is to cut the
-// connection; the answers to earlier messages are awaited first.
+// connection. The answers to earlier messages are awaited first, and what they
+// ask for is done on the next connection.
 func (u *upload) stream(i int, message *mail.Outgoing, body io.Reader) error {
 	cmd := u.begin(message)
 	err := copyExactly(cmd, body, message.Size)
@@ -262,23 +265,43 @@ func (u *upload) stream(i int, message *mail.Outgoing, body io.Reader) error {
 		u.end(i, message, cmd)
 		return nil
 	}
-	if err := u.settle(0, 0); err != nil {
-		return err
-	}
 	fault := u.grade(u.at, err)
+	for _, p := range u.pending {
+		u.await(p)
+	}
 	u.m.c.kill(fault)
 	_ = cmd.Close()
 	_, _ = cmd.Wait()
-	u.done(i, 0, fault)
 	u.stop()
 	u.stop = func() {}
+	if err := u.reconnect(); err != nil {
+		return err
+	}
+	if err := u.settle(0, 0); err != nil {
+		return err
+	}
+	u.done(i, 0, fault)
+	return nil
+}
+
+// reconnect puts a new connection in the place of one that was cut. Which
+// messages of a mailbox are old stays known, unless it is another by now.
+func (u *upload) reconnect() error {
+	old := make(map[*target]selection, len(u.targets))
+	for _, t := range u.targets {
+		old[t] = *t.m.box()
+	}
 	if err := u.m.reopen(u.ctx); err != nil {
 		return err
 	}
 	u.stop = u.m.use(u.ctx)
-	for _, t := range u.targets {
+	for t, was := range old {
 		if t.m != u.m {
 			t.m.c, t.m.was = u.m.c, u.m.a.told(t.m.folder, false)
+		}
+		box := t.m.box()
+		if box.next = was.next; box.mark.UIDValidity != was.mark.UIDValidity {
+			box.next = 0
 		}
 	}
 	return nil
@@ -339,7 +362,7 @@ func (u *upload) conclude(p *sent) error {
 	case p.cmd == nil && p.multi == nil:
 		u.done(p.i, 0, p.err)
 	case p.err != nil && !refused(p.err):
-		return u.m.c.grade(u.ctx, p.err, p.to.m.fault("append messages"))
+		return p.on.grade(u.ctx, p.err, p.to.m.fault("append messages"))
 	case p.multi != nil:
 		return u.concludeBatch(p)
 	case p.err != nil:

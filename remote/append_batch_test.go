@@ -199,6 +199,37 @@ func TestBatchRefused(t *testing.T) {
 	}
 }
 
+// TestBatchRefusedBeforeABrokenMessage: what a refused batch needs is asked on
+// another connection where the one it went on is in the midst of a message that
+// cannot be read to its end.
+func TestBatchRefusedBeforeABrokenMessage(t *testing.T) {
+	f := newFake(t, multiCaps, taking(func(n int, _ string) string {
+		if n == 3 {
+			return "NO no"
+		}
+		return ""
+	}))
+	large := strings.Repeat("x", wholeUpload+10)
+	broken := outgoing(large+"!", ":")
+	broken.Open = func() (io.ReadCloser, error) {
+		return io.NopCloser(io.MultiReader(strings.NewReader(large), errorReader{errors.New("input/output error")})), nil
+	}
+	m := open(t, f.account(), mail.Inbox)
+	got, err := appendAll(t, m, append(many(3), broken, outgoing("last", ":"))...)
+	if err != nil || len(got) != 5 {
+		t.Fatal(len(got), err)
+	}
+	for i, g := range got {
+		if (g.err != nil) != (i == 3) {
+			t.Errorf("message %d: %+v", i, g)
+		}
+	}
+	wantScope(t, got[3].err, mail.ScopeMessage, mail.ClassFailed, "input/output error")
+	if data := f.literals(); !slices.Equal(data[3:], []string{message(0), message(1), message(2), "last"}) {
+		t.Errorf("%d messages arrived", len(data))
+	}
+}
+
 // TestBatchRefusedForTheFolder: a throttled server is not asked again message by
 // message.
 func TestBatchRefusedForTheFolder(t *testing.T) {
