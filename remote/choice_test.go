@@ -88,6 +88,37 @@ func TestNamespaceKinds(t *testing.T) {
 	}
 }
 
+// What a server will not tell of namespaces is no list without their folders, and
+// without their names.
+func TestNamespacesRefused(t *testing.T) {
+	for _, c := range []struct{ namespace, list, want string }{
+		{namespace: "NO [UNAVAILABLE] later", list: "OK done", want: "NAMESPACE"},
+		{namespace: "BAD what", list: "OK done", want: "disable_extensions"},
+		{namespace: "OK done", list: "NO not for you", want: `leave "other" out`},
+	} {
+		on := boxes(`() "/" INBOX`)
+		all := on["LIST"]
+		on["LIST"] = func(fc *fakeConn, tag, args string) {
+			if strings.Contains(args, "user/*") {
+				fc.send("%s %s", tag, c.list)
+				return
+			}
+			all(fc, tag, args)
+		}
+		on["NAMESPACE"] = func(fc *fakeConn, tag, _ string) {
+			fc.send(`* NAMESPACE (("" "/")) (("user/" "/")) NIL`)
+			fc.send("%s %s", tag, c.namespace)
+		}
+		f := newFake(t, allCaps, on)
+		_, err := f.account(func(c *Config) { c.Namespaces = []string{Personal, Other} }).Folders(t.Context())
+		class := mail.ClassFailed
+		if strings.Contains(c.namespace, "UNAVAILABLE") {
+			class = mail.ClassTemporary
+		}
+		wantScope(t, err, mail.ScopeAccount, class, c.want)
+	}
+}
+
 // Without LIST-EXTENDED LSUB tells what is subscribed, and is not guessed at.
 func TestSubscribedByLsub(t *testing.T) {
 	on := boxes(`() "/" inbox`, `() "/" "R&AOk-"`, `() "/" A`, `() "/" A/B`)
@@ -104,10 +135,13 @@ func TestSubscribedByLsub(t *testing.T) {
 		t.Error("an answer that cannot be read is taken for none")
 	}
 	on = boxes(`() "/" inbox`, `() "/" "R&AOk-"`, `() "/" A`, `() "/" A/B`)
-	on["LSUB"] = func(c *fakeConn, tag, _ string) { c.send("%s NO not here", tag) }
+	on["LSUB"] = func(c *fakeConn, tag, _ string) { c.send("%s NO %s", tag, answer) }
 	f = newFake(t, "IMAP4rev1", on)
-	_, err := f.account(subscribed).Folders(t.Context())
-	wantScope(t, err, mail.ScopeAccount, mail.ClassFailed, "which folders are subscribed", "not here")
+	for words, class := range map[string]mail.Class{"not here": mail.ClassFailed, "[UNAVAILABLE] later": mail.ClassTemporary} {
+		answer = words
+		_, err := f.account(subscribed).Folders(t.Context())
+		wantScope(t, err, mail.ScopeAccount, class, "which folders are subscribed", words)
+	}
 	in, _ = chosen(t, f.account())
 	wantNames(t, "chosen", in, "A, A/B, INBOX, Ré")
 }

@@ -31,9 +31,9 @@ func (a *Account) Folders(ctx context.Context) ([]mail.RemoteFolder, error) {
 	defer c.guard(ctx)()
 	a.hear(c)
 
-	list, err := a.list(c)
+	list, err := a.list(ctx, c)
 	if err != nil {
-		return nil, c.grade(ctx, err, mail.Fault{Scope: mail.ScopeAccount, Doing: "list folders"})
+		return nil, err
 	}
 	folders, unmarked := a.translate(list)
 	if err := c.status(unmarked); err != nil {
@@ -97,8 +97,8 @@ func (a *Account) askNamespace(c *conn) *imapclient.NamespaceCommand {
 }
 
 // settleNames learns how names are to be translated from NAMESPACE, or from the
-// delimiter LIST shows. A NAMESPACE that was refused counts as none.
-func (a *Account) settleNames(cmd *imapclient.NamespaceCommand, list []*imap.ListData) {
+// delimiter LIST shows.
+func (a *Account) settleNames(cmd *imapclient.NamespaceCommand, list []*imap.ListData) error {
 	var n names
 	for _, box := range list {
 		if box.Delim != 0 {
@@ -107,17 +107,20 @@ func (a *Account) settleNames(cmd *imapclient.NamespaceCommand, list []*imap.Lis
 		}
 	}
 	if cmd != nil {
-		if data, err := cmd.Wait(); err == nil {
-			n.add(Personal, data.Personal)
-			n.add(Other, data.Other)
-			n.add(Shared, data.Shared)
+		data, err := cmd.Wait()
+		if err != nil {
+			return err
 		}
+		n.add(Personal, data.Personal)
+		n.add(Other, data.Other)
+		n.add(Shared, data.Shared)
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.names == nil {
 		a.names, a.rename = &n, n.stripped(a.cfg.Rename)
 	}
+	return nil
 }
 
 // add adds the namespaces of a kind; the first personal one is ours.
@@ -290,7 +293,9 @@ func (a *Account) serverNames(ctx context.Context, c *conn, folder mail.FolderNa
 		if err != nil {
 			return nil, c.grade(ctx, err, fault)
 		}
-		a.settleNames(namespace, list)
+		if err := a.settleNames(namespace, list); err != nil {
+			return nil, c.grade(ctx, err, fault)
+		}
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()

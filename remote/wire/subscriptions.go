@@ -2,14 +2,14 @@ package wire
 
 import (
 	"errors"
-	"fmt"
 	"strings"
 )
 
 // Subscriptions sends LSUB for all names (RFC 3501 section 6.3.9), which
 // imapclient does not know; the returned function waits for the mailboxes, in
-// Unicode. Without all of them it is an error.
-func (c *Conn) Subscriptions() (wait func() ([]string, error)) {
+// Unicode, and how the server answered. Without all of those it told of it is an
+// error.
+func (c *Conn) Subscriptions() (wait func() ([]string, Answer, error)) {
 	const text = `LSUB "" "*"`
 	done := make(chan struct{})
 	var end status
@@ -29,16 +29,13 @@ func (c *Conn) Subscriptions() (wait func() ([]string, error)) {
 	}
 	if err != nil {
 		err = c.fail(err)
-		return func() ([]string, error) { return nil, err }
+		return func() ([]string, Answer, error) { return nil, Answer{}, err }
 	}
-	return func() ([]string, error) {
+	return func() ([]string, Answer, error) {
 		if err := c.awaitOwn(done); err != nil {
-			return nil, err
+			return nil, Answer{}, err
 		}
-		if end.typ != "OK" {
-			return nil, fmt.Errorf("the server does not tell which folders are subscribed: %s %s", end.typ, c.shortText(end.text))
-		}
-		return cmd.subscribed, nil
+		return cmd.subscribed, c.answer(end), nil
 	}
 }
 

@@ -26,9 +26,9 @@ func TestSubscriptions(t *testing.T) {
 			s.noop()
 		})
 		cl := client(t, conn, nil)
-		got, err := conn.Subscriptions()()
+		got, answer, err := conn.Subscriptions()()
 		text := strings.Join(got, "|")
-		if err != nil {
+		if err != nil || answer.Status != "OK" {
 			text = "error"
 		}
 		if text != c.want {
@@ -46,10 +46,10 @@ func TestSubscriptionsCutShort(t *testing.T) {
 	})
 	client(t, conn, nil)
 	wait := conn.Subscriptions()
-	if got, err := wait(); err == nil {
+	if got, _, err := wait(); err == nil {
 		t.Errorf("%q", got)
 	}
-	if _, err := conn.Subscriptions()(); err == nil {
+	if _, _, err := conn.Subscriptions()(); err == nil {
 		t.Error("nothing can be asked any more")
 	}
 }
