@@ -196,6 +196,9 @@ func (a *applier) duplicateBatch(b *inbound) (fetch []*plan.Op, err error) {
 		case err == nil:
 			ar.content, ar.stamp, ar.written = from.Content, stamp, true
 			a.emit(Event{Kind: EventMoved, Folder: o.Folder, Op: o, Bytes: from.Content.Wire})
+			if err := a.interrupted(); err != nil {
+				return nil, err
+			}
 		case accountScope(err):
 			return nil, err
 		default:

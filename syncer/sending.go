@@ -180,22 +180,26 @@ func (s *sending) settleBatch(deps []*departure) error {
 	}
 	if err != nil {
 		s.halted.Store(true)
+		for _, d := range deps {
+			s.failFolder(d.to)
+		}
 	}
 	return err
 }
 
-// findAllSilent finds the copies of which the server told no UID.
-func (s *sending) findAllSilent() error {
+// findAllSilent finds the copies of which the server told no UID. That it fails in
+// one folder costs no other.
+func (s *sending) findAllSilent() (err error) {
 	for _, to := range slices.SortedFunc(maps.Keys(s.silent), func(x, y *folder) int { return cmp.Compare(x.Name, y.Name) }) {
-		mb, err := s.open(s.ctx, to)
-		if err != nil {
-			return err
+		mb, failed := s.open(s.ctx, to)
+		if failed == nil {
+			failed = s.findSilent(s.ctx, mb, to, s.silent[to])
+			mb.Close()
 		}
-		err = s.findSilent(s.ctx, mb, to, s.silent[to])
-		mb.Close()
-		if err != nil {
-			return err
+		if failed != nil {
+			s.failFolder(to)
+			err = firstOf(err, failed)
 		}
 	}
-	return nil
+	return err
 }
