@@ -16,8 +16,8 @@ import (
 )
 
 // A stub is put together from sections of the message (RFC 3501 section 6.4.5),
-// never from its BODYSTRUCTURE, which many servers get wrong in ways that cost the
-// connection. Which parts there are, their MIME headers tell, asked for by their
+// never by its BODYSTRUCTURE, which many servers get wrong and which is believed
+// for nothing but the sizes that the list of what was left out shows. Which parts there are, their MIME headers tell, asked for by their
 // numbers until there is none; of a text part its beginning is fetched.
 const (
 	partsAtOnce   = 50 // messages
@@ -60,7 +60,11 @@ func (m *Mailbox) fetchTexts(ctx context.Context, uids []mail.UID, sizes map[mai
 			return err
 		}
 	}
+	told := m.askSizes(stubs)
 	if err := m.askTexts(ctx, stubs); err != nil {
+		return err
+	}
+	if err := told.settle(ctx, m, stubs); err != nil {
 		return err
 	}
 	for _, uid := range uids {

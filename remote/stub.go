@@ -30,7 +30,8 @@ type part struct {
 	opened   bool // its own parts were asked for
 	body     []byte
 	fetched  bool
-	cut      bool // there is more of the body
+	cut      bool  // there is more of the body
+	size     int64 // of the body; 0: not known
 }
 
 func newStub(uid mail.UID, size int64, header []byte) *stub {
@@ -89,8 +90,7 @@ func (s *stub) bytes(folder mail.FolderName, validity uint32) []byte {
 	return b.Bytes()
 }
 
-// note is the list of what was left out. Sizes of single parts no server tells but
-// in BODYSTRUCTURE; that of all that was left out is told.
+// note is the list of what was left out, with sizes as it is transferred.
 func (s *stub) note(folder mail.FolderName) string {
 	var b strings.Builder
 	left := s.size - int64(len(s.header))
@@ -106,6 +106,9 @@ func (s *stub) note(folder mail.FolderName) string {
 		}
 		if p.cut {
 			name = "the rest of " + name
+		}
+		if left := p.size - int64(len(p.body)); left > 0 {
+			name += fmt.Sprintf(", %d bytes", left)
 		}
 		names = append(names, name)
 	}

@@ -229,7 +229,7 @@ func TestStubs(t *testing.T) {
 			if len(a.bodiesFetched()) == 0 {
 				t.Error("the small messages were not fetched whole")
 			}
-			for _, part := range []string{"Subject: big ", "The text of message", "report.pdf", "imapsync fetch A:"} {
+			for _, part := range []string{"Subject: big ", "The text of message", `application/pdf "report.pdf", 221998 bytes`, "imapsync fetch A:"} {
 				if !strings.Contains(string(stubs[0].body()), part) {
 					t.Errorf("the stub lacks %q:\n%s", part, stubs[0].body())
 				}

@@ -28,6 +28,9 @@ type fetch struct {
 	contents bool     // they have been read
 	visit    *Visit   // whom it is for, nil for imapclient
 	msg      Message  // what it tells
+
+	structure bool                // it has a BODYSTRUCTURE,
+	sizes     map[string]PartSize // which was understood
 }
 
 // fetchFirst begins a FETCH response with its first line, "n FETCH (...".
@@ -194,6 +197,12 @@ func (c *Conn) fetchEnd(f *fetch) {
 	if !f.begun && f.visit == nil && f.uid != 0 && c.misplaced(f.uid, f.contents) {
 		return
 	}
+	if told := c.sizing(); told != nil && f.structure && !f.contents && !f.begun {
+		if f.broken == "" && f.uid != 0 {
+			told(uint32(f.uid), f.sizes)
+		}
+		return // imapclient would take it for the answer to something else
+	}
 	if f.visit != nil && f.broken == "" {
 		if f.msg.UID = uint32(f.uid); f.uid != 0 {
 			f.visit.Told(f.msg)
@@ -340,6 +349,11 @@ func (f *fetch) item(c *Conn, name string, p *parser) {
 		}
 		if n, isNumber := v.number(math.MaxInt64); ok && isNumber {
 			keep("MODSEQ (" + strconv.FormatUint(n, 10) + ")")
+			return
+		}
+	case "BODYSTRUCTURE":
+		if f.structure = true; ok {
+			f.sizes = partSizes(v)
 			return
 		}
 	default:
