@@ -25,11 +25,8 @@ var scramHashes = map[string]scram.HashGeneratorFcn{"SCRAM-SHA-1": scram.SHA1, "
 
 func isScram(name string) bool { return scramHashes[strings.TrimSuffix(name, plus)] != nil }
 
-// binding is the channel binding of a connection.
-type binding struct {
-	scram.ChannelBinding      // none: the connection has none
-	offered              bool // by the server: it has a mechanism with plus
-}
+// unbind does without them.
+const unbind = `disable_extensions = ["AUTH=SCRAM-SHA-256-PLUS", "AUTH=SCRAM-SHA-1-PLUS"]`
 
 // bindingOf is what a connection can be recognised by at both of its ends:
 // tls-exporter (RFC 9266), before TLS 1.3 tls-server-end-point (RFC 5929).
@@ -50,7 +47,7 @@ func bindingOf(s *tls.ConnectionState) scram.ChannelBinding {
 
 // tampered tells whether a server refused (RFC 5802 section 7) because it is at
 // the end of another TLS connection than ours, or has offered a binding that did
-// not reach us. No other login must be tried there.
+// not reach us.
 func tampered(why string) bool {
 	return why == "channel-bindings-dont-match" || why == "server-does-support-channel-binding"
 }
@@ -144,8 +141,8 @@ func newScram(name string, l login) *mechanism {
 func (l login) conversation(name string, client *scram.Client) *scram.ClientConversation {
 	switch {
 	case strings.HasSuffix(name, plus):
-		return client.NewConversationWithChannelBinding(l.binding.ChannelBinding)
-	case l.binding.IsSupported() && !l.binding.offered:
+		return client.NewConversationWithChannelBinding(l.binding)
+	case l.binding.IsSupported():
 		return client.NewConversationAdvertisingChannelBinding()
 	}
 	return client.NewConversation()
