@@ -93,7 +93,7 @@ func (c *Conn) noMechanism(preferred []string) error {
 	}
 	slices.Sort(offered)
 	e := &Error{Kind: KindAuth, Doing: "log in to " + c.o.address(),
-		Err:  fmt.Errorf("the server offers [%s], none of which is %s", strings.Join(offered, " "), strings.Join(preferred, ", ")),
+		Err:  fmt.Errorf("the server offers [%s], none of which is %s", c.shortText(strings.Join(offered, " ")), strings.Join(preferred, ", ")),
 		Hint: "set auth to one that is offered"}
 	switch {
 	case c.raw == c.tcp && c.caps["LOGINDISABLED"]:

@@ -18,7 +18,7 @@
 // 256, of a mailbox at 4096. What imapclient gathers, the answer to LIST, ends
 // at 262144 mailboxes or 32 MiB of text, which take about 200 MiB there. So one
 // connection stays below 512 MiB, and below 32 MiB outside of LIST and SEARCH.
-// An answer of more than Options.MaxAnswer, a literal of more than
+// An answer of more than Options.MaxAnswer without bodies, a literal of more than
 // Options.MaxLiteral, and each of the limits on lines and lists end the
 // connection with KindLimit; the others drop what is beyond them and say so in
 // a Notice. Of a compressed connection they hold for what was inflated.
