@@ -93,7 +93,11 @@ func (c *Conn) loginBy(how string, l login) (outOfHand bool, err error) {
 	}
 	m := newMechanism(how, l)
 	st, err := c.authenticate(m)
-	if err != nil || st.typ == "OK" {
+	if err == nil && st.typ == "OK" {
+		return false, nil
+	}
+	l.logins.forget()
+	if err != nil {
 		return false, err
 	}
 	why := ""

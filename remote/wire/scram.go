@@ -87,6 +87,17 @@ func (l *Logins) scram(name, user, secret string) (*scram.Client, error) {
 	return l.clients[name], nil
 }
 
+// forget drops what was derived when a login failed: a server that does not know
+// the password may have a new salt, and a long one, each time.
+func (l *Logins) forget() {
+	if l == nil {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.clients = nil
+}
+
 func scramClient(name, user, secret string) (*scram.Client, error) {
 	hash := scramHashes[name]
 	client, err := hash.NewClient(user, secret, "")
