@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"sync"
 
@@ -19,11 +20,17 @@ import (
 // never by its BODYSTRUCTURE, which many servers get wrong and which is believed
 // for nothing but the sizes that the list of what was left out shows. Which parts there are, their MIME headers tell, asked for by their
 // numbers until there is none; of a text part its beginning is fetched.
+//
+// What is beyond the limits the stub lacks. So whatever a server sends, one message
+// takes no more than maxStubHeader, mostParts times mimeBytes and maxTextParts times
+// textBytes, and there are partsAtOnce of them.
 const (
 	partsAtOnce   = 50 // messages
 	maxLevels     = 3  // of multipart in multipart
-	maxParts      = 12 // looked at on each level
+	maxParts      = 12 // looked at in each multipart
+	mostParts     = 40 // known of a message
 	maxTextParts  = 4  // of which text is taken
+	mimeBytes     = 8 << 10
 	textBytes     = 64 << 10
 	maxStubHeader = 512 << 10
 )
@@ -138,24 +145,42 @@ func (m *Mailbox) askParts(ctx context.Context, stubs map[mail.UID]*stub) (more 
 			}
 		}
 	}
-	for _, g := range groups {
-		sections := make([]*imap.FetchItemBodySection, maxParts)
-		for i := range sections {
-			sections[i] = &imap.FetchItemBodySection{Specifier: imap.PartSpecifierMIME, Part: append(slices.Clone(g.path), i+1), Peek: true}
-		}
-		answers, err := m.sections(ctx, g.uids, sections)
+	for _, key := range slices.Sorted(maps.Keys(groups)) {
+		found, err := m.openParts(ctx, groups[key], stubs)
 		if err != nil {
 			return false, err
 		}
-		for uid, found := range answers {
-			for i, header := range found {
-				if len(bytes.TrimSpace(header)) == 0 {
-					break
-				}
-				p := newPart(sections[i].Part, header)
-				stubs[uid].parts = append(stubs[uid].parts, p)
-				more = more || p.multipart()
+		more = more || found
+	}
+	return more, nil
+}
+
+// openParts looks into the multiparts of one number, of messages of which there is
+// room for more parts, and reports whether there are multiparts in them.
+func (m *Mailbox) openParts(ctx context.Context, g *sectionsAsked, stubs map[mail.UID]*stub) (more bool, err error) {
+	full := func(uid mail.UID) bool { return len(stubs[uid].parts) >= mostParts }
+	uids := slices.DeleteFunc(g.uids, full)
+	if len(uids) == 0 {
+		return false, nil
+	}
+	sections := make([]*imap.FetchItemBodySection, maxParts)
+	for i := range sections {
+		sections[i] = &imap.FetchItemBodySection{Specifier: imap.PartSpecifierMIME, Part: append(slices.Clone(g.path), i+1), Peek: true,
+			Partial: &imap.SectionPartial{Size: mimeBytes}}
+	}
+	answers, err := m.sections(ctx, uids, sections)
+	if err != nil {
+		return false, err
+	}
+	for uid, found := range answers {
+		for i, header := range found {
+			if len(bytes.TrimSpace(header)) == 0 || full(uid) {
+				break
 			}
+			p := newPart(sections[i].Part, header)
+			p.opaque = len(header) >= mimeBytes
+			stubs[uid].parts = append(stubs[uid].parts, p)
+			more = more || p.multipart()
 		}
 	}
 	return more, nil
@@ -193,9 +218,9 @@ func (m *Mailbox) askTexts(ctx context.Context, stubs map[mail.UID]*stub) error 
 	return nil
 }
 
-// sections fetches small sections of messages, in the order asked; what the server
-// does not give is nil. What it refuses is as if it gave nothing: a stub lacks it
-// then.
+// sections fetches the beginnings of sections of messages, in the order asked; what
+// the server does not give is nil, and where it gives more than was asked for the rest
+// is not kept. What it refuses is as if it gave nothing: a stub lacks it then.
 func (m *Mailbox) sections(ctx context.Context, uids []mail.UID, sections []*imap.FetchItemBodySection) (map[mail.UID][][]byte, error) {
 	defer m.use(ctx)()
 	after, err := m.ask(ctx, uids)
@@ -231,9 +256,6 @@ type answers struct {
 	err    error
 }
 
-// maxSection bounds what is held of one section.
-const maxSection = 2 * textBytes
-
 func (a *answers) take(msg *imapclient.FetchMessageData) (goOn bool) {
 	var uid mail.UID
 	got := make([][]byte, len(a.sections))
@@ -245,8 +267,12 @@ func (a *answers) take(msg *imapclient.FetchMessageData) (goOn bool) {
 			if item.Literal == nil {
 				continue
 			}
+			i := slices.IndexFunc(a.sections, func(s *imap.FetchItemBodySection) bool { return isBeginning(item.Section, s) })
 			body := &literal{from: item.Literal, left: item.Literal.Size()}
-			text, err := io.ReadAll(io.LimitReader(body, maxSection))
+			var err error
+			if i >= 0 {
+				got[i], err = io.ReadAll(io.LimitReader(body, a.sections[i].Partial.Size))
+			}
 			if err == nil {
 				_, err = io.Copy(io.Discard, body)
 			}
@@ -256,11 +282,6 @@ func (a *answers) take(msg *imapclient.FetchMessageData) (goOn bool) {
 				a.mu.Unlock()
 				return !body.broken
 			}
-			for i, s := range a.sections {
-				if item.MatchCommand(s) {
-					got[i] = text
-				}
-			}
 		}
 	}
 	a.mu.Lock()
@@ -269,4 +290,10 @@ func (a *answers) take(msg *imapclient.FetchMessageData) (goOn bool) {
 		a.found[uid] = got
 	}
 	return true
+}
+
+// isBeginning reports whether got is the beginning of a section, or all of it: not
+// every server says where a part of it begins.
+func isBeginning(got, asked *imap.FetchItemBodySection) bool {
+	return got.Specifier == asked.Specifier && slices.Equal(got.Part, asked.Part) && (got.Partial == nil || got.Partial.Offset == 0)
 }

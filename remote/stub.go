@@ -27,6 +27,7 @@ type part struct {
 	boundary string
 	name     string
 	attached bool
+	opaque   bool // its header goes on where it was cut
 	opened   bool // its own parts were asked for
 	body     []byte
 	fetched  bool
@@ -54,7 +55,7 @@ func newPart(path []int, header []byte) *part {
 }
 
 func (p *part) multipart() bool { return strings.HasPrefix(p.kind, "multipart/") }
-func (p *part) text() bool      { return strings.HasPrefix(p.kind, "text/") && !p.attached }
+func (p *part) text() bool      { return strings.HasPrefix(p.kind, "text/") && !p.attached && !p.opaque }
 
 // bytes are those of the stub. The header block is the message's own, so that it is
 // known by it; where that says multipart, what follows are parts of it.

@@ -37,7 +37,7 @@ type Options struct {
 	Timeout    time.Duration // no byte for so long while an answer is due ends the connection
 	MaxLine    int           // bytes of one response line without its literals; 0: 1 MiB, raised for ESEARCH and SEARCH
 	MaxLiteral int64         // bytes of one literal; 0: 1 GiB
-	MaxAnswer  int64         // bytes of all lines until a command completes, without literals; 0: 1 GiB
+	MaxAnswer  int64         // bytes until a command completes, without the literals of FETCH; 0: 1 GiB
 
 	// Disable names capabilities to behave without, as if the server had not
 	// announced them.

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/xdg-go/scram"
 )
 
 // login authenticates; detail says how, for Options.Stage.
@@ -40,33 +42,26 @@ func (c *Conn) login(ctx context.Context) (detail string, err error) {
 func (c *Conn) credentials(secret string) login {
 	return login{
 		user: c.o.User, secret: secret, host: c.o.Host, port: c.o.Port, logins: c.o.Logins,
-		binding: binding{bindingOf(c.TLSState()), c.offers("SCRAM-SHA-256"+plus) || c.offers("SCRAM-SHA-1"+plus)},
+		binding: bindingOf(c.TLSState()),
 	}
 }
 
-// tryLogins tries one mechanism after the other until one succeeds or fails
-// otherwise than by being refused; detail is how it went, for Options.Stage.
+// tryLogins tries one mechanism after the other until one succeeds, or fails
+// otherwise than by being refused out of hand; detail is how it went, for
+// Options.Stage.
 func (c *Conn) tryLogins(hows []string, l login) (detail string, err error) {
 	var refused []string
-	for len(hows) > 0 {
-		how := hows[0]
-		hows = hows[1:]
+	for {
+		how := hows[len(refused)]
 		c.told = false
-		var st status
-		var why string
-		if st, why, err = c.loginBy(how, l); err == nil {
+		outOfHand, err := c.loginBy(how, l)
+		if err == nil {
 			return loggedInBy(how, l, refused), nil
 		}
-		var e *Error
-		if !errors.As(err, &e) || e.Kind != KindAuth || st.typ != "NO" || tampered(why) {
-			break
+		if refused = append(refused, how); !outOfHand || len(refused) == len(hows) {
+			return "", err
 		}
-		if unbound := strings.TrimSuffix(how, plus); unbound != how && bindingUnknown(why) && c.offers(unbound) {
-			hows = append([]string{unbound}, hows...)
-		}
-		refused = append(refused, how)
 	}
-	return "", err
 }
 
 // loggedInBy says how a login was done.
@@ -83,21 +78,34 @@ func loggedInBy(how string, l login, refused []string) string {
 	return how
 }
 
-// loginBy tries one mechanism; why is what the mechanism was told of a refusal.
-func (c *Conn) loginBy(how string, l login) (st status, why string, err error) {
+// loginBy tries one mechanism. outOfHand is a refusal by a server that did not
+// take part in the exchange: it was told nothing that depends on the password.
+func (c *Conn) loginBy(how string, l login) (outOfHand bool, err error) {
+	if c.disabled("AUTH=" + strings.TrimSuffix(how, plus) + plus) {
+		l.binding = scram.ChannelBinding{}
+	}
 	if how == loginCommand {
-		st, err = c.sendLogin(l.secret)
-	} else {
-		m := newMechanism(how, l)
-		st, err = c.authenticate(m)
-		if m.why != nil {
-			why = m.why()
+		st, err := c.sendLogin(l.secret)
+		if err == nil && st.typ != "OK" {
+			err = c.loginRefused(how, st, "")
 		}
+		return false, err
 	}
-	if err == nil && st.typ != "OK" {
-		err = c.loginRefused(how, st, why)
+	m := newMechanism(how, l)
+	st, err := c.authenticate(m)
+	if err == nil && st.typ == "OK" {
+		return false, nil
 	}
-	return st, why, err
+	l.logins.forget()
+	if err != nil {
+		return false, err
+	}
+	why := ""
+	if m.why != nil {
+		why = m.why()
+	}
+	e := c.loginRefused(how, st, why)
+	return !m.begun && e.Kind == KindAuth, e
 }
 
 func (c *Conn) loginRefused(how string, st status, why string) *Error {
@@ -111,7 +119,14 @@ func (c *Conn) loginRefused(how string, st status, why string) *Error {
 		e.Kind, e.Hint = KindUnavailable, "try again later"
 	case e.Kind != KindAuth:
 	case tampered(why):
-		e.Hint = "this TLS connection does not end at the server: somebody is in between; the password was not told"
+		e.Hint = "this TLS connection does not end at the server: somebody is in between; the password was not told; behind a proxy that you trust set " + unbind
+	case bindingUnknown(why):
+		e.Hint = "the server offers to bind a login to its TLS connection but cannot do it, or somebody in between prevents it; to do without set " + unbind
+	case isScram(how):
+		e.Hint = `check user and password; if they are right, the server cannot check them by SCRAM: set auth = "plain"`
+		if strings.HasSuffix(how, plus) {
+			e.Hint += ", or cannot bind a login to its TLS connection: set " + unbind
+		}
 	case c.o.Bearer:
 		e.Hint = "the access token may be expired or lack the scope for IMAP: run your token_command by hand and see what token it gives"
 	case how == "EXTERNAL":
@@ -155,6 +170,7 @@ func (c *Conn) authenticate(m *mechanism) (status, error) {
 		if wait {
 			wait = false
 		} else {
+			m.begun = true
 			raw, err := base64.StdEncoding.DecodeString(strings.TrimSpace(challenge))
 			if err == nil {
 				answer, err = m.next(raw)

@@ -20,6 +20,7 @@ type scramServer struct {
 	version uint16
 	offers  string // SASL mechanisms
 	binding string // what it can, or "another" TLS connection; "" is none
+	knows   string // the user's password, or "" where it has no hash of it for SCRAM
 }
 
 // channel is what the server's end of the connection is recognised by, found
@@ -60,9 +61,12 @@ func (p scramServer) play(s *server, tried *[]string) {
 			return
 		}
 		raw, _ := base64.StdEncoding.DecodeString(words[2])
-		flag, _, _ := strings.Cut(string(raw), ",")
-		*tried = append(*tried, words[1]+" "+flag)
-		if !strings.HasPrefix(words[1], "SCRAM") || p.scram(s, words[1], string(raw)) {
+		flag, _, isScram := strings.Cut(string(raw), ",")
+		if !isScram {
+			flag = ""
+		}
+		*tried = append(*tried, strings.TrimSpace(words[1]+" "+flag))
+		if !isScram || p.scram(s, words[1], string(raw)) {
 			s.ok(tag)
 		} else {
 			s.write("%s NO [AUTHENTICATIONFAILED] refused\r\n", tag)
@@ -76,7 +80,10 @@ func (p scramServer) scram(s *server, name, message string) bool {
 	if strings.Contains(name, "SHA-1") {
 		hash = scram.SHA1
 	}
-	client, _ := hash.NewClient(user, password, "")
+	if p.knows == "" {
+		return false
+	}
+	client, _ := hash.NewClient(user, p.knows, "")
 	stored, err := client.GetStoredCredentialsWithError(scram.KeyFactors{Salt: "salt", Iters: 4096})
 	if err != nil {
 		s.t.Error(err)
@@ -98,31 +105,48 @@ func (p scramServer) scram(s *server, name, message string) bool {
 func TestChannelBinding(t *testing.T) {
 	const name = "imap.example.org"
 	cert := certFor(t, name, time.Now().Add(24*time.Hour))
-	const both = "SCRAM-SHA-1 SCRAM-SHA-1-PLUS SCRAM-SHA-256 SCRAM-SHA-256-PLUS PLAIN"
+	const (
+		both     = "SCRAM-SHA-1 SCRAM-SHA-1-PLUS SCRAM-SHA-256 SCRAM-SHA-256-PLUS PLAIN"
+		sha1Only = "SCRAM-SHA-1 SCRAM-SHA-1-PLUS SCRAM-SHA-256 PLAIN" // has binding
+		unbound  = "SCRAM-SHA-256 SCRAM-SHA-1 PLAIN"
+	)
 	for _, test := range []struct {
-		version               uint16
-		offers, binding, auth string
-		tried, detail         string // detail is of the error where it contains ":"
+		version                      uint16
+		offers, binding, knows, auth string // auth with "!": without binding by disable_extensions
+		tried, detail                string // detail is of the error where it contains ":"
+		hint                         string
 	}{
-		{tls.VersionTLS13, both, "tls-exporter", "auto", "SCRAM-SHA-256-PLUS p=tls-exporter", "SCRAM-SHA-256-PLUS (tls-exporter) as " + user},
-		{tls.VersionTLS12, both, "tls-server-end-point", "auto", "SCRAM-SHA-256-PLUS p=tls-server-end-point", "SCRAM-SHA-256-PLUS (tls-server-end-point) as " + user},
-		{tls.VersionTLS13, "SCRAM-SHA-1 SCRAM-SHA-1-PLUS PLAIN", "tls-exporter", "auto", "SCRAM-SHA-1-PLUS p=tls-exporter", "SCRAM-SHA-1-PLUS (tls-exporter) as " + user},
-		{tls.VersionTLS13, both, "tls-exporter", "scram-sha-1", "SCRAM-SHA-1-PLUS p=tls-exporter", "SCRAM-SHA-1-PLUS (tls-exporter) as " + user},
-		{tls.VersionTLS13, "SCRAM-SHA-256 PLAIN", "", "auto", "SCRAM-SHA-256 y", "SCRAM-SHA-256 as " + user},
-		{tls.VersionTLS13, both, "tls-unique", "auto", "SCRAM-SHA-256-PLUS p=tls-exporter, SCRAM-SHA-256 n", "SCRAM-SHA-256 as " + user + ", after SCRAM-SHA-256-PLUS was refused"},
-		{tls.VersionTLS13, both, "tls-unique", "scram-sha-256", "SCRAM-SHA-256-PLUS p=tls-exporter, SCRAM-SHA-256 n", "SCRAM-SHA-256 as " + user + ", after SCRAM-SHA-256-PLUS was refused"},
+		{tls.VersionTLS13, both, "tls-exporter", password, "auto", "SCRAM-SHA-256-PLUS p=tls-exporter", "SCRAM-SHA-256-PLUS (tls-exporter) as " + user, ""},
+		{tls.VersionTLS12, both, "tls-server-end-point", password, "auto", "SCRAM-SHA-256-PLUS p=tls-server-end-point", "SCRAM-SHA-256-PLUS (tls-server-end-point) as " + user, ""},
+		{tls.VersionTLS13, sha1Only, "tls-exporter", password, "auto", "SCRAM-SHA-1-PLUS p=tls-exporter", "SCRAM-SHA-1-PLUS (tls-exporter) as " + user, ""},
+		{tls.VersionTLS13, both, "tls-exporter", password, "scram-sha-1", "SCRAM-SHA-1-PLUS p=tls-exporter", "SCRAM-SHA-1-PLUS (tls-exporter) as " + user, ""},
+		{tls.VersionTLS13, unbound, "", password, "auto", "SCRAM-SHA-256 y", "SCRAM-SHA-256 as " + user, ""},
+		{tls.VersionTLS13, both, "tls-unique", password, "auto!", "SCRAM-SHA-256 n", "SCRAM-SHA-256 as " + user, ""},
+		{tls.VersionTLS13, unbound, "", "", "auto", "SCRAM-SHA-256 y, PLAIN", "PLAIN as " + user + ", after SCRAM-SHA-256 was refused", ""},
+		// Refusals that somebody in between could bring about, and wrong passwords.
+		{tls.VersionTLS13, both, "tls-unique", password, "auto", "SCRAM-SHA-256-PLUS p=tls-exporter", "by SCRAM-SHA-256-PLUS: unsupported-channel-binding-type", "to do without set disable_extensions"},
+		{tls.VersionTLS13, both, "tls-unique", password, "scram-sha-256", "SCRAM-SHA-256-PLUS p=tls-exporter", "by SCRAM-SHA-256-PLUS: unsupported-channel-binding-type", "to do without set disable_extensions"},
+		{tls.VersionTLS13, both, "tls-exporter", "", "auto", "SCRAM-SHA-256-PLUS p=tls-exporter", "by SCRAM-SHA-256-PLUS: [AUTHENTICATIONFAILED]", `set auth = "plain", or cannot`},
+		{tls.VersionTLS13, both, "tls-exporter", "another", "auto", "SCRAM-SHA-256-PLUS p=tls-exporter", "by SCRAM-SHA-256-PLUS: invalid-proof", "check user and password"},
+		{tls.VersionTLS13, unbound, "", "another", "auto", "SCRAM-SHA-256 y", "by SCRAM-SHA-256: invalid-proof", `set auth = "plain"`},
+		{tls.VersionTLS13, unbound, "", "", "scram-sha-256", "SCRAM-SHA-256 y", "by SCRAM-SHA-256: [AUTHENTICATIONFAILED]", "check user and password"},
 		// Somebody in between, who has a certificate, and who takes away the offer.
-		{tls.VersionTLS13, both, "another", "auto", "SCRAM-SHA-256-PLUS p=tls-exporter", "by SCRAM-SHA-256-PLUS: channel-bindings-dont-match"},
-		{tls.VersionTLS13, "SCRAM-SHA-256 PLAIN", "tls-exporter", "auto", "SCRAM-SHA-256 y", "by SCRAM-SHA-256: server-does-support-channel-binding"},
+		{tls.VersionTLS13, both, "another", password, "auto", "SCRAM-SHA-256-PLUS p=tls-exporter", "by SCRAM-SHA-256-PLUS: channel-bindings-dont-match", "somebody is in between"},
+		{tls.VersionTLS13, unbound, "tls-exporter", password, "auto", "SCRAM-SHA-256 y", "by SCRAM-SHA-256: server-does-support-channel-binding", "somebody is in between"},
+		{tls.VersionTLS13, sha1Only, "tls-exporter", password, "scram-sha-256", "SCRAM-SHA-256 y", "by SCRAM-SHA-256: server-does-support-channel-binding", "somebody is in between"},
 	} {
 		tried := make(chan string, 1)
 		var detail string
 		o := options(listen(t, func(s *server) {
 			var all []string
 			defer func() { tried <- strings.Join(all, ", ") }()
-			scramServer{cert, test.version, test.offers, test.binding}.play(s, &all)
+			scramServer{cert, test.version, test.offers, test.binding, test.knows}.play(s, &all)
 		}))
-		o.Security, o.Auth = wire.Implicit, test.auth
+		auth, without := strings.CutSuffix(test.auth, "!")
+		if o.Auth = auth; without {
+			o.Disable = []string{"AUTH=SCRAM-SHA-256-PLUS", "auth=scram-sha-1-plus"}
+		}
+		o.Security = wire.Implicit
 		trusting(cert, name)(&o)
 		o.Stage = func(stage, d string, _ error) {
 			if stage == "login" {
@@ -141,7 +165,7 @@ func TestChannelBinding(t *testing.T) {
 		if failed := strings.Contains(test.detail, ":"); failed != (err != nil) || !strings.Contains(detail, test.detail) {
 			t.Errorf("%+v: %q, %v", test, detail, err)
 		}
-		if err != nil && !strings.Contains(fmt.Sprint(err), "somebody is in between") {
+		if err != nil && !strings.Contains(fmt.Sprint(err), test.hint) {
 			t.Errorf("%+v: %v", test, err)
 		}
 	}

@@ -12,7 +12,9 @@ import (
 const loginCommand = "LOGIN command"
 
 var (
-	scrams    = []string{"SCRAM-SHA-256" + plus, "SCRAM-SHA-256", "SCRAM-SHA-1" + plus, "SCRAM-SHA-1"}
+	// Bound ones first: who could take away the offer of the better hash with
+	// binding, and leave that of the other, would be rid of the binding else.
+	scrams    = []string{"SCRAM-SHA-256" + plus, "SCRAM-SHA-1" + plus, "SCRAM-SHA-256", "SCRAM-SHA-1"}
 	passwords = []string{"PLAIN", loginCommand, "LOGIN"} // these tell the password itself
 	bearers   = []string{"OAUTHBEARER", "XOAUTH2"}
 )
@@ -57,9 +59,9 @@ func (c *Conn) preferred() ([]string, error) {
 }
 
 // mechanisms are the ways to try in turn: the strongest that is preferred and
-// offered. After SCRAM also the next of another kind, where the password cannot
-// be overheard: a server that keeps hashes of another kind refuses a right
-// password by SCRAM.
+// offered, alone. Only after SCRAM without binding also the next of another kind,
+// where the password cannot be overheard, for a server that offers SCRAM and has
+// it not, or not for this user: it refuses out of hand.
 func (c *Conn) mechanisms() ([]string, error) {
 	preferred, err := c.preferred()
 	if err != nil {
@@ -74,9 +76,10 @@ func (c *Conn) mechanisms() ([]string, error) {
 	if len(found) == 0 {
 		return nil, c.noMechanism(preferred)
 	}
-	hows := found[:1]
-	if others := slices.DeleteFunc(slices.Clone(found), isScram); isScram(found[0]) && len(others) > 0 && c.private() {
-		hows = append(hows[:1:1], others[0])
+	hows := found[:1:1]
+	others := slices.DeleteFunc(slices.Clone(found), isScram)
+	if unbound := isScram(hows[0]) && !strings.HasSuffix(hows[0], plus); unbound && len(others) > 0 && c.private() {
+		hows = append(hows, others[0])
 	}
 	return hows, nil
 }
@@ -90,7 +93,7 @@ func (c *Conn) noMechanism(preferred []string) error {
 	}
 	slices.Sort(offered)
 	e := &Error{Kind: KindAuth, Doing: "log in to " + c.o.address(),
-		Err:  fmt.Errorf("the server offers [%s], none of which is %s", strings.Join(offered, " "), strings.Join(preferred, ", ")),
+		Err:  fmt.Errorf("the server offers [%s], none of which is %s", c.shortText(strings.Join(offered, " ")), strings.Join(preferred, ", ")),
 		Hint: "set auth to one that is offered"}
 	switch {
 	case c.raw == c.tcp && c.caps["LOGINDISABLED"]:

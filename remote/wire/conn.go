@@ -47,7 +47,7 @@ type Conn struct {
 	store   []byte          // what out is a part of
 	lit     int64           // octets of a body that follow out, passed on as they come
 	fetch   *fetch          // the FETCH response that body belongs to
-	text    int64           // octets of response text since a command last completed
+	text    int64           // octets of responses since a command last completed, without bodies
 	maxText int64           // how many are too many
 	boxes   int             // LIST responses since then
 	list    int64           // and octets of their text

@@ -18,10 +18,25 @@
 // 256, of a mailbox at 4096. What imapclient gathers, the answer to LIST, ends
 // at 262144 mailboxes or 32 MiB of text, which take about 200 MiB there. So one
 // connection stays below 512 MiB, and below 32 MiB outside of LIST and SEARCH.
-// An answer of more than Options.MaxAnswer, a literal of more than
+// An answer of more than Options.MaxAnswer without bodies, a literal of more than
 // Options.MaxLiteral, and each of the limits on lines and lists end the
 // connection with KindLimit; the others drop what is beyond them and say so in
 // a Notice. Of a compressed connection they hold for what was inflated.
+//
+// A login is tried by one mechanism, the strongest that is offered and fits
+// Options, and a refusal is the end: of a login that is bound to its TLS
+// connection (-PLUS) because somebody in between brings such refusals about, of
+// any other because the password may be wrong, and servers lock accounts. One
+// case is excepted: SCRAM without binding, chosen by us, over a connection that
+// cannot be overheard, and refused before the server took part in it. Such a
+// server offers SCRAM but has it not, or not for this user; it has learned
+// nothing of the password, and the next mechanism of another kind is tried. That
+// it may be PLAIN gives nothing away that was not given already: who is in
+// between with a certificate that is believed need only offer nothing else. Who
+// wants to be safe from that names a SCRAM in Options.Auth, which never becomes
+// another mechanism, and is told to the server in a way (RFC 5802 section 6) that
+// it refuses when the offer of binding was taken away. Options.Disable with the
+// names of the -PLUS mechanisms does without binding.
 //
 // From the login on nothing is asked for at the cost of a round trip: where the
 // answer to the login lists the capabilities, they are asked for again, with ID,

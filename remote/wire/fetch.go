@@ -288,7 +288,7 @@ func itemName(p *parser) (string, bool) {
 			return "", false
 		}
 		if end++; end < len(p.b) && p.b[end] == '<' {
-			end += bytes.IndexByte(p.b[end:], '>') + 1
+			end += bytes.IndexByte(p.b[end:min(len(p.b), end+maxAnnounced)], '>') + 1
 		}
 		name += string(p.b[n:end])
 		n = end

@@ -234,7 +234,7 @@ func (c *Conn) readLine(before int) ([]byte, error) {
 			return nil, c.tooMuch("a line of", int64(before+len(line)), int64(limit))
 		}
 		if c.text > c.maxText {
-			return nil, c.tooMuch("without its literals", c.text, c.maxText)
+			return nil, c.tooMuch("without bodies", c.text, c.maxText)
 		}
 		if err == nil {
 			break
@@ -291,6 +291,9 @@ func (c *Conn) restOf(first []byte) (all []byte, whole bool, err error) {
 		}
 		if literals += n; literals > maxShort {
 			whole = false
+		}
+		if c.text += n; c.text > c.maxText {
+			return nil, false, c.tooMuch("without bodies", c.text, c.maxText)
 		}
 		if whole {
 			all = append(all, "\r\n"...)

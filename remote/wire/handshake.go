@@ -122,7 +122,7 @@ func (c *Conn) upgrade(ctx context.Context, preauth bool) error {
 	}
 	clear(c.caps)
 	c.mu.Lock()
-	c.notices, c.noticed = nil, 0
+	c.notices, c.noticed, c.serverID = nil, 0, ""
 	c.mu.Unlock()
 	return c.startTLS(ctx)
 }

@@ -94,6 +94,28 @@ func TestEndlessHandshake(t *testing.T) {
 	}
 }
 
+// TestHugeHandshake: octets in literals count, too.
+func TestHugeHandshake(t *testing.T) {
+	dialError(t, wire.KindLimit, func(s *server) {
+		s.write("* OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=PLAIN] hi\r\n")
+		tag := s.expect("AUTHENTICATE")
+		s.write("* ID (\"a\" {300000}\r\n%s)\r\n", strings.Repeat("x", 300_000))
+		s.ok(tag)
+		s.untilClosed()
+	})
+}
+
+// TestManyMechanisms: what a server offers is no longer in an error than fits one.
+func TestManyMechanisms(t *testing.T) {
+	e := dialError(t, wire.KindPlaintext, func(s *server) {
+		s.write("* OK [CAPABILITY IMAP4rev1 LOGINDISABLED%s] hi\r\n", " AUTH=FOO AUTH="+strings.Repeat("X", 100_000))
+		s.quiet()
+	})
+	if n := len(e.Error()); n > 2000 {
+		t.Errorf("an error of %d bytes", n)
+	}
+}
+
 func TestSilentServer(t *testing.T) {
 	e := dialError(t, wire.KindTimeout, func(s *server) { s.untilClosed() },
 		func(o *wire.Options) { o.Timeout = 20 * time.Millisecond })
@@ -308,7 +330,7 @@ func TestStartTLS(t *testing.T) {
 	cert := certFor(t, name, time.Now().Add(24*time.Hour))
 	cfg := &tls.Config{Certificates: []tls.Certificate{cert}}
 	o := options(listen(t, func(s *server) {
-		s.write("* OK [CAPABILITY IMAP4rev1 STARTTLS LOGINDISABLED EVIL] hi\r\n")
+		s.write("* OK [CAPABILITY IMAP4rev1 STARTTLS LOGINDISABLED EVIL] hi\r\n* ID (\"name\" \"Evil\")\r\n* NO [ALERT] evil\r\n")
 		s.ok(s.expect("STARTTLS"))
 		if !s.startTLS(cfg) {
 			return
@@ -329,6 +351,9 @@ func TestStartTLS(t *testing.T) {
 	defer c.Close()
 	if got := strings.Join(c.Caps(), " "); got != "IDLE IMAP4REV1" {
 		t.Errorf("caps %q", got)
+	}
+	if id, notices := c.ServerID(), c.Notices(); id != "" || len(notices) > 0 {
+		t.Errorf("what came in plain text is believed: %q, %v", id, notices)
 	}
 }
 

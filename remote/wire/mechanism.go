@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/xdg-go/scram"
 )
 
 // mechanism is one SASL exchange (RFC 4422) from the client's side.
@@ -16,6 +18,7 @@ type mechanism struct {
 	next    func(challenge []byte) ([]byte, error) // the answer to a challenge
 	done    func() error                           // asked after OK: is the server the real one?
 	why     func() string                          // asked after NO: what the mechanism was told about it
+	begun   bool                                   // the server has sent a challenge
 }
 
 var errChallenge = errors.New("the server sent a challenge this mechanism does not have")
@@ -26,7 +29,7 @@ type login struct {
 	host         string
 	port         int // 0: unknown
 	logins       *Logins
-	binding      binding
+	binding      scram.ChannelBinding // none: the connection has none, or is to do without
 }
 
 // newMechanism starts the exchange called name, in upper case; nil if there is

@@ -1,6 +1,12 @@
 package wire
 
 import (
+	"bufio"
+	"context"
+	"encoding/base64"
+	"fmt"
+	"net"
+	"strings"
 	"testing"
 
 	"github.com/xdg-go/scram"
@@ -60,5 +66,50 @@ func TestScramAgain(t *testing.T) {
 	}
 	if other, _ := logins.scram("SCRAM-SHA-256", "other", "one"); other == first {
 		t.Error("another user's")
+	}
+}
+
+// challenging is a server that takes a login by SCRAM as far as its challenge,
+// and refuses it.
+func challenging(conn net.Conn, salt string, iterations int) {
+	defer conn.Close()
+	fmt.Fprint(conn, "* OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=SCRAM-SHA-256 AUTH=PLAIN] hi\r\n")
+	lines := bufio.NewScanner(conn)
+	lines.Scan()
+	words := strings.Fields(lines.Text())
+	first, _ := base64.StdEncoding.DecodeString(words[len(words)-1])
+	_, nonce, _ := strings.Cut(string(first), ",r=")
+	fmt.Fprintf(conn, "+ %s\r\n", base64.StdEncoding.EncodeToString(fmt.Appendf(nil, "r=%sx,s=%s,i=%d", nonce, salt, iterations)))
+	if lines.Scan(); lines.Text() != "*" && iterations < 4096 {
+		fmt.Fprintf(conn, "* BYE weak\r\n")
+	}
+	fmt.Fprintf(conn, "%s NO refused\r\n", words[0])
+	for lines.Scan() { // whatever else is tried
+		tag, _, _ := strings.Cut(lines.Text(), " ")
+		fmt.Fprintf(conn, "%s BAD nothing more is expected: %s\r\n", tag, lines.Text())
+	}
+}
+
+// TestScramStrangers: of a server that does not know the password nothing is
+// kept, and no proof is given to one that would have it cheap to guess by.
+func TestScramStrangers(t *testing.T) {
+	for _, test := range []struct {
+		iterations int
+		want       string
+	}{{4096, "by SCRAM-SHA-256: the server says: refused"}, {4095, "too few iterations"}, {1, "too few iterations"}, {0, "iterations"}} {
+		var logins Logins
+		client, server := net.Pipe()
+		go challenging(server, base64.StdEncoding.EncodeToString([]byte(strings.Repeat("s", 20_000))), test.iterations)
+		_, err := Dial(t.Context(), Options{
+			Host: "imap.example.org", Security: Plain, Via: ViaTunnel, User: "user", Logins: &logins,
+			Secret:      func(context.Context) (string, error) { return "secret", nil },
+			DialContext: func(context.Context, string, string) (net.Conn, error) { return client, nil },
+		})
+		if err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%d iterations: %v, want %q", test.iterations, err, test.want)
+		}
+		if len(logins.clients) > 0 {
+			t.Errorf("%d iterations: what was derived is kept", test.iterations)
+		}
 	}
 }

@@ -25,11 +25,8 @@ var scramHashes = map[string]scram.HashGeneratorFcn{"SCRAM-SHA-1": scram.SHA1, "
 
 func isScram(name string) bool { return scramHashes[strings.TrimSuffix(name, plus)] != nil }
 
-// binding is the channel binding of a connection.
-type binding struct {
-	scram.ChannelBinding      // none: the connection has none
-	offered              bool // by the server: it has a mechanism with plus
-}
+// unbind does without them.
+const unbind = `disable_extensions = ["AUTH=SCRAM-SHA-256-PLUS", "AUTH=SCRAM-SHA-1-PLUS"]`
 
 // bindingOf is what a connection can be recognised by at both of its ends:
 // tls-exporter (RFC 9266), before TLS 1.3 tls-server-end-point (RFC 5929).
@@ -50,7 +47,7 @@ func bindingOf(s *tls.ConnectionState) scram.ChannelBinding {
 
 // tampered tells whether a server refused (RFC 5802 section 7) because it is at
 // the end of another TLS connection than ours, or has offered a binding that did
-// not reach us. No other login must be tried there.
+// not reach us.
 func tampered(why string) bool {
 	return why == "channel-bindings-dont-match" || why == "server-does-support-channel-binding"
 }
@@ -88,6 +85,17 @@ func (l *Logins) scram(name, user, secret string) (*scram.Client, error) {
 		l.clients[name] = client
 	}
 	return l.clients[name], nil
+}
+
+// forget drops what was derived when a login failed: a server that does not know
+// the password may have a new salt, and a long one, each time.
+func (l *Logins) forget() {
+	if l == nil {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.clients = nil
 }
 
 func scramClient(name, user, secret string) (*scram.Client, error) {
@@ -144,8 +152,8 @@ func newScram(name string, l login) *mechanism {
 func (l login) conversation(name string, client *scram.Client) *scram.ClientConversation {
 	switch {
 	case strings.HasSuffix(name, plus):
-		return client.NewConversationWithChannelBinding(l.binding.ChannelBinding)
-	case l.binding.IsSupported() && !l.binding.offered:
+		return client.NewConversationWithChannelBinding(l.binding)
+	case l.binding.IsSupported():
 		return client.NewConversationAdvertisingChannelBinding()
 	}
 	return client.NewConversation()

@@ -110,6 +110,7 @@ var traps = []trap{
 
 	// FETCH.
 	{name: "fetch alien items", send: "* 1 FETCH (EMAILID (M1) X-GM-LABELS (\"a)\" {3}\nx)y (b)) UID 7 X-GM-MSGID 12 FLAGS (\\Seen))\n", pass: "* 1 FETCH (UID 7 FLAGS (\\Seen))\n", notice: wire.NoticeData, what: "EMAILID", text: "UID 7 (M1)"},
+	{name: "fetch an origin without end", send: "* 1 FETCH (X[]< UID 7 FLAGS (\\Seen) X-GM-LABELS (the end>))\n", pass: "* 1 FETCH (UID 7 FLAGS (\\Seen))\n", notice: wire.NoticeData, what: "X[]", text: "UID 7 <"},
 	{name: "fetch only alien", send: "* 1 FETCH (EMAILID (M1))\n", notice: wire.NoticeData, what: "EMAILID"},
 	{name: "fetch envelope", send: "* 1 FETCH (UID 7 ENVELOPE (NIL {1}\na \"b\" ((NIL NIL \"x\" \"y\"))) BODYSTRUCTURE ((\"a\" {1}\n))()) FLAGS ())\n", pass: "* 1 FETCH (UID 7 FLAGS ())\n", notice: wire.NoticeData, what: "ENVELOPE"},
 	{name: "fetch date nil", send: "* 1 FETCH (UID 7 INTERNALDATE NIL RFC822.SIZE 5)\n", pass: "* 1 FETCH (UID 7 RFC822.SIZE 5)\n", notice: wire.NoticeDropped, what: "FETCH", text: "INTERNALDATE"},

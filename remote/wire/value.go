@@ -140,8 +140,13 @@ func (p *parser) quoted() (string, bool) {
 	return "", false
 }
 
+// maxAnnounced is how long the announcement of a literal may be, or the origin of
+// a partial body: looked for farther on, at each value anew, a line would cost
+// the square of its length.
+const maxAnnounced = 32
+
 func (p *parser) literal() (string, bool) {
-	end := bytes.Index(p.b, []byte("}\r\n"))
+	end := bytes.Index(p.b[:min(len(p.b), maxAnnounced)], []byte("}\r\n"))
 	if end < 0 {
 		return "", false
 	}
