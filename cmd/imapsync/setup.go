@@ -129,10 +129,11 @@ func (p *program) setUp(ctx context.Context, a *answers, t *target) error {
 	if err != nil {
 		return err
 	}
-	if t.broken != nil && (l.OAuth != nil || l.Secret.InKeyring()) { // the login would be kept, and the account not
+	if t.broken != nil && (l.OAuth != nil || l.Secret.InKeyring()) { // the login would be for nothing
 		return errors.Join(t.broken, usagef("init: %s is left as it is; correct it and run init again", t.file))
 	}
-	if err := p.firstLogin(ctx, l, a); err != nil {
+	keep, err := p.firstLogin(ctx, l, a)
+	if err != nil {
 		return p.initProblem(l, err)
 	}
 	list, err := l.listFolders(ctx)
@@ -155,7 +156,13 @@ func (p *program) setUp(ctx context.Context, a *answers, t *target) error {
 	if err := p.agree(ctx, a, t); err != nil {
 		return err
 	}
+	if err := keep(ctx); err != nil { // first: an account without its login is of no use
+		return p.initProblem(l, err)
+	}
 	if err := t.write(section); err != nil {
+		if l.secret != nil {
+			err = fmt.Errorf("%w; the login is kept, and init run again puts another in its place", err)
+		}
 		return fmt.Errorf("init: %w", err)
 	}
 	p.out.object(initObject{p.out.head("init", a.name), t.file, len(folders)})
@@ -179,15 +186,15 @@ func (p *program) newLane(t *target, section string) (*lane, error) {
 	return &lane{Account: conf.Accounts[0], out: p.out, configFile: p.configFile, stateDir: stateDir, now: p.now}, nil
 }
 
-// firstLogin tries the login, and keeps what is to be kept of it.
-func (p *program) firstLogin(ctx context.Context, l *lane, a *answers) error {
+// firstLogin tries the login; keep keeps what is to be kept of it.
+func (p *program) firstLogin(ctx context.Context, l *lane, a *answers) (keep func(context.Context) error, err error) {
 	if l.OAuth != nil || l.Secret.InKeyring() {
 		if err := l.loginFits(a.how); err != nil {
-			return err
+			return nil, err
 		}
-		return p.login(ctx, l, a.how)
+		return p.newLogin(ctx, l, a.how)
 	}
-	return l.tryLogin(ctx, l.Secret.Get)
+	return func(context.Context) error { return nil }, l.tryLogin(ctx)
 }
 
 // initProblem reports why the account could not be tried; nothing is written.
