@@ -18,8 +18,9 @@ type mbsync struct {
 
 // mbServer is an IMAPAccount, or the like within an IMAPStore.
 type mbServer struct {
-	name string
-	line int
+	name    string
+	line    int
+	tlsLine int // of TLSType
 	login
 }
 
