@@ -176,6 +176,17 @@ func TestInitProvider(t *testing.T) {
 		"About hotmail.com: it takes no password, only OAuth 2")
 }
 
+// TestClientSecret: it need not stand on the command line.
+func TestClientSecret(t *testing.T) {
+	for text, want := range map[string]string{"s3cret\n": "s3cret", "s3cret": "s3cret", "\n": "", "": ""} {
+		p := &program{console: &console{in: bufio.NewReader(strings.NewReader(text))}}
+		a := &answers{provider: "google", clientID: "c", how: loginOptions{stdin: true}}
+		if err := p.source(t.Context(), a, discover.Server{}); a.clientSecret != want || (err == nil) != (want != "") {
+			t.Errorf("%q: the secret is %q, %v", text, a.clientSecret, err)
+		}
+	}
+}
+
 func TestSection(t *testing.T) {
 	a := &answers{address: "me@gmail.com", name: "me@home", host: "imap.gmail.com", user: "me@gmail.com", maildir: "~/Mail/g", provider: "google", clientID: "c", clientSecret: "s"}
 	have := a.section([]string{"INBOX", "[Gmail]/All Mail", "Lists"}, []string{"[Gmail]/All Mail"})

@@ -189,9 +189,6 @@ func (p *program) newLane(t *target, section string) (*lane, error) {
 // firstLogin tries the login; keep keeps what is to be kept of it.
 func (p *program) firstLogin(ctx context.Context, l *lane, a *answers) (keep func(context.Context) error, err error) {
 	if l.OAuth != nil || l.Secret.InKeyring() {
-		if err := l.loginFits(a.how); err != nil {
-			return nil, err
-		}
 		return p.newLogin(ctx, l, a.how)
 	}
 	return func(context.Context) error { return nil }, l.tryLogin(ctx)
