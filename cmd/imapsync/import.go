@@ -283,7 +283,8 @@ func appendConfig(file, text string) error {
 	return writeConfig(file, os.O_APPEND, text)
 }
 
-// writeConfig leaves the file as it was if it cannot write all of the text.
+// writeConfig leaves the file as it was, or makes none, if it cannot write all of
+// the text.
 func writeConfig(file string, how int, text string) error {
 	f, err := os.OpenFile(file, os.O_WRONLY|how, 0o600)
 	if err != nil {
@@ -296,7 +297,10 @@ func writeConfig(file string, how int, text string) error {
 			err = errors.Join(err, f.Truncate(info.Size()))
 		}
 	}
-	return errors.Join(err, f.Close())
+	if err = errors.Join(err, f.Close()); err != nil && how&os.O_EXCL != 0 {
+		err = errors.Join(err, os.Remove(file))
+	}
+	return err
 }
 
 // imported tells what was written, and how to go on.

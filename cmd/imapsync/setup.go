@@ -79,35 +79,22 @@ func (t *target) with(section string) ([]byte, error) {
 
 // write adds the section: a file of its owner alone where there is none, else
 // at the end of what is there. What goes wrong in the middle is taken back.
-func (t *target) write(section string) (err error) {
-	if err := os.MkdirAll(filepath.Dir(t.file), 0o700); err != nil {
-		return err
-	}
-	flags := os.O_WRONLY | os.O_APPEND
+func (t *target) write(section string) error {
 	if t.text == nil {
-		flags |= os.O_CREATE | os.O_EXCL
-	} else {
-		now, err := os.ReadFile(t.file)
-		if err != nil {
-			return err
-		}
-		if !bytes.Equal(now, t.text) {
-			return fmt.Errorf("%s has been changed meanwhile; run init again", t.file)
-		}
-		ends := len(now) - len(bytes.TrimRight(now, "\n"))
-		if len(now) > ends {
-			section = strings.Repeat("\n", max(0, 2-ends)) + section
-		}
+		return createConfig(t.file, section)
 	}
-	file, err := os.OpenFile(t.file, flags, 0o600)
+	now, err := os.ReadFile(t.file)
 	if err != nil {
 		return err
 	}
-	_, err = file.WriteString(section)
-	if err = errors.Join(err, file.Sync()); err != nil {
-		err = errors.Join(err, file.Truncate(int64(len(t.text))))
+	if !bytes.Equal(now, t.text) {
+		return fmt.Errorf("%s has been changed meanwhile; run init again", t.file)
 	}
-	return errors.Join(err, file.Close())
+	ends := len(now) - len(bytes.TrimRight(now, "\n"))
+	if len(now) > ends {
+		section = strings.Repeat("\n", max(0, 2-ends)) + section
+	}
+	return writeConfig(t.file, os.O_APPEND, section)
 }
 
 // initObject is an account set up; in JSON the event "init".
