@@ -41,12 +41,12 @@ func (p *program) initCommand() *cli.Command {
 		Usage: "set up an account: find the server, try the login, write the configuration",
 		Description: "Asks for the address, finds its server (a list of providers, the domain's autoconfig file, its SRV records), asks where the password is to come from, " +
 			"tries the login, lists the folders and writes a section with comments into the configuration, which it makes with mode 0600 or adds to; " +
-			"nothing that is there is changed. Each question has an option; with all of them, or with --yes for those that have a proposal, nothing is asked.",
+			"nothing that is there is changed, and nothing is written or kept before you have seen the section and agreed. Each question has an option; with all of them, or with --yes for those that have a proposal, nothing is asked.",
 		Flags: []cli.Flag{
 			text("address", "the mail address is `ADDRESS`", &a.address),
 			text("host", "the server is `HOST`; nothing is looked for", &a.host),
-			&cli.IntFlag{Name: "port", Usage: "the server's port is `PORT`", Destination: &a.port, DefaultText: "993"},
-			text("tls", "the connection is protected by `TLS`: implicit, starttls or none", &a.tls),
+			&cli.IntFlag{Name: "port", Usage: "the server's port is `PORT`, if it is neither the one found nor 993 (143 unless TLS is implicit)", Destination: &a.port},
+			text("tls", "the connection is protected by `TLS`: implicit (unless another was found), starttls or none", &a.tls),
 			text("ca-file", "believe the certificate authorities of the PEM `FILE`", &a.caFile),
 			text("user", "the login name is `USER`, if it is not the address", &a.user),
 			text("password-command", "the shell `COMMAND` prints the password", &a.passwordCommand),
