@@ -70,8 +70,7 @@ func (s Secret) failed(err error) error {
 		e.Hint = "imapsync login ACCOUNT puts the password there"
 		var none *keyring.Unavailable
 		if errors.As(err, &none) {
-			e.Hint = "start and unlock the keyring (on Linux a Secret Service, on the D-Bus session that $DBUS_SESSION_BUS_ADDRESS names); " +
-				"where there is none, use password_command or password_file instead of keyring = true"
+			e.Hint = keyring.Advice + "; where there is none, use password_command or password_file instead of keyring = true"
 		}
 	case s.credential != "":
 		e.Hint = "mend the credential " + s.credential + " of the systemd unit: its first line must be the secret"

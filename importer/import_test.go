@@ -110,6 +110,36 @@ func TestImports(t *testing.T) {
 	}
 }
 
+// TestMasked: what is shown holds no secret, and what is written is known to hold one.
+func TestMasked(t *testing.T) {
+	for file, accounts := range map[string]int{"testdata/mb-secrets.txtar": 3, "testdata/ol-secrets.txtar": 5} {
+		archive, err := txtar.ParseFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		read := Mbsync
+		if archive.Files[0].Name == "offlineimap" {
+			read = Offlineimap
+		}
+		r := read(string(archive.Files[0].Data), env(""))
+		if len(r.Accounts) != accounts {
+			t.Errorf("%s: %d accounts, want %d", file, len(r.Accounts), accounts)
+		}
+		for _, a := range r.Accounts {
+			written := a.TOML()
+			if shown := a.Masked().TOML(); strings.Contains(shown, "er2") {
+				t.Errorf("%s shows\n%s", file, shown)
+			}
+			if evaluates := strings.Contains(written, evaluated); strings.Contains(written, "er2") && !evaluates && !HoldsSecret(written) {
+				t.Errorf("%s: nobody finds the secret in\n%s", file, written)
+			}
+		}
+		if _, notes := said(r); strings.Contains(notes, "er2") {
+			t.Errorf("%s: a note shows it\n%s", file, notes)
+		}
+	}
+}
+
 // fuzzImport insists that any text makes valid TOML, or nothing.
 func fuzzImport(f *testing.F, name string, read func(string, Env) *Result) {
 	files, _ := filepath.Glob("testdata/*.txtar")

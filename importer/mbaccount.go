@@ -47,6 +47,7 @@ func (t *mbsync) accounts() {
 		}
 		a := &Account{Name: t.accountName(g.name()), Maildir: p.root, From: g.from()}
 		a.Missing = g.server.put(&a.settings, t.env)
+		t.noteInsecure(a, g.server.tlsLine, "TLSType")
 		if g.server.host == "" && g.server.tunnel == "" {
 			t.grave(g.server.line, g.server.name, "there is no Host; add host to account %s", a.Name)
 		}

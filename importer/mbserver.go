@@ -62,6 +62,7 @@ func (t *mbsync) serverOption(s *mbServer, o mbOption) bool {
 func (t *mbsync) tlsOption(s *mbServer, o mbOption) bool {
 	switch o.name {
 	case "ssltype", "tlstype":
+		s.tlsLine = o.line
 		s.tls = map[string]string{"none": "none", "starttls": "starttls", "imaps": "implicit"}[strings.ToLower(o.arg())]
 		if s.tls == "" {
 			s.tls = "starttls"

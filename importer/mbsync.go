@@ -18,8 +18,9 @@ type mbsync struct {
 
 // mbServer is an IMAPAccount, or the like within an IMAPStore.
 type mbServer struct {
-	name string
-	line int
+	name    string
+	line    int
+	tlsLine int // of TLSType
 	login
 }
 
@@ -189,6 +190,8 @@ func (t *mbsync) imapStoreOption(s *mbStore, o mbOption) bool {
 			t.note(o.line, o.said, "the prefix of the server's personal namespace is always left out of names; compare imapsync folders with the "+
 				"directories before the first sync, and move up what lies below INBOX if the server has the prefix INBOX.")
 		}
+	case "useutf8mailboxes": // of mbsync after 1.5
+		t.note(o.line, o.said, "names are in UTF-8 here, and written to the server as it wants them; folder_names says how directories have them")
 	case "pathdelimiter":
 		t.note(o.line, o.said, "not needed: the server is asked for it")
 	default:

@@ -38,25 +38,11 @@ func matchesOne(pattern, name string) bool {
 }
 
 // local is what a folder of the server, or a pattern of such, is called in the
-// Maildir. Of several renames the longest counts.
+// Maildir.
 func (p *place) local(name string) string {
-	best, longest := name, -1
+	var m mail.Mapping
 	for _, r := range p.renames {
-		below, isBelow := strings.CutPrefix(name, strings.TrimSuffix(r.key, "/")+"/")
-		if r.key == "" {
-			below, isBelow = name, name != "INBOX"
-		}
-		if len(r.key) <= longest {
-			continue
-		}
-		switch {
-		case name == r.key:
-			best, longest = r.value, len(r.key)
-		case isBelow && (r.key == "" || strings.HasSuffix(r.key, "/")):
-			best, longest = r.value+below, len(r.key)
-		case isBelow:
-			best, longest = r.value+"/"+below, len(r.key)
-		}
+		m = append(m, mail.Renaming{Server: mail.FolderName(r.key), Local: mail.FolderName(r.value)})
 	}
-	return best
+	return string(m.Local(mail.FolderName(name)))
 }

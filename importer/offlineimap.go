@@ -184,6 +184,7 @@ func (t *offlineimap) account(name string) (*Account, bool) {
 	}
 	out.Maildir = a.place.root
 	out.Missing = a.login.put(&out.settings, t.env)
+	t.noteInsecure(out, a.remote.lineOf("ssl"), "ssl")
 	if out.Missing != "" {
 		t.grave(a.remote.line, a.remote.name, "offlineimap asks for the password, or takes it from ~/.netrc; here account %s needs a source for it: "+
 			"password_command, password_file, password, or keyring = true", out.Name)

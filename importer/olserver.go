@@ -58,11 +58,17 @@ func (a *olAccount) secret() {
 			s.note(s.lineOf("auth_mechanisms"), "auth_mechanisms", "%s", left)
 		}
 	}
-	for option, to := range map[string]*string{
-		"remotepasseval": &l.passwordCommand, "remoteusereval": &l.userCommand, "oauth2_access_token_eval": &l.tokenCommand,
+	token := "" // one that is given is not taken along
+	for option, to := range map[string]struct{ command, literal *string }{
+		"remotepasseval": {&l.passwordCommand, &l.password}, "remoteusereval": {&l.userCommand, &l.user}, "oauth2_access_token_eval": {&l.tokenCommand, &token},
 	} {
-		if e := s.text(option); e != "" {
-			*to = s.python(e)
+		e := s.text(option)
+		if list, ok := parseStrings(e); ok && len(list) == 1 && !strings.Contains(e, `\`) {
+			if *to.literal = list[0]; option == "remotepasseval" {
+				l.passwordFile = ""
+			}
+		} else if e != "" {
+			*to.command = s.python(e)
 			s.note(s.lineOf(option), option, "is now a command that has Python evaluate the expression; something simpler will do, such as pass mail/%s", a.name)
 		}
 	}
@@ -80,9 +86,9 @@ func (a *olAccount) oauth() {
 	asked := ""
 	for _, o := range []string{
 		"oauth2_client_id", "oauth2_client_secret", "oauth2_client_id_eval", "oauth2_client_secret_eval", "oauth2_access_token", "oauth2_request_url",
-		"oauth2_refresh_token", "oauth2_refresh_token_eval",
+		"oauth2_refresh_token", "oauth2_refresh_token_eval", "oauth2_access_token_eval",
 	} {
-		if s.text(o) != "" && asked == "" {
+		if s.text(o) != "" && asked == "" && !(o == "oauth2_access_token_eval" && l.tokenCommand != "") {
 			asked = o
 		}
 	}
@@ -118,8 +124,11 @@ func (s *olSection) python(expression string) string {
 		code = fmt.Sprintf("exec(open(%s).read())\n", pyQuote(s.pythonFile))
 	}
 	code += "r = " + strings.ReplaceAll(expression, "\n", " ") + "\nprint(r.decode() if isinstance(r, bytes) else r)"
-	return "python3 -c " + shellQuote(code)
+	return evaluated + shellQuote(code)
 }
+
+// evaluated begins the command that an expression becomes, which may hold the secret.
+const evaluated = "python3 -c "
 
 func pyQuote(s string) string {
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`).Replace(s) + `"`
@@ -167,7 +176,7 @@ func (a *olAccount) ways() {
 		case "HTTP":
 			l.proxy = "http://" + address
 		default:
-			a.account.grave(a.account.lineOf("proxy"), "proxy", "%s is neither SOCKS5 nor HTTP, which are the proxies supported", kind)
+			a.account.grave(a.account.lineOf("proxy"), "proxy", "it is neither SOCKS5 nor HTTP, which are the proxies supported")
 		}
 	}
 	a.account.say("authproxy", "there is one proxy for everything, that of the key proxy")

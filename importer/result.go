@@ -93,6 +93,14 @@ func (r *Result) grave(line int, option, format string, args ...any) {
 	r.Notes[len(r.Notes)-1].Grave = true
 }
 
+// noteInsecure names what crosses the network so that anybody may read it.
+func (r *Result) noteInsecure(a *Account, line int, option string) {
+	if a.get("insecure") != nil {
+		r.note(line, option, "BEWARE: without TLS anybody on the way reads the password and the mail of account %s, as before; insecure = true allows that. "+
+			"Nearly every server has TLS: take out insecure and tls (or write tls = \"starttls\"), and try imapsync check", a.Name)
+	}
+}
+
 // finish puts the notes in order and tells each once.
 func (r *Result) finish() *Result {
 	slices.SortStableFunc(r.Notes, func(a, b Note) int { return a.Line - b.Line })

@@ -7,14 +7,25 @@ import (
 	"strings"
 )
 
-// userInfo is the user and password of a URL.
-var userInfo = regexp.MustCompile(`://[^/@]*@`)
+// userInfo is the user and password of a URL, in which a password may hold what it
+// should not.
+var userInfo = regexp.MustCompile(`://.*@`)
+
+// spelled is a command that prints what it is given, which is the secret then.
+var spelled = regexp.MustCompile(`^"?\s*(echo|printf)\s`)
+
+// isCommand reports whether a key has a command that prints a secret.
+func isCommand(key string) bool { return key == "password_command" || key == "token_command" }
 
 // HoldsSecret reports whether text of a configuration holds what others may not read.
 func HoldsSecret(text string) bool {
 	for line := range strings.Lines(text) {
 		key, value, _ := strings.Cut(line, " = ")
-		if key == "password" || key == "oauth" && strings.Contains(value, "client_secret") || key == "proxy" && userInfo.MatchString(value) {
+		switch {
+		case key == "password",
+			isCommand(key) && spelled.MatchString(value),
+			key == "oauth" && strings.Contains(value, "client_secret"),
+			key == "proxy" && userInfo.MatchString(value):
 			return true
 		}
 	}
@@ -26,12 +37,13 @@ func (a *Account) Masked() *Account {
 	masked := *a
 	masked.settings = nil
 	for _, have := range a.settings {
+		text := fmt.Sprint(have.value)
 		switch {
-		case have.key == "password":
-			masked.Missing = `password = "…"  # not shown; import without --print writes it`
+		case have.key == "password", isCommand(have.key) && (spelled.MatchString(text) || strings.HasPrefix(text, evaluated)):
+			masked.Missing = have.key + ` = "…"  # not shown; import without --print writes it`
 			continue
 		case have.key == "proxy":
-			have.value = userInfo.ReplaceAllString(fmt.Sprint(have.value), "://…@")
+			have.value = userInfo.ReplaceAllString(text, "://…@")
 		case have.key == "oauth":
 			var shown []pair
 			for _, p := range have.value.([]pair) {

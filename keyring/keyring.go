@@ -15,7 +15,15 @@ var ErrNotFound = errors.New("there is no such entry in the system's keyring")
 // none, it is locked, or the secret is too long for it.
 type Unavailable struct{ Err error }
 
-func (e *Unavailable) Error() string { return "the system's keyring is of no use: " + e.Err.Error() }
+func (e *Unavailable) Error() string {
+	if errors.Is(e.Err, system.ErrSetDataTooBig) {
+		return "the secret is too long for the system's keyring"
+	}
+	return "the system's keyring is locked, or cannot be reached: " + e.Err.Error()
+}
+
+// Advice is how a keyring is made available where there is one.
+const Advice = "start and unlock the keyring (on Linux a Secret Service, on the D-Bus session that $DBUS_SESSION_BUS_ADDRESS names)"
 
 func (e *Unavailable) Unwrap() error { return e.Err }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"strings"
 	"testing"
 
 	system "github.com/zalando/go-keyring"
@@ -48,6 +49,15 @@ func TestNone(t *testing.T) {
 		if !errors.As(err, &none) || errors.Is(err, ErrNotFound) {
 			t.Errorf("without a keyring: %v", err)
 		}
+	}
+}
+
+// TestTooLong: that a secret is too long is no matter of a keyring that is locked.
+func TestTooLong(t *testing.T) {
+	system.MockInitWithError(system.ErrSetDataTooBig)
+	t.Cleanup(system.MockInit)
+	if err := Set(context.Background(), "s", "a", "x"); err == nil || !strings.Contains(err.Error(), "too long") {
+		t.Errorf("a secret that is too long: %v", err)
 	}
 }
 

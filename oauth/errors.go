@@ -22,6 +22,7 @@ const (
 	KindRefused     Kind = "refused"     // the client, its scopes or its endpoints are not what the server wants
 	KindUnavailable Kind = "unavailable" // the network or the server is at fault, for now
 	KindStore       Kind = "store"       // the refresh token cannot be read or kept
+	KindKeyring     Kind = "keyring"     // the keyring, where the refresh token may be, is locked or cannot be reached
 )
 
 // Error is why there is no token. It holds no secret.

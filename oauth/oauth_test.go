@@ -360,7 +360,7 @@ func TestKept(t *testing.T) {
 		t.Errorf("another server would be told the refresh token: %v", err)
 	}
 	system.MockInitWithError(errors.New("no bus"))
-	if _, err := w.process().Token(t.Context()); kindOf(err) != KindLogin || !strings.Contains(err.Error(), "no bus") {
+	if _, err := w.process().Token(t.Context()); kindOf(err) != KindKeyring || !strings.Contains(err.Error(), "no bus") {
 		t.Errorf("the keyring is gone: %v", err)
 	}
 	where, err := w.store.Keep(t.Context(), &Grant{Client: w.client.ID, TokenURL: w.client.TokenURL, Refresh: "r", Access: "a", Expiry: w.now().Add(time.Hour)})

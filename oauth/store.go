@@ -62,7 +62,7 @@ func (s Store) load(ctx context.Context) (g *Grant, inFile bool, err error) {
 	case errors.Is(err, keyring.ErrNotFound):
 		return nil, false, &Error{Kind: KindLogin, Err: errNone}
 	case errors.As(err, &none):
-		return nil, false, &Error{Kind: KindLogin, Err: fmt.Errorf("%w: not in %s, and %w", errNone, s.File, none)}
+		return nil, false, &Error{Kind: KindKeyring, Err: fmt.Errorf("%w: not in %s, and %w", errNone, s.File, none)}
 	case ctx.Err() != nil:
 		return nil, false, context.Cause(ctx)
 	case err != nil:

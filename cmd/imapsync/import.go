@@ -41,7 +41,7 @@ func (p *program) importCommand() *cli.Command {
 			"carried over is named, with file, line and what to do instead; then the exit code is 1 where an account was left out or needs " +
 			"completing. docs/mbsync.md and docs/offlineimap.md go through all options.",
 		Flags: []cli.Flag{
-			&cli.BoolFlag{Name: "print", Aliases: []string{"n"}, Usage: "print the configuration without passwords, and write nothing"},
+			&cli.BoolFlag{Name: "print", Aliases: []string{"n"}, Usage: "print the configuration without passwords, nor commands that may hold them, and write nothing"},
 		},
 		Action: func(c *cli.Context) error {
 			if err := atMost(c, 2); err != nil {
@@ -177,8 +177,10 @@ func (p *program) takeOver(file string, r *importer.Result, print bool) error {
 			p.out.line(p.out.stderr, noteLine(file, n))
 		}
 	}
-	if len(r.Accounts) == 0 {
+	if len(r.Accounts) == 0 && code == exitDone {
 		return usagef("import: %s has no account that could be taken over", file)
+	} else if len(r.Accounts) == 0 {
+		return fmt.Errorf("import: nothing was written: %s has no account that could be taken over as it is", file)
 	}
 	if print {
 		var shown []*importer.Account
@@ -281,7 +283,8 @@ func appendConfig(file, text string) error {
 	return writeConfig(file, os.O_APPEND, text)
 }
 
-// writeConfig leaves the file as it was if it cannot write all of the text.
+// writeConfig leaves the file as it was, or makes none, if it cannot write all of
+// the text.
 func writeConfig(file string, how int, text string) error {
 	f, err := os.OpenFile(file, os.O_WRONLY|how, 0o600)
 	if err != nil {
@@ -294,7 +297,10 @@ func writeConfig(file string, how int, text string) error {
 			err = errors.Join(err, f.Truncate(info.Size()))
 		}
 	}
-	return errors.Join(err, f.Close())
+	if err = errors.Join(err, f.Close()); err != nil && how&os.O_EXCL != 0 {
+		err = errors.Join(err, os.Remove(file))
+	}
+	return err
 }
 
 // imported tells what was written, and how to go on.

@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"path/filepath"
 	"strings"
 	"unicode"
@@ -39,12 +41,12 @@ func (p *program) initCommand() *cli.Command {
 		Usage: "set up an account: find the server, try the login, write the configuration",
 		Description: "Asks for the address, finds its server (a list of providers, the domain's autoconfig file, its SRV records), asks where the password is to come from, " +
 			"tries the login, lists the folders and writes a section with comments into the configuration, which it makes with mode 0600 or adds to; " +
-			"nothing that is there is changed. Each question has an option; with all of them, or with --yes for those that have a proposal, nothing is asked.",
+			"nothing that is there is changed, and nothing is written or kept before you have seen the section and agreed. Each question has an option; with all of them, or with --yes for those that have a proposal, nothing is asked.",
 		Flags: []cli.Flag{
 			text("address", "the mail address is `ADDRESS`", &a.address),
 			text("host", "the server is `HOST`; nothing is looked for", &a.host),
-			&cli.IntFlag{Name: "port", Usage: "the server's port is `PORT`", Destination: &a.port, DefaultText: "993"},
-			text("tls", "the connection is protected by `TLS`: implicit, starttls or none", &a.tls),
+			&cli.IntFlag{Name: "port", Usage: "the server's port is `PORT`, if it is neither the one found nor 993 (143 unless TLS is implicit)", Destination: &a.port},
+			text("tls", "the connection is protected by `TLS`: implicit (unless another was found), starttls or none", &a.tls),
 			text("ca-file", "believe the certificate authorities of the PEM `FILE`", &a.caFile),
 			text("user", "the login name is `USER`, if it is not the address", &a.user),
 			text("password-command", "the shell `COMMAND` prints the password", &a.passwordCommand),
@@ -53,16 +55,19 @@ func (p *program) initCommand() *cli.Command {
 			text("token-command", "the shell `COMMAND` prints an OAuth 2 access token", &a.tokenCommand),
 			text("oauth", "log in by OAuth 2 with `PROVIDER`: google or microsoft", &a.provider),
 			text("client-id", "the provider knows the client, for --oauth, as `ID`", &a.clientID),
-			text("client-secret", "the client's secret, for --oauth, is `SECRET`", &a.clientSecret),
+			text("client-secret", "the client's secret, for --oauth, is `SECRET`, which other users of this machine may see in the list of processes; --stdin hides it", &a.clientSecret),
 			text("name", "the account is called `NAME`", &a.name),
 			text("maildir", "the mail goes to `DIR`", &a.maildir),
-			&cli.BoolFlag{Name: "stdin", Usage: "for --keyring, read the password from the first line of standard input", Destination: &a.how.stdin},
+			&cli.BoolFlag{Name: "stdin", Usage: "read the password (--keyring) or the client's secret (--oauth) from the first line of standard input", Destination: &a.how.stdin},
 			&cli.BoolFlag{Name: "device", Usage: "for --oauth, log in on another device, with a code", Destination: &a.how.device},
 			&cli.BoolFlag{Name: "no-browser", Usage: "for --oauth, print the address and open no browser", Destination: &a.how.noBrowser},
 			&cli.BoolFlag{Name: "yes", Usage: "take what is proposed, and write without asking", Destination: &a.yes},
 		},
 		Action: func(c *cli.Context) error {
 			if err := atMost(c, 0); err != nil {
+				return err
+			}
+			if err := a.check(); err != nil {
 				return err
 			}
 			file, err := p.target()
@@ -75,6 +80,44 @@ func (p *program) initCommand() *cli.Command {
 			return p.setUp(c.Context, &a, file)
 		},
 	}
+}
+
+// check refuses answers that do not go together, before anything is asked.
+func (a *answers) check() error {
+	switch a.sources() {
+	case 0:
+		return nil // which is asked for
+	case 1:
+		return a.checkSource()
+	}
+	return usagef("init: give one of --password-command, --password-file, --keyring, --token-command, --oauth")
+}
+
+// sources counts the places given that the secret is to come from.
+func (a *answers) sources() (n int) {
+	for _, is := range []bool{a.passwordCommand != "", a.passwordFile != "", a.keyring, a.tokenCommand != "", a.provider != ""} {
+		if is {
+			n++
+		}
+	}
+	return n
+}
+
+// checkSource refuses options that have no meaning for where the secret is to come from.
+func (a *answers) checkSource() error {
+	switch {
+	case a.provider == "" && (a.clientID != "" || a.clientSecret != ""):
+		return usagef("init: --client-id and --client-secret are for --oauth")
+	case a.provider == "" && (a.how.device || a.how.noBrowser):
+		return usagef("init: --device and --no-browser are for --oauth")
+	case a.how.device && a.how.noBrowser:
+		return usagef("init: --device opens no browser anyway: give it alone")
+	case a.how.stdin && a.provider == "" && !a.keyring:
+		return usagef("init: --stdin is for the password that --keyring keeps, or for the client secret of --oauth")
+	case a.how.stdin && a.clientSecret != "":
+		return usagef("init: give one of --client-secret and --stdin")
+	}
+	return nil
 }
 
 // complete asks for what is missing.
@@ -140,19 +183,13 @@ func (p *program) server(ctx context.Context, a *answers, local, domain string) 
 
 // source asks where the password or token is to come from.
 func (p *program) source(ctx context.Context, a *answers, server discover.Server) error {
-	given := 0
-	for _, is := range []bool{a.passwordCommand != "", a.passwordFile != "", a.keyring, a.tokenCommand != "", a.provider != ""} {
-		if is {
-			given++
-		}
-	}
-	if given > 1 {
-		return usagef("init: give one of --password-command, --password-file, --keyring, --token-command, --oauth")
-	}
-	if given == 0 {
+	if a.sources() == 0 {
 		if err := p.chooseSource(ctx, a, server); err != nil {
 			return err
 		}
+	}
+	if err := a.checkSource(); err != nil {
+		return err
 	}
 	if a.provider == "" {
 		return nil
@@ -163,11 +200,20 @@ func (p *program) source(ctx context.Context, a *answers, server discover.Server
 	if err := p.answer(ctx, a, &a.clientID, question{flag: "client-id", text: "Client id that " + a.provider + " gave for your installed application"}); err != nil {
 		return err
 	}
-	if a.clientSecret != "" || a.provider != "google" || !p.console.terminal {
-		return nil
+	return p.askClientSecret(ctx, a)
+}
+
+// askClientSecret reads the client secret, or asks for it where the provider has one.
+func (p *program) askClientSecret(ctx context.Context, a *answers) (err error) {
+	switch {
+	case a.how.stdin:
+		a.clientSecret, err = p.console.line(ctx)
+		if ctx.Err() == nil && (errors.Is(err, io.EOF) || err == nil && a.clientSecret == "") {
+			return usagef("init: --stdin: there is no client secret on standard input")
+		}
+	case a.clientSecret == "" && a.provider == "google" && p.console.terminal:
+		a.clientSecret, err = p.console.askHidden(ctx, "Client secret (empty for none):")
 	}
-	var err error
-	a.clientSecret, err = p.console.askHidden(ctx, "Client secret (empty for none):")
 	return err
 }
 

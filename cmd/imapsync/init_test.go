@@ -91,6 +91,36 @@ func TestInitConversation(t *testing.T) {
 	h.says(`no answer to "IMAP server"`, "give --host")
 }
 
+// TestInitDeclined: nothing is kept of a login, and what was kept before stays, unless
+// the account is written.
+func TestInitDeclined(t *testing.T) {
+	const entry = "me@example.org@127.0.0.1"
+	system.MockInit()
+	h, server, config := newcomer(t)
+	args := []string{"-c", config, "init", "--address", "me@example.org", "--host", "127.0.0.1", "--port", portOf(server), "--tls", "none", "--user", "me@example.org",
+		"--keyring", "--name", "work", "--maildir", "~/Mail/work"}
+	h.types = "demo\nno\n"
+	h.run(2, args...)
+	h.says("Write this to "+config, "nothing was written")
+	if kept, err := system.Get("imapsync", entry); !errors.Is(err, system.ErrNotFound) {
+		t.Errorf("the login is kept: %q, %v", kept, err)
+	}
+	if err := system.Set("imapsync", entry, "earlier"); err != nil {
+		t.Fatal(err)
+	}
+	h.run(2, args...)
+	if kept, err := system.Get("imapsync", entry); kept != "earlier" || err != nil {
+		t.Errorf("what was kept is now %q, %v", kept, err)
+	}
+	h.types = "demo\nyes\n"
+	h.run(0, args...)
+	h.says("work: logged in as me@example.org; kept in the system's keyring", "work: written to "+config)
+	if kept, err := system.Get("imapsync", entry); kept != "demo" || err != nil {
+		t.Errorf("kept %q, %v", kept, err)
+	}
+	h.run(0, "-c", config, "sync")
+}
+
 func TestInitInterrupted(t *testing.T) {
 	h, _, config := newcomer(t)
 	ctx, cancel := context.WithCancelCause(t.Context())
@@ -144,6 +174,17 @@ func TestInitProvider(t *testing.T) {
 	h.runIn(ctx, exitInterrupted, "-c", config, "init", "--address", "me@hotmail.com")
 	h.says("Found outlook.office365.com:993 (implicit) by the list of providers.", "IMAP server [outlook.office365.com]:", "Source [oauth]:", "Provider (google, microsoft) [microsoft]:",
 		"About hotmail.com: it takes no password, only OAuth 2")
+}
+
+// TestClientSecret: it need not stand on the command line.
+func TestClientSecret(t *testing.T) {
+	for text, want := range map[string]string{"s3cret\n": "s3cret", "s3cret": "s3cret", "\n": "", "": ""} {
+		p := &program{console: &console{in: bufio.NewReader(strings.NewReader(text))}}
+		a := &answers{provider: "google", clientID: "c", how: loginOptions{stdin: true}}
+		if err := p.source(t.Context(), a, discover.Server{}); a.clientSecret != want || (err == nil) != (want != "") {
+			t.Errorf("%q: the secret is %q, %v", text, a.clientSecret, err)
+		}
+	}
 }
 
 func TestSection(t *testing.T) {

@@ -87,33 +87,49 @@ type loginObject struct {
 
 // login has the user log in, tries that at the mail server and keeps it.
 func (p *program) login(ctx context.Context, l *lane, how loginOptions) error {
-	place := "the system's keyring"
+	keep, err := p.newLogin(ctx, l, how)
+	if err != nil {
+		return err
+	}
+	return keep(ctx)
+}
+
+// newLogin has the user log in and tries that at the mail server. The lane's
+// connections use it from then on; keep has later runs use it, too.
+func (p *program) newLogin(ctx context.Context, l *lane, how loginOptions) (keep func(context.Context) error, err error) {
+	var put func(context.Context) (place string, err error)
 	if l.OAuth != nil {
 		grant, err := p.authorize(ctx, l, how)
 		if err != nil {
-			return l.tokenFault(err)
+			return nil, l.tokenFault(err)
 		}
-		if err := l.tryLogin(ctx, given(grant.Access)); err != nil {
-			return err
-		}
-		if place, err = l.grants().Keep(ctx, grant); err != nil {
-			return l.tokenFault(err)
+		l.secret = given(grant.Access)
+		put = func(ctx context.Context) (string, error) {
+			place, err := l.grants().Keep(ctx, grant)
+			return place, l.tokenFault(err)
 		}
 	} else {
 		password, err := p.password(ctx, l, how.stdin)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		if err := l.tryLogin(ctx, given(password)); err != nil {
-			return err
-		}
-		if err := l.Secret.Keep(ctx, password); err != nil {
-			return err
+		l.secret = given(password)
+		put = func(ctx context.Context) (string, error) {
+			return "the system's keyring", l.Secret.Keep(ctx, password)
 		}
 	}
-	p.out.object(loginObject{head: p.out.head("login", l.Name), Step: "done", Place: place})
-	p.out.say("%s: logged in as %s; kept in %s", l.Name, l.User, place)
-	return nil
+	if err := l.tryLogin(ctx); err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context) error {
+		place, err := put(ctx)
+		if err != nil {
+			return err
+		}
+		p.out.object(loginObject{head: p.out.head("login", l.Name), Step: "done", Place: place})
+		p.out.say("%s: logged in as %s; kept in %s", l.Name, l.User, place)
+		return nil
+	}, nil
 }
 
 // authorize has the user log in with the provider.
@@ -164,13 +180,13 @@ func given(secret string) func(context.Context) (string, error) {
 	return func(context.Context) (string, error) { return secret, nil }
 }
 
-// tryLogin logs in with a secret, once.
-func (l *lane) tryLogin(ctx context.Context, secret func(context.Context) (string, error)) error {
+// tryLogin logs in once.
+func (l *lane) tryLogin(ctx context.Context) error {
 	c, err := l.serverConfig(ctx)
 	if err != nil {
 		return err
 	}
-	c.Connections, c.Wire.Stage, c.Wire.Secret = 1, nil, secret
+	c.Connections = 1
 	server := remote.New(c)
 	_, err = server.Probe(ctx)
 	return errors.Join(err, server.Close())

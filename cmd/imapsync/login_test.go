@@ -142,6 +142,7 @@ func TestTokenFaults(t *testing.T) {
 		{oauth.KindRefused, exitAuth, "client_id"},
 		{oauth.KindUnavailable, exitTemporary, ""},
 		{oauth.KindStore, exitFailed, "state"},
+		{oauth.KindKeyring, exitAuth, "unlock"},
 	} {
 		err := l.tokenFault(&oauth.Error{Kind: c.kind, Err: errors.New("why")})
 		if got := exitCode(err); got != c.code || !strings.Contains(l.advice(err), c.hint) {

@@ -179,5 +179,7 @@ func (r *roff) files() {
 	r.item("MAILDIR/.imapsync-id", "Tells to which account a Maildir belongs, so that an unmounted disk is not taken for deleted mail.")
 	r.section("ENVIRONMENT")
 	r.item("IMAPSYNC_CONFIG, XDG_CONFIG_HOME, XDG_STATE_HOME", "Where the files are looked for.")
+	r.item("ALL_PROXY, HTTPS_PROXY, NO_PROXY", "The proxy to connect through, unless the key proxy names one.")
+	r.item("DBUS_SESSION_BUS_ADDRESS", "Where the system's keyring is, on Linux; set in the session of the user.")
 	r.item("CREDENTIALS_DIRECTORY", "Set by systemd for the key credential.")
 }

@@ -79,35 +79,22 @@ func (t *target) with(section string) ([]byte, error) {
 
 // write adds the section: a file of its owner alone where there is none, else
 // at the end of what is there. What goes wrong in the middle is taken back.
-func (t *target) write(section string) (err error) {
-	if err := os.MkdirAll(filepath.Dir(t.file), 0o700); err != nil {
-		return err
-	}
-	flags := os.O_WRONLY | os.O_APPEND
+func (t *target) write(section string) error {
 	if t.text == nil {
-		flags |= os.O_CREATE | os.O_EXCL
-	} else {
-		now, err := os.ReadFile(t.file)
-		if err != nil {
-			return err
-		}
-		if !bytes.Equal(now, t.text) {
-			return fmt.Errorf("%s has been changed meanwhile; run init again", t.file)
-		}
-		ends := len(now) - len(bytes.TrimRight(now, "\n"))
-		if len(now) > ends {
-			section = strings.Repeat("\n", max(0, 2-ends)) + section
-		}
+		return createConfig(t.file, section)
 	}
-	file, err := os.OpenFile(t.file, flags, 0o600)
+	now, err := os.ReadFile(t.file)
 	if err != nil {
 		return err
 	}
-	_, err = file.WriteString(section)
-	if err = errors.Join(err, file.Sync()); err != nil {
-		err = errors.Join(err, file.Truncate(int64(len(t.text))))
+	if !bytes.Equal(now, t.text) {
+		return fmt.Errorf("%s has been changed meanwhile; run init again", t.file)
 	}
-	return errors.Join(err, file.Close())
+	ends := len(now) - len(bytes.TrimRight(now, "\n"))
+	if len(now) > ends {
+		section = strings.Repeat("\n", max(0, 2-ends)) + section
+	}
+	return writeConfig(t.file, os.O_APPEND, section)
 }
 
 // initObject is an account set up; in JSON the event "init".
@@ -129,10 +116,11 @@ func (p *program) setUp(ctx context.Context, a *answers, t *target) error {
 	if err != nil {
 		return err
 	}
-	if t.broken != nil && (l.OAuth != nil || l.Secret.InKeyring()) { // the login would be kept, and the account not
+	if t.broken != nil && (l.OAuth != nil || l.Secret.InKeyring()) { // the login would be for nothing
 		return errors.Join(t.broken, usagef("init: %s is left as it is; correct it and run init again", t.file))
 	}
-	if err := p.firstLogin(ctx, l, a); err != nil {
+	keep, err := p.firstLogin(ctx, l, a)
+	if err != nil {
 		return p.initProblem(l, err)
 	}
 	list, err := l.listFolders(ctx)
@@ -155,7 +143,13 @@ func (p *program) setUp(ctx context.Context, a *answers, t *target) error {
 	if err := p.agree(ctx, a, t); err != nil {
 		return err
 	}
+	if err := keep(ctx); err != nil { // first: an account without its login is of no use
+		return p.initProblem(l, err)
+	}
 	if err := t.write(section); err != nil {
+		if l.secret != nil {
+			err = fmt.Errorf("%w; the login is kept, and init run again puts another in its place", err)
+		}
 		return fmt.Errorf("init: %w", err)
 	}
 	p.out.object(initObject{p.out.head("init", a.name), t.file, len(folders)})
@@ -179,15 +173,12 @@ func (p *program) newLane(t *target, section string) (*lane, error) {
 	return &lane{Account: conf.Accounts[0], out: p.out, configFile: p.configFile, stateDir: stateDir, now: p.now}, nil
 }
 
-// firstLogin tries the login, and keeps what is to be kept of it.
-func (p *program) firstLogin(ctx context.Context, l *lane, a *answers) error {
+// firstLogin tries the login; keep keeps what is to be kept of it.
+func (p *program) firstLogin(ctx context.Context, l *lane, a *answers) (keep func(context.Context) error, err error) {
 	if l.OAuth != nil || l.Secret.InKeyring() {
-		if err := l.loginFits(a.how); err != nil {
-			return err
-		}
-		return p.login(ctx, l, a.how)
+		return p.newLogin(ctx, l, a.how)
 	}
-	return l.tryLogin(ctx, l.Secret.Get)
+	return func(context.Context) error { return nil }, l.tryLogin(ctx)
 }
 
 // initProblem reports why the account could not be tried; nothing is written.

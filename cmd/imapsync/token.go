@@ -43,6 +43,8 @@ func (l *lane) tokenFault(err error) error {
 	switch {
 	case e.Kind == oauth.KindLogin:
 		hint = "run: " + l.command("login", l.Name)
+	case e.Kind == oauth.KindKeyring:
+		hint = keyring.Advice + ", if it has the token of an earlier login; before the first, or where there is no keyring, run: " + l.command("login", l.Name)
 	case e.Kind == oauth.KindUnavailable:
 		fault.Class = mail.ClassTemporary
 	case e.Kind == oauth.KindStore:

@@ -34,6 +34,8 @@ type lane struct {
 	now        func() time.Time
 	hooking    *sync.Mutex // held by the account whose hook runs
 	user       *string     // what loginName has found out
+	// secret is that of a login that may not be kept yet, nil for what is kept.
+	secret func(context.Context) (string, error)
 }
 
 // stateFile is where the account's state is kept.
@@ -58,6 +60,8 @@ func (l *lane) wireOptions() (wire.Options, error) {
 		User:     l.User, Auth: l.Auth, Bearer: l.Secret.Bearer, Timeout: l.Timeout, Disable: l.DisableExtensions,
 	}
 	switch {
+	case l.secret != nil:
+		o.Secret = l.secret
 	case l.OAuth != nil:
 		l.useTokens(&o)
 	case !l.Secret.IsZero():
