@@ -18,8 +18,9 @@ import (
 
 // A stub is put together from sections of the message (RFC 3501 section 6.4.5),
 // never by its BODYSTRUCTURE, which many servers get wrong and which is believed
-// for nothing but the sizes that the list of what was left out shows. Which parts there are, their MIME headers tell, asked for by their
-// numbers until there is none; of a text part its beginning is fetched.
+// for nothing but the sizes that the list of what was left out shows. Which parts
+// there are, their MIME headers tell, asked for by their numbers until there is
+// none; of a text part its beginning is fetched.
 //
 // What is beyond the limits the stub lacks. So whatever a server sends, one message
 // takes no more than maxStubHeader, mostParts times mimeBytes and maxTextParts times
@@ -67,11 +68,11 @@ func (m *Mailbox) fetchTexts(ctx context.Context, uids []mail.UID, sizes map[mai
 			return err
 		}
 	}
-	told := m.askSizes(stubs)
+	awaitSizes := m.askSizes(ctx, stubs)
 	if err := m.askTexts(ctx, stubs); err != nil {
 		return err
 	}
-	if err := told.settle(ctx, m, stubs); err != nil {
+	if err := awaitSizes(); err != nil {
 		return err
 	}
 	for _, uid := range uids {

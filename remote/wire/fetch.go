@@ -29,8 +29,7 @@ type fetch struct {
 	visit    *Visit   // whom it is for, nil for imapclient
 	msg      Message  // what it tells
 
-	structure bool                // it has a BODYSTRUCTURE,
-	sizes     map[string]PartSize // which was understood
+	sizes map[string]PartSize // by its BODYSTRUCTURE
 }
 
 // fetchFirst begins a FETCH response with its first line, "n FETCH (...".
@@ -197,11 +196,11 @@ func (c *Conn) fetchEnd(f *fetch) {
 	if !f.begun && f.visit == nil && f.uid != 0 && c.misplaced(f.uid, f.contents) {
 		return
 	}
-	if told := c.sizing(); told != nil && f.structure && !f.contents && !f.begun {
-		if f.broken == "" && f.uid != 0 {
+	if told := c.sizing(); told != nil && !f.contents && !f.begun {
+		if f.sizes != nil && f.broken == "" && f.uid != 0 {
 			told(uint32(f.uid), f.sizes)
 		}
-		return // imapclient would take it for the answer to something else
+		return // imapclient would take it for the answer to a FETCH of contents
 	}
 	if f.visit != nil && f.broken == "" {
 		if f.msg.UID = uint32(f.uid); f.uid != 0 {
@@ -352,7 +351,7 @@ func (f *fetch) item(c *Conn, name string, p *parser) {
 			return
 		}
 	case "BODYSTRUCTURE":
-		if f.structure = true; ok {
+		if ok {
 			f.sizes = partSizes(v)
 			return
 		}

@@ -64,7 +64,7 @@ func TestPartSizes(t *testing.T) {
 func TestPartSizesAmongOthers(t *testing.T) {
 	conn := dial(t, "IMAP4rev1", func(s *server) {
 		tags, _ := s.commands(2)
-		s.lines(tags, `* 1 FETCH (UID 3 BODYSTRUCTURE ("a" "b" NIL NIL NIL "7bit" 5))`, "* 1 FETCH (UID 3 BODY[] {1}", "x)", "$0 NO not today", "$1 OK done")
+		s.lines(tags, `* 1 FETCH (UID 3 BODYSTRUCTURE ("a" "b" NIL NIL NIL "7bit" 5))`, "* 1 FETCH (UID 3)", "* 1 FETCH (UID 3 BODY[] {1}", "x)", "$0 NO not today", "$1 OK done")
 		s.noop()
 	})
 	cl := client(t, conn, nil)
