@@ -279,14 +279,17 @@ func (j *joined) doubtful(t *triple) bool {
 
 // pairNew makes one message of a local and a remote one that are both new in
 // the same folder and have the same identity. Of equal messages those with equal
-// flags are meant for each other. Copies that differ come last, but for a stub,
+// flags are meant for each other, as far as the server stores them. Copies that differ come last, but for a stub,
 // which would be sent else.
 func (j *joined) pairNew() {
 	byHeader := remotesByHeader(j.remoteNew)
-	fits := []func(l *mail.Local, r *mail.Remote) bool{
-		func(l *mail.Local, r *mail.Remote) bool { return l.Flags.Equal(r.Flags) && sameMessage(*l.Content, *r) },
-		func(l *mail.Local, r *mail.Remote) bool { return sameMessage(*l.Content, *r) },
-		func(l *mail.Local, r *mail.Remote) bool { return isCopyOf(l, *r) },
+	same := func(l, r *triple) bool { return sameMessage(*l.local.Content, *r.remote) }
+	fits := []func(l, r *triple) bool{
+		func(l, r *triple) bool {
+			return r.remoteIn.Remote.Space.Storable(l.local.Flags).Equal(r.remote.Flags) && same(l, r)
+		},
+		same,
+		func(l, r *triple) bool { return isCopyOf(l.local, *r.remote) },
 	}
 	for i := range 2 * len(fits) {
 		fit, stubs := fits[i%len(fits)], i >= len(fits)
@@ -295,7 +298,7 @@ func (j *joined) pairNew() {
 				continue
 			}
 			for _, r := range byHeader[n.local.Content.Header] {
-				if r.remote != nil && r.remoteIn == n.localIn && fit(n.local, r.remote) {
+				if r.remote != nil && r.remoteIn == n.localIn && fit(n, r) {
 					j.triples = append(j.triples, &triple{base: r.base, local: n.local, localIn: n.localIn, remote: r.remote, remoteIn: r.remoteIn})
 					n.local, r.remote = nil, nil
 					break
