@@ -91,7 +91,11 @@ func markedBoth(o Outcome, base *State, local, remote State, policy Policy) Outc
 		}
 		verdict := gone(*base, left, policy, s)
 		if verdict.Action == s.restore {
-			return unmark(o, *base, left, local.Edited, s)
+			o = unmark(o, *base, left, local.Edited, s)
+			if local.Edited && remote.Folder != base.Folder { // nothing is there whose place it could take
+				o.Action = KeepBoth
+			}
+			return o
 		}
 		out.Reason, out.Conflict = "marked as deleted "+s.deleted, verdict.Conflict
 		if verdict.Conflict {

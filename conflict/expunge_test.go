@@ -40,6 +40,7 @@ func TestMarked(t *testing.T) {
 		{"edited here, marked and flagged there", at("A", "D"), edit(at("A", "D")), at("A", "DFT"), both, Replace, "D", true},
 		{"edited here, marked there, and the mark here since", at("A", "DT"), edit(at("A", "DT")), at("A", "DT"), both, Replace, "D", true},
 		{"edited here, marked, and so moved to the trash there", at("A", ""), edit(at("A", "T")), at("Trash", ""), both, KeepBoth, "", true},
+		{"edited here, marked and moved there", at("A", "D"), edit(at("A", "D")), at("B", "DT"), both, KeepBoth, "D", true},
 		{"paired, marked on one side", nil, at("A", "T"), at("A", "S"), both, Settle, "S", false},
 		{"paired, marked on both", nil, at("A", "T"), at("A", "ST"), both, DeleteBoth, "ST", false},
 		{"new and marked", nil, at("A", "T"), nil, both, DeleteLocal, "", false},
