@@ -17,6 +17,7 @@ type decider struct {
 	staying map[mail.FolderName]int
 	moves   map[move]mail.Digest // contents of files on their way
 	extents map[*Folder]extent
+	tidied  map[*mail.Base]bool // rows that get the flags of a leftover stub
 }
 
 // move is a file on its way to a folder.
@@ -419,7 +420,7 @@ func (d *decider) newLocal(t *triple, sources map[mail.Digest]*source) {
 			return
 		}
 	}
-	if row := leftover(t); row != nil { // before it is taken for a copy of an equal stub
+	if row := d.leftover(t); row != nil { // before it is taken for a copy of an equal stub
 		d.tidy(t, row)
 		return
 	}

@@ -159,7 +159,32 @@ func (j *joined) findMovedFiles() {
 			}
 		}
 	}
+	j.findWrittenStubs()
 	j.localNew = compact(j.localNew)
+}
+
+// findWrittenStubs gives rows of stubs that are gone a new stub of the same message:
+// somebody wrote into it, and some programs make a new file of that. Taken for a
+// deletion it would cost the message, of which the stub has next to nothing.
+func (j *joined) findWrittenStubs() {
+	stubs := map[mail.Digest][]*triple{}
+	for _, n := range j.localNew {
+		if n.local != nil && n.local.Content != nil && n.local.Content.Whole > 0 {
+			stubs[n.local.Content.Header] = append(stubs[n.local.Content.Header], n)
+		}
+	}
+	for _, t := range j.triples {
+		if t.local != nil || t.base.Key == "" || t.base.Content.Whole == 0 {
+			continue
+		}
+		for _, n := range stubs[t.base.Content.Header] {
+			if n.local != nil && n.local.Content.Whole == t.base.Content.Whole {
+				t.local, t.localIn, n.local = n.local, n.localIn, nil
+				t.base.Content = *t.local.Content
+				break
+			}
+		}
+	}
 }
 
 // findMovedMessages gives rows whose message is gone on the server a new
