@@ -28,7 +28,9 @@ func (s *State) marked() bool { return s.Flags.System&mail.Deleted != 0 }
 // Marked looks at what Merge decided once more, where marked messages are removed:
 // policy is that of the folder the message ends in. To mark a message is to delete
 // it: so it yields to what the other side did meanwhile, as any deletion does, and
-// the mark is taken off then; as it is of what came into the trash with it. Of messages just found to be one (no base, or one of
+// the mark is taken off then; as it is of what came into the trash with it, and of what
+// was edited in the Maildir if both sides have it, for it may have come there from the
+// server before anybody saw the edit. Of messages just found to be one (no base, or one of
 // other UIDs) a mark on one side is no news of that side, and is taken off too.
 //
 // DeleteLocal and DeleteRemote of a message that both sides have leave the other
@@ -74,12 +76,12 @@ func markedBoth(o Outcome, base *State, local, remote State, policy Policy) Outc
 	switch {
 	case o.Flags.System&mail.Deleted == 0 && !(local.Edited && remote.marked()):
 		return o // not marked, or no longer
-	case local.marked() && remote.marked():
+	case local.marked() && remote.marked() && !local.Edited:
 		out.Reason = "marked as deleted on both sides"
 	case base == nil:
 		o.Flags, o.Reason = o.Flags.Minus(markedDeleted), o.Reason+"; no longer marked as deleted, as one side was alone"
 		return o
-	case o.Folder == policy.Trash && base.Folder != policy.Trash:
+	case base.Folder != policy.Trash && (o.Folder == policy.Trash || local.Edited && remote.Folder == policy.Trash):
 		o.Flags, o.Reason = o.Flags.Minus(markedDeleted), o.Reason+": the trash, so no longer marked as deleted"
 		return o
 	default:
@@ -89,7 +91,11 @@ func markedBoth(o Outcome, base *State, local, remote State, policy Policy) Outc
 		}
 		verdict := gone(*base, left, policy, s)
 		if verdict.Action == s.restore {
-			return unmark(o, *base, left, local.Edited, s)
+			o = unmark(o, *base, left, local.Edited, s)
+			if local.Edited && remote.Folder != base.Folder { // nothing is there whose place it could take
+				o.Action = KeepBoth
+			}
+			return o
 		}
 		out.Reason, out.Conflict = "marked as deleted "+s.deleted, verdict.Conflict
 		if verdict.Conflict {

@@ -17,6 +17,7 @@ type decider struct {
 	staying map[mail.FolderName]int
 	moves   map[move]mail.Digest // contents of files on their way
 	extents map[*Folder]extent
+	tidied  map[*mail.Base]bool // rows that get the flags of a leftover stub
 }
 
 // move is a file on its way to a folder.
@@ -321,14 +322,21 @@ func (d *decider) upload(t *triple, out conflict.Outcome) {
 	}
 	d.kept[out.Folder] = true
 	op := d.add(&Op{Kind: Upload, Folder: out.Folder, Row: row, Local: t.local, Flags: out.Flags}, out)
-	if hasMark(t.local.Flags) && !hasMark(out.Flags) {
-		op.Marked, out.Conflict = new(out.Flags.Union(theMark)), false
-		if !d.policy(out.Folder).Pulls(conflict.Flags) {
-			d.again(out.Folder, Again{Files: true})
-			return
-		}
-		d.add(&Op{Kind: SetFlags, Folder: out.Folder, Row: row, Local: t.local, Remote: &mail.Remote{Flags: out.Flags}, Flags: out.Flags, Agreed: out.Flags, OnLocal: true, After: op}, out)
+	d.takeOff(t, op, out)
+}
+
+// takeOff takes the mark off a file that is sent without. The row has it first, for
+// else it would be news of the Maildir if the run ended in between.
+func (d *decider) takeOff(t *triple, op *Op, out conflict.Outcome) {
+	if !hasMark(t.local.Flags) || hasMark(out.Flags) {
+		return
 	}
+	op.Marked, out.Conflict = new(out.Flags.Union(theMark)), false
+	if !d.policy(out.Folder).Pulls(conflict.Flags) {
+		d.again(out.Folder, Again{Files: true})
+		return
+	}
+	d.add(&Op{Kind: SetFlags, Folder: out.Folder, Row: op.Row, Local: t.local, Remote: &mail.Remote{Flags: out.Flags}, Flags: out.Flags, Agreed: out.Flags, OnLocal: true, After: op}, out)
 }
 
 func newRow(t *triple) *mail.Base {
@@ -357,10 +365,13 @@ func (d *decider) replace(t *triple, out conflict.Outcome) {
 	d.kept[out.Folder] = true
 	row := newRow(t)
 	if !d.policy(out.Folder).Pulls(conflict.Flags) {
-		out.Flags = t.local.Flags
+		off := out.Rule == conflict.RuleDeletionYields
+		if out.Flags = t.local.Flags; off {
+			out.Flags = out.Flags.Minus(theMark)
+		}
 	}
 	first := d.add(&Op{Kind: Upload, Folder: out.Folder, Row: row, Old: t.base, Local: t.local, Remote: t.remote, Flags: out.Flags}, out)
-	if !out.Flags.Equal(t.local.Flags) {
+	if d.takeOff(t, first, out); first.Marked == nil && !out.Flags.Equal(t.local.Flags) {
 		sent := &mail.Remote{Flags: out.Flags}
 		d.add(&Op{Kind: SetFlags, Folder: out.Folder, Row: row, Local: t.local, Remote: sent, Flags: out.Flags, Agreed: out.Flags, OnLocal: true, After: first}, out)
 	}
@@ -381,6 +392,7 @@ func (d *decider) keepBoth(t *triple, out conflict.Outcome) {
 	}
 	d.kept[out.Folder], d.kept[t.remoteIn.Name] = true, true
 	first := d.add(&Op{Kind: Upload, Folder: out.Folder, Row: newRow(t), Old: t.base, DropOld: true, Local: t.local, Remote: t.remote, Flags: out.Flags}, out)
+	d.takeOff(t, first, out)
 	out.Conflict = false
 	row := &mail.Base{Folder: t.remoteIn.Name, UID: t.remote.UID, RemoteSize: t.base.RemoteSize, Date: t.base.Date}
 	r := t.dated()
@@ -408,7 +420,7 @@ func (d *decider) newLocal(t *triple, sources map[mail.Digest]*source) {
 			return
 		}
 	}
-	if row := leftover(t); row != nil { // before it is taken for a copy of an equal stub
+	if row := d.leftover(t); row != nil { // before it is taken for a copy of an equal stub
 		d.tidy(t, row)
 		return
 	}

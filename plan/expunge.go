@@ -226,6 +226,8 @@ func (d *decider) expunge(t *triple, out conflict.Outcome, local, remote *confli
 		fallthrough
 	case !d.followsToTrash(t):
 		d.add(&Op{Kind: DeleteLocal, Folder: t.localIn.Name, Row: row, Local: &file, After: last}, out)
+	default: // wherever it lies
+		d.goOn(t.localIn.Name)
 	}
 }
 

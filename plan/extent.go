@@ -252,7 +252,7 @@ func (d *decider) leave(t *triple, limit string) {
 // trim drops the file of a message that is beyond the limits, where both sides
 // are as the row says.
 func (d *decider) trim(f *Folder, row *mail.Base) {
-	if !f.Trim || row.Folder != f.Name || row.UID == 0 {
+	if !f.Trim || row.Folder != f.Name || row.UID == 0 || f.Fetch[row.UID] {
 		return
 	}
 	limit, left := d.beyond(f, row.Date, row.UID, row.Flags)

@@ -159,7 +159,32 @@ func (j *joined) findMovedFiles() {
 			}
 		}
 	}
+	j.findWrittenStubs()
 	j.localNew = compact(j.localNew)
+}
+
+// findWrittenStubs gives rows of stubs that are gone a new stub of the same message:
+// somebody wrote into it, and some programs make a new file of that. Taken for a
+// deletion it would cost the message, of which the stub has next to nothing.
+func (j *joined) findWrittenStubs() {
+	stubs := map[mail.Digest][]*triple{}
+	for _, n := range j.localNew {
+		if n.local != nil && n.local.Content != nil && n.local.Content.Whole > 0 {
+			stubs[n.local.Content.Header] = append(stubs[n.local.Content.Header], n)
+		}
+	}
+	for _, t := range j.triples {
+		if t.local != nil || t.base.Key == "" || t.base.Content.Whole == 0 {
+			continue
+		}
+		for _, n := range stubs[t.base.Content.Header] {
+			if n.local != nil && n.local.Content.Whole == t.base.Content.Whole {
+				t.local, t.localIn, n.local = n.local, n.localIn, nil
+				t.base.Content = *t.local.Content
+				break
+			}
+		}
+	}
 }
 
 // findMovedMessages gives rows whose message is gone on the server a new
@@ -279,14 +304,17 @@ func (j *joined) doubtful(t *triple) bool {
 
 // pairNew makes one message of a local and a remote one that are both new in
 // the same folder and have the same identity. Of equal messages those with equal
-// flags are meant for each other. Copies that differ come last, but for a stub,
+// flags are meant for each other, as far as the server stores them. Copies that differ come last, but for a stub,
 // which would be sent else.
 func (j *joined) pairNew() {
 	byHeader := remotesByHeader(j.remoteNew)
-	fits := []func(l *mail.Local, r *mail.Remote) bool{
-		func(l *mail.Local, r *mail.Remote) bool { return l.Flags.Equal(r.Flags) && sameMessage(*l.Content, *r) },
-		func(l *mail.Local, r *mail.Remote) bool { return sameMessage(*l.Content, *r) },
-		func(l *mail.Local, r *mail.Remote) bool { return isCopyOf(l, *r) },
+	same := func(l, r *triple) bool { return sameMessage(*l.local.Content, *r.remote) }
+	fits := []func(l, r *triple) bool{
+		func(l, r *triple) bool {
+			return r.remoteIn.Remote.Space.Storable(l.local.Flags).Equal(r.remote.Flags) && same(l, r)
+		},
+		same,
+		func(l, r *triple) bool { return isCopyOf(l.local, *r.remote) },
 	}
 	for i := range 2 * len(fits) {
 		fit, stubs := fits[i%len(fits)], i >= len(fits)
@@ -295,7 +323,7 @@ func (j *joined) pairNew() {
 				continue
 			}
 			for _, r := range byHeader[n.local.Content.Header] {
-				if r.remote != nil && r.remoteIn == n.localIn && fit(n.local, r.remote) {
+				if r.remote != nil && r.remoteIn == n.localIn && fit(n, r) {
 					j.triples = append(j.triples, &triple{base: r.base, local: n.local, localIn: n.localIn, remote: r.remote, remoteIn: r.remoteIn})
 					n.local, r.remote = nil, nil
 					break

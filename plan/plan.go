@@ -57,7 +57,7 @@ type Input struct {
 // Make decides.
 func Make(in Input) *Plan {
 	j := join(in)
-	d := &decider{in: in, plan: &Plan{Unproven: map[mail.FolderName]string{}, Again: map[mail.FolderName]Again{}}, byFolder: j.byFolder, kept: map[mail.FolderName]bool{}, left: map[mail.FolderName]bool{}, moves: map[move]mail.Digest{}, staying: map[mail.FolderName]int{}, extents: map[*Folder]extent{}}
+	d := &decider{in: in, plan: &Plan{Unproven: map[mail.FolderName]string{}, Again: map[mail.FolderName]Again{}}, byFolder: j.byFolder, kept: map[mail.FolderName]bool{}, left: map[mail.FolderName]bool{}, moves: map[move]mail.Digest{}, staying: map[mail.FolderName]int{}, extents: map[*Folder]extent{}, tidied: map[*mail.Base]bool{}}
 	for _, row := range j.agreed {
 		d.kept[row.Folder] = true
 		d.staying[row.Folder]++

@@ -84,8 +84,9 @@ func stubGoes(out conflict.Outcome) conflict.Outcome {
 
 // leftover returns the row of the message that a stub of no row stands for, where
 // the folder holds the whole of that. A run that was cut short after it had fetched
-// the whole leaves such a stub, or a backup brings it.
-func leftover(t *triple) *mail.Base {
+// the whole leaves such a stub, or a backup brings it. Of equal messages it is that of
+// the one with its flags, or of one for which there was none yet.
+func (d *decider) leftover(t *triple) (found *mail.Base) {
 	c := t.local.Content
 	if c == nil || c.Whole == 0 {
 		return nil
@@ -96,25 +97,30 @@ func leftover(t *triple) *mail.Base {
 		}
 		_, here := t.localIn.Local.Messages[row.Key]
 		_, there := t.localIn.Remote.Messages[row.UID]
-		if here && there {
+		switch {
+		case !here || !there:
+		case row.Flags.Equal(t.local.Flags):
 			return row
+		case found == nil || d.tidied[found] && !d.tidied[row]:
+			found = row
 		}
 	}
-	return nil
+	return found
 }
 
 // tidy removes a leftover stub, whose flags the message gets: somebody may have set
 // one while the whole was fetched.
 func (d *decider) tidy(t *triple, row *mail.Base) {
 	f := t.localIn
-	if l, r := f.Local.Messages[row.Key], f.Remote.Messages[row.UID]; l.Edited || !l.Flags.Equal(row.Flags) || !r.Flags.Equal(row.Flags) {
+	l, r := f.Local.Messages[row.Key], f.Remote.Messages[row.UID]
+	if l.Edited || !f.Local.Space.Complete(row.Flags, l.Flags).Equal(row.Flags) || !f.Remote.Space.Complete(row.Flags, r.Flags).Equal(row.Flags) {
 		d.plan.Unproven[f.Name], d.kept[f.Name] = "a stub is left until nothing else is to be done with its message", true
 		return
 	}
 	why := conflict.Outcome{Rule: conflict.RuleLimit, Reason: "a stub of a message that is held as well"}
 	var first *Op // the flags that only the stub's name tells
-	if flags := row.Flags.Union(t.local.Flags); !flags.Equal(row.Flags) {
-		l, r := f.Local.Messages[row.Key], f.Remote.Messages[row.UID]
+	if flags := row.Flags.Union(t.local.Flags); !flags.Equal(row.Flags) && !d.tidied[row] {
+		d.tidied[row] = true
 		agreed, push := flags, d.policy(f.Name).Pushes(conflict.Flags)
 		if !push {
 			d.again(f.Name, Again{Files: true})

@@ -5,6 +5,7 @@ import (
 	"iter"
 	"slices"
 	"testing"
+	"time"
 
 	"imapsync/internal/simworld"
 	"imapsync/mail"
@@ -35,6 +36,12 @@ var brokenEngines = []struct {
 		func(a *syncer.Account) { a.Local = sloppyDisk{a.Local, "move"} }},
 	{"removes whatever became of a file", "nothing is lost", 6,
 		func(a *syncer.Account) { a.Local = sloppyDisk{a.Local, "stamp"} }},
+	{"expunges what is to go to the trash", "the trash holds what is deleted", 4,
+		func(a *syncer.Account) { a.Remote = sloppyServer{a.Remote, "trash"} }},
+	{"takes stubs for messages", "no stub is sent", 8,
+		func(a *syncer.Account) { a.Local = sloppyDisk{a.Local, "stub"} }},
+	{"leaves stubs beside their messages", "stubs stand for messages", 2,
+		func(a *syncer.Account) { a.Local = sloppyDisk{a.Local, "discard"} }},
 }
 
 // The histories find each of these faults, and what is left of the history
@@ -140,6 +147,13 @@ func (m sloppyMailbox) Expunge(ctx context.Context, uids []mail.UID) error {
 	return m.Mailbox.Expunge(ctx, uids)
 }
 
+func (m sloppyMailbox) Move(ctx context.Context, uids []mail.UID, to mail.FolderName, validity uint32) (map[mail.UID]mail.UID, error) {
+	if m.wrong == "trash" && to == "Trash" && validity == 0 {
+		return nil, m.Mailbox.Expunge(ctx, uids)
+	}
+	return m.Mailbox.Move(ctx, uids, to, validity)
+}
+
 // sloppyDisk does one kind of change wrong.
 type sloppyDisk struct {
 	syncer.Local
@@ -152,6 +166,21 @@ func (d sloppyDisk) Move(ctx context.Context, folder mail.FolderName, key mail.K
 		return as, d.Local.(*simworld.Disk).Copy(ctx, folder, key, to, as)
 	}
 	return d.Local.Move(ctx, folder, key, to)
+}
+
+func (d sloppyDisk) Read(ctx context.Context, folder mail.FolderName, key mail.Key) (mail.Content, mail.FileStamp, time.Time, error) {
+	c, stamp, date, err := d.Local.Read(ctx, folder, key)
+	if d.wrong == "stub" {
+		c.Whole = 0
+	}
+	return c, stamp, date, err
+}
+
+func (d sloppyDisk) Discard(ctx context.Context, folder mail.FolderName, key mail.Key, expected mail.Flags, stamp mail.FileStamp) error {
+	if d.wrong == "discard" {
+		return nil
+	}
+	return d.Local.Discard(ctx, folder, key, expected, stamp)
 }
 
 func (d sloppyDisk) Remove(ctx context.Context, folder mail.FolderName, key mail.Key, expected mail.Flags, stamp mail.FileStamp) error {

@@ -11,12 +11,15 @@ import (
 
 // followMoves keeps a run on chosen folders from taking a file for deleted that
 // was moved to another folder, under its name or, as some mail readers do, under
-// a new one: such a message is left to a run on both.
+// a new one: such a message is left to a run on both. Any run does that for stubs
+// in folders it leaves out: the message would be gone with its deletion.
 func (r *run) followMoves(ctx context.Context) error {
-	if r.opt.Folders == nil {
-		return nil
-	}
 	lost := r.missingFiles()
+	if r.opt.Folders == nil {
+		maps.DeleteFunc(lost, func(_ mail.Key, m missing) bool {
+			return m.row.Content.Whole == 0 || m.in.validity != m.in.record.Mark.UIDValidity
+		})
+	}
 	if len(lost) == 0 {
 		return nil
 	}
@@ -28,8 +31,16 @@ func (r *run) followMoves(ctx context.Context) error {
 		if r.folders[l.Name] != nil || r.skipped[l.Name] != nil {
 			continue
 		}
-		if err := r.findIn(ctx, l.Name, lost); err != nil {
+		err := r.findIn(ctx, l.Name, lost)
+		switch {
+		case err == nil:
+		case r.opt.Folders != nil || accountScope(err) || ctx.Err() != nil:
 			return err
+		default: // they may be there
+			for _, m := range lost {
+				r.leaveMoved(m, l.Name)
+			}
+			return nil
 		}
 	}
 	return nil

@@ -2,6 +2,8 @@ package syncer_test
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"time"
 
 	"imapsync/conflict"
@@ -46,6 +48,7 @@ func engineWith(change func(*syncer.Account)) simworld.Engine {
 		change(&account)
 		return syncer.Run(context.Background(), account, syncer.Options{
 			Full: o.Full, Lanes: max(1, o.Lanes), Batch: o.Lanes % 3, Attempts: o.Attempts, AcceptDeletions: o.Accept, AcceptFolders: o.AcceptFolders,
+			Folders: slices.Collect(maps.Keys(o.Fetch)), Fetch: o.Fetch,
 		}, nil)
 	}
 }

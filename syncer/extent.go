@@ -23,7 +23,7 @@ func (r *run) trimDue(f *folder) bool {
 		return true
 	}
 	if f.extent.Unlimited() {
-		return f.record.RemoteOnly > 0
+		return f.record.RemoteOnly > 0 || f.record.Stubs > 0 // which come from elsewhere, too, by a move say
 	}
 	return r.Now().Sub(f.record.Trimmed) >= trimEvery
 }

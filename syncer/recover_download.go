@@ -169,12 +169,18 @@ func (r *run) findRenamed(ctx context.Context, name mail.FolderName, intents []*
 	for _, in := range intents {
 		for _, f := range strays {
 			c, ok := contents[in.UID]
-			if ok && files[in] == nil && !f.taken && mtime(f.stamp) == in.Date.Unix() && (c.SameMessage(f.content) || f.content.StandsFor(c)) {
+			if ok && files[in] == nil && !f.taken && mtime(f.stamp) == in.Date.Unix() && (c.SameMessage(f.content) || isStubOf(in, f.content, c)) {
 				files[in], f.taken = f, true
 			}
 		}
 	}
 	return nil
+}
+
+// isStubOf reports whether a file is the stub of the message that was delivered: its
+// versions, as drafts have them, have one header and differ in size.
+func isStubOf(in *mail.Intent, file, message mail.Content) bool {
+	return file.StandsFor(message) && file.Whole == in.RemoteSize
 }
 
 func mtime(s mail.FileStamp) int64 { return time.Unix(0, s.MTime).Unix() }

@@ -106,7 +106,9 @@ func (a *applier) depart(to *folder, next mail.UID, o *plan.Op) *departure {
 	if o.Old != nil {
 		in.Replaces, in.ReplacesIn, in.ReplacesUID, in.DropReplaced = o.Old.ID, o.Old.Folder, o.Remote.UID, o.DropOld
 		if o.Kind == plan.Upload { // the file gets the server's part of the flags in a step of its own
-			in.Flags = o.Flags.Intersect(o.Local.Flags)
+			if in.Flags = o.Flags.Intersect(o.Local.Flags); o.Marked != nil {
+				in.Flags = in.Flags.Union(theMark)
+			}
 		}
 	}
 	return &departure{op: o, to: to, intent: in}

@@ -43,6 +43,16 @@ func (r *Record) known(folder mail.FolderName, key mail.Key) bool {
 	return false
 }
 
+// stubs counts the messages that are held as such.
+func (r *Record) stubs() int {
+	return len(r.rowsWhere(func(b mail.Base) bool { return b.Content.Whole > 0 && !b.RemoteOnly }))
+}
+
+// paired tells whether a row has the file and a message.
+func (r *Record) paired(folder mail.FolderName, key mail.Key) bool {
+	return len(r.rowsWhere(func(b mail.Base) bool { return b.Folder == folder && b.Key == key && b.UID != 0 })) > 0
+}
+
 // checkRow checks one row against what lies where it says, if anything does.
 func (w *World) checkRow(row *mail.Base) error {
 	f, b := w.Disk.dir(row.Folder), w.Server.boxes[row.Folder]
@@ -85,6 +95,9 @@ func (w *World) CheckSettled() error {
 		f, b := w.Disk.dir(row.Folder), w.Server.boxes[row.Folder]
 		if f == nil || b == nil || f.files[row.Key] == nil || b.find(row.UID) == nil {
 			return fmt.Errorf("state: row %d of %s has no file %q or no message %d", row.ID, row.Folder, row.Key, row.UID)
+		}
+		if isStub(f.files[row.Key].content) && !w.stubs() {
+			return fmt.Errorf("state: row %d of %s: a stub is left where nothing limits", row.ID, row.Folder)
 		}
 		if m := b.find(row.UID); !m.flags.Equal(b.space.Storable(row.Flags)) {
 			return fmt.Errorf("state: row %d of %s: flags %s, on the server %s", row.ID, row.Folder, row.Flags, m.flags)

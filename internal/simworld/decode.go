@@ -2,6 +2,7 @@ package simworld
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"imapsync/conflict"
@@ -16,6 +17,7 @@ type decoder struct {
 	in      []byte
 	names   int
 	partly  bool              // runs may not propagate all
+	stubs   string            // limits that make stubs, from each beginning on
 	folders []mail.FolderName // that there can be
 }
 
@@ -28,29 +30,15 @@ const maxEpochs = 4
 func PlayBytes(engine Engine, data []byte) *History {
 	d := &decoder{in: data}
 	s := Story{Seed: uint64(d.next())<<8 | uint64(d.next())}
-	f := d.next()
-	d.partly = f&0x80 != 0
+	f, g := d.next(), d.next()
 	s.Lacks = Lacks{Move: f&1 != 0, UIDPlus: f&2 != 0, ModSeq: f&4 != 0, Marks: f&8 != 0, Keywords: f&0x70 == 0x70}
-	if f&0x80 != 0 {
-		s.Options.Expunge = conflict.ExpungeBoth
-		if f&0x40 != 0 {
-			s.Options.Trash, s.Options.TrashApart = "Trash", true
-		}
-	}
-	if f = d.next(); f&3 == 3 {
-		s.Options.Lanes = 2 + int(f>>2)%2
-	}
-	if f&0x18 == 0x18 {
-		s.Options.Attempts = 3
-	}
-	s.Options.DeletionWins = f&0xe0 == 0xe0
-	d.folders = folderPool[:4]
-	if f&4 != 0 { // fewer messages in each, and names for folders to be renamed to
-		d.folders = folderPool
-	}
+	s.Options = d.options(f, g)
 	d.History = newHistory(engine, s)
 	defer d.w.Schedule()()
 	for epoch := 0; epoch < maxEpochs && (epoch == 0 || len(d.in) > 0) && d.err == nil; epoch++ {
+		if d.stubs != "" && d.w.Extent.Unlimited() {
+			d.edit(State, Edit{Verb: Limit, Name: d.stubs})
+		}
 		for range 1 + d.below(3) {
 			d.backups()
 			for range d.below(6) {
@@ -62,6 +50,35 @@ func PlayBytes(engine Engine, data []byte) *History {
 	}
 	d.end()
 	return d.History
+}
+
+// options are those of every run, and what the history is about besides.
+func (d *decoder) options(f, g byte) (o Options) {
+	d.folders = folderPool[:4]
+	if g&4 != 0 { // fewer messages in each, and names for folders to be renamed to
+		d.folders = folderPool
+	}
+	if d.partly = f&0x80 != 0; d.partly {
+		o.Expunge = conflict.ExpungeBoth
+	}
+	switch synced := g&0x20 != 0; {
+	case f&0x40 != 0 && synced:
+		o.Trash = trashName
+		d.folders = append(slices.Clone(d.folders), trashName)
+	case f&0x40 != 0 && d.partly:
+		o.Trash, o.TrashApart = trashName, true
+	}
+	if g&3 == 3 {
+		o.Lanes = 2 + int(g>>2)%2
+	}
+	if g&0x18 == 0x18 {
+		o.Attempts = 3
+	}
+	if g&0x1a == 0x08 {
+		d.stubs = stubPool[int(g>>5)%len(stubPool)]
+	}
+	o.DeletionWins = g&0xe0 == 0xe0
+	return o
 }
 
 // next takes a byte; past the end all are 0.
@@ -78,6 +95,9 @@ func (d *decoder) below(n int) int { return int(d.next()) % n }
 
 // limitPool has limits: all messages are of one date, a day before it all begins.
 var limitPool = []string{"newest 1", "newest 2", "newest 3", "age 1h", "age 25h", "none"}
+
+// stubPool has those that make stubs.
+var stubPool = []string{"headers", "headers flagged", "text", "size 70000 flagged", "newest 1 headers", "age 1h headers flagged"}
 
 // backups makes a backup, puts something back to one, or changes the limits.
 func (d *decoder) backups() {
@@ -98,6 +118,8 @@ func (d *decoder) backups() {
 		}
 	case b < 0xe0:
 		d.edit(State, Edit{Verb: Limit, Name: limitPool[int(b)%len(limitPool)]})
+	default:
+		d.edit(State, Edit{Verb: Limit, Name: stubPool[int(b)%len(stubPool)]})
 	}
 }
 
@@ -138,6 +160,11 @@ func (d *decoder) someRun() {
 	if d.partly {
 		as.NotPulled, as.NotPushed = d.notAll(), d.notAll()
 	}
+	if list := d.w.unwhole(); d.w.stubs() && len(list) > 0 {
+		if b := int(d.next()); b%4 == 0 {
+			as.Fetch = list[b/4%len(list)]
+		}
+	}
 	d.goOn(as)
 }
 
@@ -166,6 +193,8 @@ func (d *decoder) when() When {
 	}
 	return When{N: n}
 }
+
+const trashName = mail.FolderName("Trash")
 
 var folderPool = []mail.FolderName{mail.Inbox, "F", "G", "F/H", "K", "K/M", "L"}
 
@@ -213,11 +242,17 @@ func (d *decoder) someEdit() {
 		}
 		m := messages[a%len(messages)]
 		e.Folder, e.Name = m.Folder, m.Name
+		if e.Verb == Rewrite && b&1 != 0 && d.w.strikesStub(side, e) {
+			e.Verb = Note
+		}
 		switch e.Verb {
 		case Move, Copy:
 			e.To = d.folders[b%len(d.folders)]
 		case Change:
-			if e.Flags = flagPool[b%len(flagPool)]; b&0x80 != 0 {
+			if e.Flags = flagPool[b%len(flagPool)]; b&0x40 != 0 && d.w.Extent.Upgrade {
+				e.Flags = mail.NewFlags(mail.Flagged)
+			}
+			if b&0x80 != 0 {
 				e.Flags, e.Minus = mail.Flags{}, e.Flags
 			}
 		}
@@ -226,8 +261,11 @@ func (d *decoder) someEdit() {
 }
 
 // add makes a new message, or another of a content there is already, on one
-// side or on both.
+// side or on both; more on the server where those become stubs.
 func (d *decoder) add(side Side, a, b int) {
+	if d.w.stubs() && a&0x10 != 0 {
+		side = Remote
+	}
 	e := Edit{Verb: Add, Folder: d.folders[a%len(d.folders)], New: b&1 != 0}
 	if b&2 != 0 {
 		e.Flags, e.New = flagPool[b>>4%len(flagPool)], false
@@ -236,6 +274,9 @@ func (d *decoder) add(side Side, a, b int) {
 		d.names++
 	}
 	e.Name = fmt.Sprintf("M%d", d.names)
+	if d.w.cutsLong() && a&8 != 0 {
+		e.Name = fmt.Sprintf("Big%d", d.names)
+	}
 	d.edit(side, e)
 	if a&0x80 != 0 {
 		other := Local

@@ -54,10 +54,12 @@ func parseDirection(word, rest string, notPulled, notPushed *conflict.Kinds) err
 
 // strayed tells what a run changed on a side to which nothing was to be brought.
 // That the Maildir is marked, and mended and cleaned after a run that died, is no
-// change, nor is that files go whose messages limits leave on the server.
+// change, nor is that files go whose messages limits leave on the server,
+// nor what is asked for.
 func strayed(calls []Call, o Options) string {
 	for _, c := range calls {
 		ours := c.Name == "set marker" || c.Name == "clean tmp" || c.Name == "create folder" || c.Name == "discard"
+		ours = ours || len(o.Fetch) > 0 && (c.Name == "link" || c.Name == "fsync")
 		if c.Effect && (c.Side == Remote && o.NotPushed == conflict.AllKinds || c.Side == Local && o.NotPulled == conflict.AllKinds && !ours) {
 			return c.String()
 		}

@@ -57,12 +57,20 @@
 //	options      deletion wins, lanes 2     of every run
 //	local        new A=S, delete B          edits between runs, as in scenarios
 //	state        backup                     and later: restore
-//	state        limit newest 2             what the Maildir is to hold from here on, until the next quiet
+//	state        limit newest 2             what the Maildir is to hold from here on: see below
 //	during       remote call 5: local A+F   right before a call of the next run
 //	trouble      step 3: crash after        what goes wrong at a call of the next run
 //	run          3s                         that long after the last one
 //	run          3s, pull new, push nothing     and what alone it propagates
+//	run          3s, fetch Work/A           that is asked for whole, and its folder alone synchronised
 //	quiet                                   runs until all is quiet, and the checks
+//
+// A limit is "newest 2" or "age 25h", which leave messages on the server, "headers",
+// "text" or "size 70000", which make stubs, several of them, with "flagged" behind
+// where flagged messages are held whole, or "none". Those that leave messages on the
+// server are taken away at the next quiet, the others at the end. A quiet time removes
+// stubs whose message the server has no more, as runs advise. Where the options say
+// "trash Trash/", without "apart", that is a folder as any.
 //
 // A call is the nth of a side ("remote call 5") or the nth of those with an
 // effect ("step 3"). troubleWords lists the troubles. What hides messages

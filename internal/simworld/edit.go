@@ -21,6 +21,7 @@ const (
 	Rename Verb = "rename" // a folder with all below it
 
 	Rewrite   Verb = "edit"      // local: other content under the same file name
+	Note      Verb = "note"      // local: something is written into a stub, below its first line
 	Show      Verb = "show"      // local: a reader moves the file from new/ to cur/
 	Fill      Verb = "fill"      // local: the folder's keyword table is full of other keywords
 	Unmount   Verb = "unmount"   // local: the Maildir is not there
@@ -37,7 +38,7 @@ const (
 	Lock      Verb = "lock"      // local: nobody may look into the folder
 	Unlock    Verb = "unlock"    // local: everybody may again
 	Lose      Verb = "lose"      // local: "marker" or "maildir"; state: "state"
-	Limit     Verb = "limit"     // state: what the Maildir is to hold of each folder: "newest 2", "age 25h", "headers" or "none"
+	Limit     Verb = "limit"     // state: what the Maildir is to hold of each folder: "newest 2", "headers flagged" or "none"
 	Backup    Verb = "backup"    // remote: of the whole server; state: of the state
 	Restore   Verb = "restore"   // remote: a folder is as in the backup; state: all of it is
 )
@@ -168,8 +169,14 @@ func (d *Disk) editFile(f *dir, key mail.Key, e Edit) error {
 			as = key
 		}
 		d.put(d.create(e.To), as, x.content, x.flags, x.date, !x.new).stamp = x.stamp
-	case Rewrite:
-		x.content = Content(e.Name + "~")
+	case Rewrite, Note:
+		if e.Verb == Rewrite {
+			x.content = Content(e.Name + "~")
+		} else if !isStub(x.content) {
+			return fmt.Errorf("no stub")
+		} else {
+			x.content = append(x.content[:len(x.content):len(x.content)], "A note.\n"...)
+		}
 		x.stamp = mail.FileStamp{Size: int64(len(x.content)), MTime: d.w.now.UnixNano()}
 		d.touch(f, x.new, !x.new)
 	default:

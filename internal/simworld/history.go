@@ -56,7 +56,8 @@ func newHistory(engine Engine, s Story) *History {
 	s.Acts = nil
 	h := &History{engine: engine, w: s.world(), story: s, ledger: newLedger(), pristine: true, quieted: true}
 	h.ledger.noKeywords, h.ledger.noMove = s.Lacks.Keywords, s.Lacks.Move
-	h.ledger.expunges = s.Options.Expunge.Any()
+	h.ledger.expunges, h.ledger.trash = s.Options.Expunge.Any(), s.Options.Trash
+	h.ledger.stubs = h.w.stubsOf
 	if s.Options.TrashApart {
 		h.w.apart = s.Options.Trash
 	}
@@ -89,7 +90,7 @@ func (h *History) allowed(side Side, e Edit) bool {
 	case e.Verb == Backup:
 		return h.hook == nil
 	case e.Verb == Unmount:
-		return h.hook == nil && len(h.w.Record.rows) > 0
+		return h.hook == nil && len(h.w.Record.rowsWhere(func(b mail.Base) bool { return b.Key != "" })) > 0
 	}
 	if side != Remote {
 		return true
@@ -114,6 +115,7 @@ func (h *History) edit(side Side, e Edit) {
 	if h.hook != nil {
 		do = h.w.EditInHook
 	}
+	stub := h.w.strikesStub(side, e)
 	before, left, deleting := h.w.holders(e), side == Remote && h.w.half(e), side == Remote && h.hook != nil && h.w.deleting(e.Folder)
 	if do(side, e) != nil {
 		return
@@ -133,6 +135,14 @@ func (h *History) edit(side Side, e Edit) {
 	// by another client, it is out of sight, too. So is what was to be deleted.
 	h.ledger.note(side, e, h.hook != nil || h.cut && side == Remote || left, before, h.w.holders(e))
 	switch {
+	case stub && e.Verb == Copy:
+		h.ledger.account(e.Name).hollow++
+	case stub && h.hook != nil: // the whole may be on its way, and takes the place of what is not there any more
+		h.ledger.account(e.Name).marked = true
+	}
+	switch {
+	case side == Local && h.w.leftBehind(e):
+		h.ledger.met(e)
 	case side == Remote && h.w.awaited(e):
 		h.ledger.met(e)
 	case side == Remote && h.hook != nil:
@@ -190,7 +200,12 @@ func (h *History) goOn(as Act) {
 	o := h.story.Options
 	o.NotPulled, o.NotPushed = as.NotPulled, as.NotPushed
 	h.ledger.partly = h.ledger.partly || as.NotPulled|as.NotPushed != 0
+	if as.NotPulled != 0 && h.w.stubs() { // whose whole may come only when limits are applied the next time
+		h.ledger.missed = true
+	}
+	whole := h.fetch(&as, &o)
 	h.once(o, "run")
+	whole()
 	for _, a := range h.happened {
 		if a.Kind == During || h.w.struck[a.When] {
 			h.story.Acts = append(h.story.Acts, a)
@@ -227,6 +242,7 @@ func (h *History) once(o Options, words string) bool {
 	if wrong := strayed(h.w.Trace(), o); wrong != "" {
 		h.err = errors.Join(h.err, broken("a run goes its way alone", "%s", wrong))
 	}
+	h.fails("no stub is sent", h.w.noStubSent())
 	h.again = planned(report)
 	for _, op := range h.again {
 		h.logf("      plan: %s", op)
@@ -253,23 +269,26 @@ func suffix(err error) string {
 	return ": " + strings.ReplaceAll(err.Error(), "\n", "; ")
 }
 
-// quiet runs without trouble until all is quiet, within the limits and then without
-// any, then compares everything in
-// full: that must find nothing, unless the ledger says that it may. Then both
-// sides, the state and the ledger are compared, and one more run must be idle.
+// quiet is a quiet time.
 func (h *History) quiet() {
 	if h.err != nil {
 		return
 	}
 	h.story.Acts = append(h.story.Acts, Act{Kind: Quiet})
+	h.rest()
+}
+
+// rest runs without trouble until all is quiet, within the limits and then without
+// those that leave messages on the server, then compares everything in full: that
+// must find nothing, unless the ledger says that it may. Then both sides, the state
+// and the ledger are compared, and one more run must be idle.
+func (h *History) rest() {
 	h.coming = nil
 	if h.limited(); h.err != nil {
 		return
 	}
-	for _, full := range []bool{false, true} {
-		if h.settle(full); h.err != nil {
-			return
-		}
+	if h.settleAll(); h.err != nil {
+		return
 	}
 	h.w.Begin(10 * time.Second)
 	if h.once(h.story.Options, "one more run") || len(h.again) > 0 {
@@ -277,9 +296,31 @@ func (h *History) quiet() {
 	}
 	h.fails("the record is right", h.w.CheckRecord())
 	h.fails("both sides are the same", h.w.CheckSettled())
+	h.fails("the limits hold", h.w.CheckLimits())
 	h.err = errors.Join(h.err, h.ledger.check(h.w))
 	h.w.endRestored()
 	h.pristine, h.quieted = true, true
+}
+
+// settleAll settles, removes what stubs stand for nothing, as the runs advise, and
+// settles again and in full.
+func (h *History) settleAll() {
+	if h.settle(false); h.err != nil {
+		return
+	}
+	removed, err := h.w.removeOrphans(!h.ledger.unsure && !h.ledger.stale && h.ledger.cut == 0)
+	if h.fails("stubs stand for messages", err); h.err != nil {
+		return
+	}
+	if removed > 0 {
+		h.logf("%d stubs that stand for nothing are removed", removed)
+	}
+	if removed > 0 || h.w.Record.stubs() > 0 { // of those found again the whole comes in the next run
+		h.settle(false)
+	}
+	if h.err == nil {
+		h.settle(true)
+	}
 }
 
 func (h *History) fails(promise string, err error) {
@@ -310,10 +351,14 @@ func (h *History) settle(full bool) {
 	h.err = broken("it comes to an end", "still not quiet after %d runs", maxRuns)
 }
 
-// end has every story end quiet.
+// end has every story end quiet, with all messages held whole.
 func (h *History) end() {
 	if h.err == nil && !h.quieted {
 		h.quiet()
+	}
+	if h.err == nil && !h.w.Extent.Unlimited() {
+		h.unlimited()
+		h.rest()
 	}
 }
 

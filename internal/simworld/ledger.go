@@ -25,6 +25,10 @@ type ledger struct {
 	noMove     bool                     // it has no MOVE
 	guessed    bool                     // an absence was ever taken for a deletion that may be none
 	expunges   bool                     // what is marked as deleted is removed
+	stubs      func(name string) int    // how many the Maildir has of a message
+	limits     bool                     // what the Maildir is to hold was changed
+	trash      mail.FolderName          // where deletions on the server go, "" for nowhere
+	trashed    map[string]int           // instances in a trash that is apart when all was quiet last
 	remade     map[mail.FolderName]bool // mailboxes deleted and made anew: no absence in them is a deletion
 	renames    []Edit                   // folders renamed since all was quiet
 	partly     bool                     // a run did not propagate all
@@ -52,6 +56,8 @@ type account struct {
 	// another of them.
 	hidden  int
 	partial int // likewise, but it said so
+	hollow  int // stubs whose message the server lost, or that were copied and may stand for nothing by then
+	inTrash int // instances that are in a trash apart
 	events  []event
 }
 
@@ -97,7 +103,8 @@ func (l *ledger) note(side Side, e Edit, loose bool, before, after map[Side][]En
 	case Hide:
 		l.unlisted = true
 		return
-	case Create, Lock, Unmount, Backup, Limit:
+	case Create, Lock, Unmount, Backup, Limit, Note:
+		l.limits = l.limits || e.Verb == Limit
 		return
 	case Partial, Empty, Fewer, Vanish:
 		l.hid(e.Verb, before[Remote])
@@ -207,51 +214,14 @@ func (l *ledger) outOfSight(messages []Entry) {
 }
 
 // met enters that another client made a message where a copy of the same content
-// by a run that was cut short is looked for: nothing tells it from that.
+// by a run that was cut short is looked for: nothing tells it from that. Likewise a
+// file made where a limit left a message of its content on the server.
 func (l *ledger) met(e Edit) { l.account(e.Name).lost++ }
 
 // ended enters that a run ended, and how.
 func (l *ledger) ended(cut bool) {
 	if cut {
 		l.cut++
-	}
-}
-
-// restored enters that the server put a folder back. What it lost by that the
-// Maildir has, and is kept; what came back by that is new; and of flags it put
-// back nobody can tell whose they are.
-func (l *ledger) restored(before, after []Entry) {
-	count := map[string]int{}
-	flags := map[string]string{}
-	for _, m := range before {
-		count[m.Name]--
-		flags[m.Name] += m.String() + " "
-	}
-	for _, m := range after {
-		count[m.Name]++
-	}
-	now := map[string]string{}
-	for _, m := range after {
-		now[m.Name] += m.String() + " "
-	}
-	for name, n := range count {
-		if flags[name] == now[name] {
-			continue
-		}
-		a := l.account(name)
-		a.made[Remote] += max(n, 0)
-		a.lost += max(-n, 0)
-		a.events = append(a.events, event{side: Remote, edit: Edit{Verb: Restore}})
-	}
-}
-
-// staleState enters that the state was put back to a backup: of a file written
-// in place since it has the content from before, and what is in it now, found on
-// the server, may come another time.
-func (l *ledger) staleState() {
-	l.stale, l.missed = true, l.missed || l.lied || len(l.rewrote) > 0
-	for name := range l.rewrote {
-		l.account(name).astray++
 	}
 }
 
@@ -265,6 +235,7 @@ func (l *ledger) check(w *World) error {
 			now[m.Name] = append(now[m.Name], m)
 		}
 	}
+	inTrash := w.inTrash()
 	var names []string
 	for name := range l.accounts {
 		names = append(names, name)
@@ -273,6 +244,7 @@ func (l *ledger) check(w *World) error {
 	var errs []error
 	for _, name := range names {
 		a := l.accounts[name]
+		a.inTrash = inTrash[name]
 		if err := a.check(now[name], l); err != nil {
 			errs = append(errs, fmt.Errorf("message %s: %w", name, err))
 		}
@@ -285,7 +257,7 @@ func (l *ledger) check(w *World) error {
 	for name := range now {
 		errs = append(errs, broken("nothing comes from nowhere", "message %s: nobody made it", name))
 	}
-	l.missed, l.unsure, l.stale, l.unlisted, l.partly, l.cut, l.renames = false, false, false, false, false, 0, nil
+	l.missed, l.unsure, l.stale, l.unlisted, l.partly, l.limits, l.cut, l.renames = false, false, false, false, false, false, 0, nil
 	clear(l.remade)
 	return errors.Join(errs...)
 }
@@ -299,7 +271,7 @@ func (a *account) check(now []Entry, l *ledger) error {
 	}
 	made := a.made[Local] + a.made[Remote]
 	most := len(a.settled) + made + a.astray
-	if l.unsure {
+	if l.unsure || l.trash != "" && l.cut > 0 { // see countDeleted
 		most += a.moves
 	}
 	if l.stale { // what was moved or sent since the backup may be sent once more
@@ -314,7 +286,7 @@ func (a *account) check(now []Entry, l *ledger) error {
 		most += a.hidden
 	}
 	switch least := a.least(l); {
-	case len(now) < least:
+	case len(now) < least-a.hollow:
 		return broken("nothing is lost", "%d at first, %d made, %d deleted, yet %d there", len(a.settled), made, a.gone, len(now))
 	case len(now) > most:
 		return broken("nothing is doubled", "%d may be there, %d are: %s", most, len(now), EntriesText(now))
@@ -389,10 +361,7 @@ func (a *account) checkOne(now []Entry, l *ledger) error {
 	delete(verbs, Delete)
 	switch {
 	case deleted && len(verbs) == 0:
-		if len(now) != 0 && !l.remade[a.settled[0].Folder] {
-			return broken("what is deleted stays so", "deleted and not touched else, yet there: %s", EntriesText(now))
-		}
-		return nil
+		return a.checkDeleted(now, l)
 	case deleted || len(now) != 1:
 		return nil
 	}

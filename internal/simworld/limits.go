@@ -11,50 +11,80 @@ import (
 	"imapsync/mail"
 )
 
-// parseExtent reads "newest 2", "age 25h" and "none".
+// limitWords begin the words of a limit.
+var limitWords = []string{"newest", "age", "size", "headers", "text"}
+
+// parseExtent reads "newest 2", "age 25h", "size 70000", "headers", "text", with
+// "flagged" after it where flagged messages are held whole, and "none".
 func parseExtent(words string) (e conflict.Extent, err error) {
-	word, rest, _ := strings.Cut(words, " ")
-	switch word {
-	case "none":
-	case "headers":
-		e.Body, e.Upgrade = conflict.Headers, rest == "flagged"
-	case "newest":
-		e.MaxMessages, err = strconv.Atoi(rest)
-	case "age":
-		e.MaxAge, err = time.ParseDuration(rest)
-	default:
-		err = fmt.Errorf("%q is no limit", words)
+	fields := strings.Fields(words)
+	for i := 0; i < len(fields) && err == nil; i++ {
+		number := ""
+		switch word := fields[i]; word {
+		case "none":
+		case "headers", "text":
+			e.Body = conflict.Part(word)
+		case "flagged":
+			e.Upgrade = true
+		case "newest", "age", "size":
+			if i++; i < len(fields) {
+				number = fields[i]
+			}
+			err = limit(&e, word, number)
+		default:
+			err = fmt.Errorf("%q is no limit", words)
+		}
 	}
 	return e, err
 }
 
-func extentWords(e conflict.Extent) string {
-	switch {
-	case e.Upgrade:
-		return "headers flagged"
-	case e.Body == conflict.Headers:
-		return "headers"
-	case e.MaxMessages > 0:
-		return fmt.Sprintf("newest %d", e.MaxMessages)
-	case e.MaxAge > 0:
-		return "age " + e.MaxAge.String()
+func limit(e *conflict.Extent, word, number string) (err error) {
+	switch word {
+	case "newest":
+		e.MaxMessages, err = strconv.Atoi(number)
+	case "age":
+		e.MaxAge, err = time.ParseDuration(number)
+	case "size":
+		e.MaxSize, err = strconv.ParseInt(number, 10, 64)
 	}
-	return "none"
+	return err
+}
+
+func extentWords(e conflict.Extent) string {
+	var words []string
+	if e.MaxMessages > 0 {
+		words = append(words, fmt.Sprintf("newest %d", e.MaxMessages))
+	}
+	if e.MaxAge > 0 {
+		words = append(words, "age "+e.MaxAge.String())
+	}
+	if e.MaxSize > 0 {
+		words = append(words, fmt.Sprintf("size %d", e.MaxSize))
+	}
+	if e.Body != "" {
+		words = append(words, string(e.Body))
+	}
+	if e.Upgrade {
+		words = append(words, "flagged")
+	}
+	if len(words) == 0 {
+		return "none"
+	}
+	return strings.Join(words, " ")
 }
 
 // limited runs within the limits until all is quiet, lets a day pass, after which
-// they are applied to everything, and checks what they come to. Then it takes them
-// away, for all else that is to be checked: what they left on the server comes
-// back then.
+// they are applied to everything, and checks what they come to. Then it takes those
+// away that leave messages on the server, for all else that is to be checked: what
+// they left comes back then.
 func (h *History) limited() {
 	if h.w.Extent.Unlimited() {
 		return
 	}
+	h.w.endViews()
 	before := h.messages(Remote)
-	for _, full := range []bool{false, true} {
-		if h.settle(full); h.err != nil {
-			return
-		}
+	if h.settleAll(); h.err != nil {
+		return
 	}
 	for range 2 {
 		if h.err != nil {
@@ -66,7 +96,14 @@ func (h *History) limited() {
 	}
 	h.fails("the record is right", h.w.CheckRecord())
 	h.fails("the limits hold", h.w.CheckLimits())
-	h.logf("limits are taken away; the server had %d messages and has %d", before, h.messages(Remote))
+	h.logf("the server had %d messages and has %d", before, h.messages(Remote))
+	if h.w.Extent.MaxMessages > 0 || h.w.Extent.MaxAge > 0 {
+		h.unlimited()
+	}
+}
+
+func (h *History) unlimited() {
+	h.logf("limits are taken away")
 	h.w.Extent = conflict.Extent{}
 }
 
@@ -76,7 +113,7 @@ func (h *History) messages(side Side) int {
 }
 
 // CheckLimits checks, a day after all was quiet, that the Maildir holds of each
-// folder what it should and nothing else, and that each message on the server has
+// folder what it should, whole or as stubs, and nothing else, and that each message on the server has
 // its row.
 func (w *World) CheckLimits() error {
 	w.mu.Lock()
@@ -105,8 +142,8 @@ func (w *World) CheckLimits() error {
 				continue
 			}
 			held++
-			if f := w.Disk.dir(name); f == nil || f.files[row.Key] == nil {
-				return fmt.Errorf("%s: the file of message %d is not there", name, m.uid)
+			if err := w.checkHeld(row, b, m); err != nil {
+				return fmt.Errorf("%s: message %d: %w", name, m.uid, err)
 			}
 		}
 		if f := w.Disk.dir(name); f != nil && len(f.files) != held {
@@ -114,6 +151,36 @@ func (w *World) CheckLimits() error {
 		}
 	}
 	return nil
+}
+
+// checkHeld checks the file of a message: it is a stub only where that is wanted,
+// and has the flags of the message.
+func (w *World) checkHeld(row *mail.Base, b *box, m *message) error {
+	f := w.Disk.dir(row.Folder)
+	if f == nil || f.files[row.Key] == nil {
+		return fmt.Errorf("the file is not there")
+	}
+	x := f.files[row.Key]
+	switch part := w.Extent.Part(int64(len(wire(m.content))), m.flags); {
+	case isStub(x.content) != (row.Content.Whole > 0):
+		return fmt.Errorf("the file being a stub: %v, the row says the contrary", isStub(x.content))
+	case isStub(x.content) && part == conflict.Whole:
+		return fmt.Errorf("flags %s: it is a stub, and is to be held whole", m.flags)
+	case isStub(x.content) && NameOf(x.content) != NameOf(m.content):
+		return fmt.Errorf("it is %s, and its stub stands for %s", NameOf(m.content), NameOf(x.content))
+	case !m.flags.Equal(b.space.Storable(x.flags)):
+		return fmt.Errorf("its flags are %s, those of the file %s", m.flags, x.flags)
+	}
+	return nil
+}
+
+// leftBehind tells whether an edit makes a file of which a limit left an equal
+// message on the server: it may be taken for the file of that, put back.
+func (w *World) leftBehind(e Edit) bool {
+	return (e.Verb == Add || e.Verb == Copy) && len(w.Record.rowsWhere(func(row mail.Base) bool {
+		b := w.Server.boxes[row.Folder]
+		return row.RemoteOnly && b != nil && b.find(row.UID) != nil && NameOf(b.find(row.UID).content) == e.Name
+	})) > 0
 }
 
 // youngest are the messages of a mailbox, the newest first.

@@ -7,16 +7,26 @@ import (
 	"strings"
 	"time"
 
+	"imapsync/conflict"
 	"imapsync/mail"
+)
+
+const (
+	anEdit  = "An edit.\n"
+	filling = "This line is one of many that are all the same, and the message a long one.\n"
 )
 
 // Content returns the bytes, with LF line ends, of the message a scenario
 // calls by this name. Each "~" at the end is one edit: the header stays as it
-// was, Message-ID included, and the body grows. "Empty" has no bytes at all and
-// a name that begins with "Bare" has no header block.
+// was, Message-ID included, and the body grows. "Empty" has no bytes at all,
+// a name that begins with "Bare" has no header block, and one with "Big" more
+// than a stub may have.
 func Content(name string) []byte {
 	base := strings.TrimRight(name, "~")
-	edits := strings.Repeat("An edit.\n", len(name)-len(base))
+	edits := strings.Repeat(anEdit, len(name)-len(base))
+	if strings.HasPrefix(name, "Big") {
+		edits = strings.Repeat(filling, 1+conflict.TextLimit/len(filling)) + edits
+	}
 	switch {
 	case name == "Empty":
 		return []byte{}
@@ -36,10 +46,13 @@ This is message %s.
 var subject = regexp.MustCompile(`(?m)^Subject: ([A-Za-z0-9]+)$`)
 
 // NameOf returns the name of a message from its bytes, whatever their line
-// ends; "?" for a message that is none of a scenario's.
+// ends; of a stub that of its message; "?" for a message that is none of a scenario's.
 func NameOf(content []byte) string {
 	content = bytes.ReplaceAll(content, []byte("\r\n"), []byte("\n"))
-	edits := strings.Repeat("~", bytes.Count(content, []byte("An edit.\n")))
+	if isStub(content) {
+		content = wholeOf(content)
+	}
+	edits := strings.Repeat("~", bytes.Count(content, []byte(anEdit)))
 	switch {
 	case len(content) == 0:
 		return "Empty"

@@ -58,8 +58,11 @@ func (r *Record) Folders(ctx context.Context) (list []mail.FolderRecord, err err
 	err = r.query(ctx, "folders", "", func() {
 		for _, f := range r.folders {
 			rows := r.rowsWhere(func(b mail.Base) bool { return b.Folder == f.Folder })
-			f.Rows, f.LastUID, f.RemoteOnly = len(rows), 0, 0
+			f.Rows, f.LastUID, f.RemoteOnly, f.Stubs = len(rows), 0, 0, 0
 			for _, b := range rows {
+				if b.Content.Whole > 0 && !b.RemoteOnly {
+					f.Stubs++
+				}
 				if b.RemoteOnly {
 					f.RemoteOnly++
 				}
@@ -327,11 +330,17 @@ func (w *World) awaited(e Edit) bool {
 		into = e.Folder
 	}
 	for _, in := range w.Record.intents {
-		if (e.Verb == Add || e.Verb == Copy) && in.Kind == mail.IntentUpload && in.Folder == into && in.Content.Digest == contentOf(Content(e.Name)).Digest {
+		if (e.Verb == Add || e.Verb == Copy) && in.Kind == mail.IntentUpload && in.Folder == into && sentAs(in.Content, e.Name) {
 			return true
 		}
 	}
 	return false
+}
+
+// sentAs tells whether a content is that of a message, or of a stub of it.
+func sentAs(c mail.Content, name string) bool {
+	whole := contentOf(Content(name))
+	return c.Digest == whole.Digest || c.Whole == whole.Wire && c.Header == whole.Header
 }
 
 // remade tells whether a mailbox is another than the one the state knows.

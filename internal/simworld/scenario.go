@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -39,7 +40,8 @@ type Options struct {
 	TrashApart    bool            // and it is not synchronised
 	Accept        bool            // held deletions are carried out
 	AcceptFolders []mail.FolderName
-	Count         int // max_deletions; 0 for the defaults
+	Fetch         map[mail.FolderName][]mail.UID // what alone is synchronised, these whole; not written
+	Count         int                            // max_deletions; 0 for the defaults
 	Percent       int
 	Lanes         int // folders worked on at once; 0 is one
 	Attempts      int // how often the work is tried
@@ -182,7 +184,7 @@ func parseOptions(o *Options, text string) (err error) {
 			if o.Lanes, err = strconv.Atoi(rest); err != nil {
 				return err
 			}
-		case word == "newest", word == "age", word == "headers":
+		case slices.Contains(limitWords, word):
 			if o.Extent, err = parseExtent(phrase); err != nil {
 				return err
 			}
@@ -235,7 +237,7 @@ func parseEdit(phrase string) ([]Edit, error) {
 		if !has { // of the state
 			return []Edit{e}, nil
 		}
-	case Add, Delete, Move, Copy, Create, Remove, Rename, Rewrite, Show, Fill, Renumber, ReadOnly, Permanent,
+	case Add, Delete, Move, Copy, Create, Remove, Rename, Rewrite, Note, Show, Fill, Renumber, ReadOnly, Permanent,
 		Partial, Hide, Empty, Fewer, Vanish, Complete, Lock, Unlock:
 	default:
 		has = false

@@ -97,12 +97,15 @@ local        new A=S
 local        lock F/
 remote       restore F/
 state        restore
+state        limit newest 2 size 70000 headers flagged
+local        note A
 during       remote call 5: local A+F
 during       step 2: remote move A to F/
 trouble      state call 3: lost after
 trouble      step 3: crash before
 run          3s
 run          192h0m0s
+run          1s, pull new, fetch Work/A
 quiet
 `
 

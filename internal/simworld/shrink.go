@@ -96,6 +96,16 @@ func (x *shrinker) mergeFolders() {
 				}
 			}
 		})
+		x.try(func(s *Story) {
+			for i := range s.Acts {
+				e := &s.Acts[i].Edit
+				for _, in := range []*mail.FolderName{&e.Folder, &e.To, &s.Acts[i].Fetch.Folder} {
+					if e.Verb != Rename && e.Verb != Remove && *in == name {
+						*in = mail.Inbox
+					}
+				}
+			}
+		})
 	}
 }
 
@@ -114,6 +124,9 @@ func (x *shrinker) dropFeatures() {
 	}
 	if x.best.Options.DeletionWins {
 		x.try(func(s *Story) { s.Options.DeletionWins = false })
+	}
+	if x.best.Options.Trash != "" {
+		x.try(func(s *Story) { s.Options.Trash, s.Options.TrashApart = "", false })
 	}
 	for seed := range min(x.best.Seed, 4) {
 		if x.try(func(s *Story) { s.Seed = seed }) {
@@ -135,6 +148,7 @@ func (x *shrinker) simplify() {
 			func(a *Act) { a.Wait = 0 },
 			func(a *Act) { a.Wait = min(a.Wait, 3*time.Second) },
 			func(a *Act) { a.Edit.New = false },
+			func(a *Act) { a.Fetch = Entry{} },
 			func(a *Act) { a.When.N /= 2 },
 			func(a *Act) { a.When.N = max(a.When.N-1, 1) },
 			func(a *Act) {

@@ -45,6 +45,7 @@ type Act struct {
 	Wait    time.Duration // Go: how long after the last run it begins
 
 	NotPulled, NotPushed conflict.Kinds // Go: what is not propagated
+	Fetch                Entry          // Go: what is asked for whole, its folder alone being synchronised
 }
 
 // String is the act's line in a story.
@@ -58,7 +59,11 @@ func (a Act) String() string {
 	case Strike:
 		text = fmt.Sprintf("%s: %s", a.When, a.Trouble)
 	case Go:
-		text = strings.Join(append([]string{a.Wait.String()}, directions(a.NotPulled, a.NotPushed)...), ", ")
+		words := append([]string{a.Wait.String()}, directions(a.NotPulled, a.NotPushed)...)
+		if a.Fetch.Name != "" {
+			words = append(words, "fetch "+at(a.Fetch.Folder, a.Fetch.Name))
+		}
+		text = strings.Join(words, ", ")
 	}
 	return headed(words, text)
 }
@@ -192,10 +197,12 @@ func parseActs(kind ActKind, text string) (acts []Act, err error) {
 // run reads how long after the last one a run begins, and what it propagates.
 func (a *Act) run(text string) (err error) {
 	for _, phrase := range splitList(text) {
-		word, rest, _ := strings.Cut(phrase, " ")
-		if word == "pull" || word == "push" {
+		switch word, rest, _ := strings.Cut(phrase, " "); word {
+		case "pull", "push":
 			err = parseDirection(word, rest, &a.NotPulled, &a.NotPushed)
-		} else {
+		case "fetch":
+			a.Fetch.Folder, a.Fetch.Name, err = parsePlace(rest)
+		default:
 			a.Wait, err = time.ParseDuration(phrase)
 		}
 		if err != nil {

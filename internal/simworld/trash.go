@@ -37,19 +37,43 @@ func (l *ledger) cameBack(messages []Entry) {
 }
 
 // countDeleted counts what may be in the trash. Where a run left folders out, a
-// move to such a one is a deletion, too.
+// move to such a one is a deletion, too; where one was cut short, a copy it made for
+// a move may go there that the Maildir has moved on from.
 func (l *ledger) countDeleted(a *account) {
 	l.deleted[a.name] += a.gone
-	if l.partly {
+	if l.partly || l.cut > 0 {
 		l.deleted[a.name] += a.moves
 	}
+}
+
+// checkDeleted checks a message that was there once and only deleted: it is gone.
+// One that the Maildir alone deleted is in the trash, without a mark, if there is one.
+// Around a run that was cut short while a limit was about to take files away a deletion
+// may be taken for that.
+func (a *account) checkDeleted(now []Entry, l *ledger) error {
+	was := a.settled[0].Folder
+	trashed := slices.ContainsFunc(now, func(m Entry) bool { return m.Folder == l.trash })
+	switch {
+	case l.remade[was] || l.limits && l.cut > 0:
+		return nil
+	case len(now) > 0 && (!trashed || was == l.trash):
+		return broken("what is deleted stays so", "deleted and not touched else, yet there: %s", EntriesText(now))
+	case l.trash == "" || was == l.trash || slices.ContainsFunc(a.events, func(e event) bool { return e.side == Remote || e.edit.Folder == l.trash }):
+		return nil
+	case !trashed && a.inTrash <= l.trashed[a.name]:
+		return broken("the trash holds what is deleted", "deleted in the Maildir, and not in the trash")
+	case trashed && isMarked(now[0]):
+		return broken("the trash holds what is deleted", "marked as deleted there: %s", EntriesText(now))
+	}
+	return nil
 }
 
 // checkTrash: what was deleted once is in the trash once. Where absences were
 // guesses what came back may have been deleted again.
 func (l *ledger) checkTrash(w *World) error {
 	var errs []error
-	for name, n := range w.inTrash() {
+	l.trashed = w.inTrash()
+	for name, n := range l.trashed {
 		if n > l.deleted[name] && !l.guessed {
 			errs = append(errs, broken("nothing is doubled", "message %s: %d deleted, yet %d in the trash", name, l.deleted[name], n))
 		}

@@ -368,3 +368,15 @@ func TestBreachesAreNoted(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// A stub has the name of its message, however often that was edited.
+func TestStubsAreNamedAsTheirMessages(t *testing.T) {
+	for _, name := range []string{"M1", "M1~", "Big2~~"} {
+		for _, text := range []bool{false, true} {
+			stub := stubOf(Content(name), int64(len(wire(Content(name)))), text)
+			if c := contentOf(stub); NameOf(stub) != name || !c.StandsFor(contentOf(Content(name))) || c.Whole == 0 {
+				t.Errorf("the stub of %s, with text %v, is that of %s: %+v", name, text, NameOf(stub), c)
+			}
+		}
+	}
+}
