@@ -18,11 +18,15 @@ demo: build
 	./imapsync demo
 
 # Everything this machine can test. What it cannot is named at the end, and is
-# a failure where CI=true or IMAPSYNC_REQUIRE=1. Most histories are played apart
-# from the rest, for the race detector makes them ten times as slow.
+# a failure where CI=true or IMAPSYNC_REQUIRE=1. What takes long and would take a
+# multiple of it is done without the race detector: the tests that run the program
+# as users do, save those for which a program with the detector is built (the tag
+# raced), and most of what is simulated.
 test: lint
 	scripts/test-packages dovecot-imapd notmuch mutt isync offlineimap3 zsh fish groff mandoc
-	go run ./internal/testsummary -race -timeout 25m ./...
+	go run ./internal/testsummary -race -timeout 25m $$(go list ./... | grep -v -e /internal/e2e -e /internal/sweep)
+	go run ./internal/testsummary -tags raced -timeout 25m ./internal/e2e ./internal/sweep
+	go test ./syncer -run '^TestScenariosKilledAtEveryStep$$'
 	$(MAKE) sim
 
 # Random histories of a simulated world, on all cores. SEEDS=100000 plays that

@@ -7,4 +7,5 @@ package syncer_test
 const (
 	histories = 300
 	faults    = 2
+	killed    = 8
 )

@@ -1,4 +1,4 @@
-//go:build !race
+//go:build !race && !raced
 
 package e2e
 
