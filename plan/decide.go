@@ -79,6 +79,9 @@ func (d *decider) decide(t *triple) {
 	if out.Action == conflict.Upload && t.base != nil && t.base.Content.Whole > 0 && !t.local.Edited {
 		out = stubGoes(out)
 	}
+	if d.mayBeDropped(t, out) {
+		return
+	}
 	if (local != nil || remote != nil) && (out.Action == conflict.DeleteLocal || out.Action == conflict.DeleteRemote || out.Action == conflict.Forget) {
 		d.alone(t, out)
 		return
@@ -279,7 +282,7 @@ func (d *decider) rematchHalf(t *triple) {
 }
 
 func (d *decider) download(t *triple, out conflict.Outcome) {
-	if l := d.intoLocal(out.Folder); l.any() {
+	if l := d.intoLocal(out.Folder); l.any() && !t.remoteIn.Fetch[t.remote.UID] {
 		d.remember(t, l, out.Reason)
 		return
 	}

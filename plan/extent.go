@@ -263,3 +263,25 @@ func (d *decider) trim(f *Folder, row *mail.Base) {
 	d.add(&Op{Kind: Drop, Folder: f.Name, Row: row, Local: &l, Remote: &mail.Remote{UID: row.UID, Flags: row.Flags}},
 		conflict.Outcome{Rule: conflict.RuleLimit, Reason: limit + ": it stays on the server"})
 }
+
+// mayBeDropped leaves a message on the server whose file is missing where limits are
+// judged anew and would have dropped it, and reports whether it does. A state from a
+// backup does not know what was dropped since, and because of a limit nothing is
+// deleted on the server. That somebody deleted the file is less likely: what is beyond
+// the limits has been so for a day at most.
+func (d *decider) mayBeDropped(t *triple, out conflict.Outcome) bool {
+	f := t.remoteIn
+	if out.Action != conflict.DeleteRemote || out.Rule == conflict.RuleExpunged || t.local != nil || t.base == nil || !f.Dropped ||
+		f.Name != t.base.Folder || t.remote.UID != t.base.UID {
+		return false
+	}
+	flags := f.Remote.Space.Complete(t.base.Flags, t.remote.Flags)
+	limit, left := d.beyond(f, t.base.Date, t.base.UID, flags)
+	if !left {
+		return false
+	}
+	d.kept[f.Name] = true
+	d.add(&Op{Kind: Leave, Folder: f.Name, Row: t.base, Remote: t.remote, Flags: flags},
+		conflict.Outcome{Rule: conflict.RuleLimit, Reason: limit + ", and the file is gone as if a limit had dropped it: left on the server"})
+	return true
+}

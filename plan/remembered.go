@@ -23,6 +23,7 @@ type Again struct {
 	All   bool     // everything: nothing that was seen of it counts as agreed
 	Files bool     // the Maildir's side
 	Flags bool     // flags of messages known to the base, on the server
+	Old   bool     // likewise, also those that did not change since it was looked at last
 	From  mail.UID // messages on the server from this UID on; 0 none
 }
 
@@ -177,7 +178,7 @@ func (d *decider) seeAgain(t *triple) {
 
 func (d *decider) again(name mail.FolderName, a Again) {
 	was := d.plan.Again[name]
-	a.All, a.Files, a.Flags = a.All || was.All, a.Files || was.Files, a.Flags || was.Flags
+	a.All, a.Files, a.Flags, a.Old = a.All || was.All, a.Files || was.Files, a.Flags || was.Flags, a.Old || was.Old
 	if a.From == 0 || was.From != 0 && was.From < a.From {
 		a.From = was.From
 	}
@@ -258,8 +259,10 @@ func (d *decider) flags(t *triple, row *mail.Base, out conflict.Outcome, local, 
 	if !pull && !out.Flags.Equal(local.Flags) {
 		left.Pull, left.Change = true, "flags changed on the server"
 		d.plan.Remembered = append(d.plan.Remembered, left)
-		d.again(out.Folder, Again{Flags: true})
-		d.again(t.remoteIn.Name, Again{Flags: true})
+		// Of a message that a limit left there the flags are no news to the server.
+		seen := Again{Flags: true, Old: t.base != nil && t.base.RemoteOnly}
+		d.again(out.Folder, seen)
+		d.again(t.remoteIn.Name, seen)
 	}
 	if !push && !out.Flags.Equal(remote.Flags) {
 		left.Pull, left.Change = false, "flags changed in the Maildir"

@@ -66,7 +66,7 @@ func (f *folder) again(rec *mail.FolderRecord, a plan.Again) {
 	if !a.Flags {
 		return
 	}
-	if was := f.record; was.Settled && was.Mark.UIDValidity == rec.Mark.UIDValidity { // what changed or came since then
+	if was := f.record; !a.Old && was.Settled && was.Mark.UIDValidity == rec.Mark.UIDValidity { // what changed or came since then
 		rec.Mark.HighestModSeq, rec.Mark.UIDNext = was.Mark.HighestModSeq, min(rec.Mark.UIDNext, was.Mark.UIDNext)
 	} else {
 		rec.Mark.HighestModSeq = 0 // all of them

@@ -57,7 +57,7 @@ func (a *applier) leave(_ context.Context, f *folder, ops []*plan.Op) error {
 		}
 		var b mail.Batch
 		for _, o := range ops {
-			o.Row.Flags, o.Row.RemoteOnly = o.Flags, true
+			o.Row.Flags, o.Row.RemoteOnly, o.Row.Key, o.Row.File = o.Flags, true, "", mail.FileStamp{}
 			b.Put = append(b.Put, o.Row)
 		}
 		if err := a.commit(b); err != nil {

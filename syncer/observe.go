@@ -65,6 +65,7 @@ func (r *run) beginEarly(ctx, lctx context.Context, looks *errgroup.Group) error
 	var early []*folder
 	for _, f := range r.sorted() {
 		f.full, f.Trim = r.opt.Full || r.checkDue(f), r.trimDue(f)
+		f.Dropped = f.Trim && f.record.Settled
 		if f.Local.Exists && !r.sameLocal(f) && !r.unsettled[f.Name] && !r.staysLocal(f) {
 			f.loaded = make(chan struct{})
 			early = append(early, f)
@@ -155,6 +156,7 @@ func (r *run) sameRemote(f *folder) bool {
 // at the server's.
 func (r *run) observeFolder(ctx context.Context, f *folder, ask func()) error {
 	f.full, f.Trim = r.opt.Full || r.checkDue(f), r.trimDue(f)
+	f.Dropped = f.Trim && f.record.Settled
 	sameLocal := r.sameLocal(f)
 	if sameLocal && r.sameRemote(f) && !f.Trim && f.Fetch == nil {
 		f.unchanged = true

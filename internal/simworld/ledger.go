@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"sort"
+	"strings"
 
 	"imapsync/mail"
 )
@@ -27,6 +28,7 @@ type ledger struct {
 	expunges   bool                     // what is marked as deleted is removed
 	stubs      func(name string) int    // how many the Maildir has of a message
 	limits     bool                     // what the Maildir is to hold was changed
+	drops      bool                     // files may leave it because of that
 	trash      mail.FolderName          // where deletions on the server go, "" for nowhere
 	trashed    map[string]int           // instances in a trash that is apart when all was quiet last
 	remade     map[mail.FolderName]bool // mailboxes deleted and made anew: no absence in them is a deletion
@@ -103,8 +105,11 @@ func (l *ledger) note(side Side, e Edit, loose bool, before, after map[Side][]En
 	case Hide:
 		l.unlisted = true
 		return
-	case Create, Lock, Unmount, Backup, Limit, Note:
-		l.limits = l.limits || e.Verb == Limit
+	case Limit:
+		l.limits = true
+		l.drops = l.drops || strings.Contains(e.Name, "newest") || strings.Contains(e.Name, "age")
+		return
+	case Create, Lock, Unmount, Backup, Note:
 		return
 	case Partial, Empty, Fewer, Vanish:
 		l.hid(e.Verb, before[Remote])
@@ -257,7 +262,7 @@ func (l *ledger) check(w *World) error {
 	for name := range now {
 		errs = append(errs, broken("nothing comes from nowhere", "message %s: nobody made it", name))
 	}
-	l.missed, l.unsure, l.stale, l.unlisted, l.partly, l.limits, l.cut, l.renames = false, false, false, false, false, false, 0, nil
+	l.missed, l.unsure, l.stale, l.unlisted, l.partly, l.limits, l.drops, l.cut, l.renames = false, false, false, false, false, false, false, 0, nil
 	clear(l.remade)
 	return errors.Join(errs...)
 }
@@ -276,6 +281,9 @@ func (a *account) check(now []Entry, l *ledger) error {
 	}
 	if l.stale { // what was moved or sent since the backup may be sent once more
 		most += l.cut + len(a.settled)
+	}
+	if l.unsure && l.cut > 0 && l.noMove && l.trash != "" { // copied there, and the original under a UID that means nothing any more
+		most += a.gone
 	}
 	if l.unsure && l.cut > 0 && l.rewrote[a.name] { // sent under UIDs that mean nothing any more
 		most++
@@ -423,7 +431,9 @@ func (a *account) place(l *ledger) mail.FolderName {
 // the next: the other side seems to have made it. So is one to the original of a
 // copy right before it was deleted, for no EXPUNGE depends on flags; and so are
 // keywords of what may have been moved to a folder out of sight on a server that
-// stores none, and the mark of an original that is to be expunged anyway.
+// stores none, and the mark of an original that is to be expunged anyway; and
+// changes in the Maildir to what the server moved while a run with a trash, which
+// may go on with that folder alone, looked at one folder after the other.
 func (a *account) checkFlags(now mail.Flags, l *ledger) error {
 	for _, f := range flagsIn(a, now) {
 		want, open := has(a.settled[0].Flags, f), l.unlisted && l.noKeywords && f.System == 0 || l.noMove && a.moves > 0 && f.System == mail.Deleted
@@ -433,7 +443,7 @@ func (a *account) checkFlags(now mail.Flags, l *ledger) error {
 			if e.edit.Verb != Change || has(e.before, f) == after {
 				continue
 			}
-			open = open || e.late || who != "" && (l.cut > 0 || who != e.side) && after != want
+			open = open || e.late || l.trash != "" && a.astray > 0 && e.side == Local || who != "" && (l.cut > 0 || who != e.side) && after != want
 			if who != "" && who != e.side {
 				who, want = "both", after
 				continue

@@ -48,13 +48,13 @@ func (l *ledger) countDeleted(a *account) {
 
 // checkDeleted checks a message that was there once and only deleted: it is gone.
 // One that the Maildir alone deleted is in the trash, without a mark, if there is one.
-// Around a run that was cut short while a limit was about to take files away a deletion
-// may be taken for that.
+// Where limits drop files, and around a run that was cut short while one was about to,
+// a deletion may be taken for that.
 func (a *account) checkDeleted(now []Entry, l *ledger) error {
 	was := a.settled[0].Folder
 	trashed := slices.ContainsFunc(now, func(m Entry) bool { return m.Folder == l.trash })
 	switch {
-	case l.remade[was] || l.limits && l.cut > 0:
+	case l.remade[was] || l.drops || l.limits && l.cut > 0:
 		return nil
 	case len(now) > 0 && (!trashed || was == l.trash):
 		return broken("what is deleted stays so", "deleted and not touched else, yet there: %s", EntriesText(now))
