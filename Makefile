@@ -21,11 +21,12 @@ demo: build
 # a failure where CI=true or IMAPSYNC_REQUIRE=1. What takes long and would take a
 # multiple of it is done without the race detector: the tests that run the program
 # as users do, save those for which a program with the detector is built (the tag
-# raced), and most of what is simulated.
+# raced), and most of what is simulated. The former are never taken from the cache,
+# which does not know of the program.
 test: lint
 	scripts/test-packages dovecot-imapd notmuch mutt isync offlineimap3 zsh fish groff mandoc
 	go run ./internal/testsummary -race -timeout 25m $$(go list ./... | grep -v -e /internal/e2e -e /internal/sweep)
-	go run ./internal/testsummary -tags raced -timeout 25m ./internal/e2e ./internal/sweep
+	go run ./internal/testsummary -tags raced -count=1 -timeout 25m ./internal/e2e ./internal/sweep
 	go test ./syncer -run '^TestScenariosKilledAtEveryStep$$'
 	$(MAKE) sim
 
