@@ -51,17 +51,15 @@ func (d *decider) policy(folder mail.FolderName) conflict.Policy {
 
 // decide settles one message that has a base row, or both sides.
 func (d *decider) decide(t *triple) {
-	if t.base != nil && d.remembersDeletion(t) {
+	switch {
+	case t.base != nil && d.remembersDeletion(t):
 		return
-	}
-	if t.base != nil && (t.remote == nil || t.local == nil && t.base.Key != "") && d.unproven(t) {
+	case t.base != nil && (t.remote == nil || t.local == nil && t.base.Key != "") && d.unproven(t):
 		return
-	}
-	if t.base != nil && t.base.Key == "" && !t.base.RemoteOnly {
+	case t.base != nil && t.base.Key == "" && !t.base.RemoteOnly:
 		d.finishMove(t)
 		return
-	}
-	if t.rematch && (t.local == nil || t.remote == nil) {
+	case t.rematch && (t.local == nil || t.remote == nil):
 		d.rematchHalf(t)
 		return
 	}

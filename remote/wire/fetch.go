@@ -196,11 +196,13 @@ func (c *Conn) fetchEnd(f *fetch) {
 	if !f.begun && f.visit == nil && f.uid != 0 && c.misplaced(f.uid, f.contents) {
 		return
 	}
-	if told := c.sizing(); told != nil && !f.contents && !f.begun {
-		if f.sizes != nil && f.broken == "" && f.uid != 0 {
-			told(uint32(f.uid), f.sizes)
+	if !f.contents && !f.begun {
+		if told := c.sizing(); told != nil {
+			if f.sizes != nil && f.broken == "" && f.uid != 0 {
+				told(uint32(f.uid), f.sizes)
+			}
+			return // imapclient would take it for the answer to a FETCH of contents
 		}
-		return // imapclient would take it for the answer to a FETCH of contents
 	}
 	if f.visit != nil && f.broken == "" {
 		if f.msg.UID = uint32(f.uid); f.uid != 0 {
@@ -362,8 +364,13 @@ func (f *fetch) item(c *Conn, name string, p *parser) {
 			return
 		}
 	}
-	// A value that was not understood, or that goes on after a literal.
-	*p, f.skip = before, name
+	*p = before
+	f.leaveOut(c, name, v, p)
+}
+
+// leaveOut leaves out a value that was not understood, or that goes on after a literal.
+func (f *fetch) leaveOut(c *Conn, name string, v value, p *parser) {
+	f.skip = name
 	if isBody(name) || name == "FLAGS" || name == "INTERNALDATE" || name == "RFC822.SIZE" || name == "MODSEQ" {
 		c.dropped("FETCH", fmt.Sprintf("message %s UID %d: %s %s", f.seq, f.uid, name, v.s))
 	} else if len(f.alien) < 16 {

@@ -30,6 +30,38 @@ func (c *Conn) Introduce() {
 	}
 }
 
+// ask sends a question of our own, after prepare was given its command; the returned
+// function waits for how the server answered, or for the end of the connection.
+func (c *Conn) ask(text string, prepare func(*command)) (wait func() (Answer, error)) {
+	done := make(chan struct{})
+	var end status
+	c.wmu.Lock()
+	defer c.wmu.Unlock()
+	cmd := c.ownCommand(text)
+	cmd.own = func(st status) { end = st; close(done) }
+	prepare(cmd)
+	err := c.ended()
+	if err == nil {
+		err = c.sendAhead()
+	}
+	if err == nil {
+		err = c.sendCommand(cmd, text)
+	}
+	if err == nil {
+		err = c.flush()
+	}
+	if err != nil {
+		err = c.fail(err)
+		return func() (Answer, error) { return Answer{}, err }
+	}
+	return func() (Answer, error) {
+		if err := c.awaitOwn(done); err != nil {
+			return Answer{}, err
+		}
+		return c.answer(end), nil
+	}
+}
+
 // sendOwn writes a command of our own among those of imapclient; ended is
 // called by the reader when it is answered. The caller holds wmu and flushes.
 func (c *Conn) sendOwn(text string, ended func(status)) error {

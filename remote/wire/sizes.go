@@ -21,33 +21,7 @@ const maxSizedParts = 1000
 // nothing of it, for it ends the connection over a structure that it does not
 // understand, and many servers write such. Here it is a message without sizes.
 func (c *Conn) PartSizes(uids string, told func(uid uint32, parts map[string]PartSize)) (wait func() (Answer, error)) {
-	text := "UID FETCH " + uids + " (UID BODYSTRUCTURE)"
-	done := make(chan struct{})
-	var end status
-	c.wmu.Lock()
-	defer c.wmu.Unlock()
-	cmd := c.ownCommand(text)
-	cmd.own, cmd.sized = func(st status) { end = st; close(done) }, told
-	err := c.ended()
-	if err == nil {
-		err = c.sendAhead()
-	}
-	if err == nil {
-		err = c.sendCommand(cmd, text)
-	}
-	if err == nil {
-		err = c.flush()
-	}
-	if err != nil {
-		err = c.fail(err)
-		return func() (Answer, error) { return Answer{}, err }
-	}
-	return func() (Answer, error) {
-		if err := c.awaitOwn(done); err != nil {
-			return Answer{}, err
-		}
-		return c.answer(end), nil
-	}
+	return c.ask("UID FETCH "+uids+" (UID BODYSTRUCTURE)", func(cmd *command) { cmd.sized = told })
 }
 
 // sizing is who asked for sizes, nil if nobody did.

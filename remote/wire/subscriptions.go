@@ -10,32 +10,14 @@ import (
 // Unicode, and how the server answered. Without all of those it told of it is an
 // error.
 func (c *Conn) Subscriptions() (wait func() ([]string, Answer, error)) {
-	const text = `LSUB "" "*"`
-	done := make(chan struct{})
-	var end status
-	c.wmu.Lock()
-	defer c.wmu.Unlock()
-	cmd := c.ownCommand(text)
-	cmd.own = func(st status) { end = st; close(done) }
-	err := c.ended()
-	if err == nil {
-		err = c.sendAhead()
-	}
-	if err == nil {
-		err = c.sendCommand(cmd, text)
-	}
-	if err == nil {
-		err = c.flush()
-	}
-	if err != nil {
-		err = c.fail(err)
-		return func() ([]string, Answer, error) { return nil, Answer{}, err }
-	}
+	var cmd *command
+	answer := c.ask(`LSUB "" "*"`, func(question *command) { cmd = question })
 	return func() ([]string, Answer, error) {
-		if err := c.awaitOwn(done); err != nil {
+		a, err := answer()
+		if err != nil {
 			return nil, Answer{}, err
 		}
-		return cmd.subscribed, c.answer(end), nil
+		return cmd.subscribed, a, nil
 	}
 }
 
