@@ -58,6 +58,7 @@ type LocalSnapshot struct {
 	Messages map[Key]Local
 	Space    FlagSpace
 	Stamp    DirStamp // taken before the listing
+	Still    bool     // nothing was renamed while it was made: what it lacks is not there
 	Doubt    string   // as of RemoteSnapshot
 }
 

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	"imapsync/mail"
 )
@@ -60,13 +61,28 @@ func TestScanBesideARenamer(t *testing.T) {
 		for i := range n {
 			key := mail.Key(fmt.Sprint("m", i))
 			if _, ok := s.Messages[key]; !ok {
-				if missing[key] {
-					t.Fatalf("%s is missing from two scans in a row", key)
+				if missing[key] || s.Still {
+					t.Fatalf("%s is missing from two scans in a row, or from one where nothing moved", key)
 				}
 				now[key] = true
 			}
 		}
 		missing = now
+	}
+}
+
+// TestScanOfAStillFolder: what a listing lacks is proven to be gone when its
+// directories had not changed for a while.
+func TestScanOfAStillFolder(t *testing.T) {
+	m := open(t, Config{}, "A")
+	deliver(t, m, "A", ":S", "x")
+	if scan(t, m, "A").Still {
+		t.Error("a folder that has just changed may change again unseen")
+	}
+	clock = func() time.Time { return time.Now().Add(time.Minute) }
+	defer func() { clock = time.Now }()
+	if s := scan(t, m, "A"); !s.Still || len(s.Messages) != 1 {
+		t.Errorf("still %v, %d messages", s.Still, len(s.Messages))
 	}
 }
 

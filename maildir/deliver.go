@@ -8,8 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"imapsync/mail"
 )
 
@@ -91,12 +89,12 @@ func (d *Delivery) Write(n mail.NewFile, body io.Reader) (mail.Content, mail.Fil
 	if err == nil && readErr == nil && hasFileTime(n.Date) {
 		err = os.Chtimes(tmp, time.Time{}, n.Date)
 	}
-	var stamp mail.FileStamp
+	var info fileInfo
 	if err == nil {
-		stamp, err = file.stamp()
+		info, err = file.stat()
 	}
 	if err != nil || readErr != nil {
-		_ = file.close()
+		_ = file.Close()
 		os.Remove(tmp)
 		if readErr != nil {
 			return fail(readErr)
@@ -107,7 +105,7 @@ func (d *Delivery) Write(n mail.NewFile, body io.Reader) (mail.Content, mail.Fil
 		os.Remove(tmp)
 		return fail(d.f.writing(n.Key, doing, err))
 	}
-	return c, stamp, nil
+	return c, info.FileStamp, nil
 }
 
 // hasFileTime reports whether a date can be a file's time, in nanoseconds around
@@ -117,55 +115,6 @@ func hasFileTime(date time.Time) bool {
 	return y > 1900 && y < 2262
 }
 
-// rawFile is an open file, without the detours that package os makes for a
-// poller: they are seven system calls for each message.
-type rawFile struct {
-	fd   int
-	path string
-}
-
-// createFile makes a new file.
-func createFile(path string) (*rawFile, error) {
-	f := &rawFile{path: path}
-	err := retry(func() (err error) {
-		f.fd, err = unix.Open(path, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_CLOEXEC, 0o600)
-		return err
-	})
-	return f, f.failed("open", err)
-}
-
-func (f *rawFile) failed(op string, err error) error {
-	if err == nil {
-		return nil
-	}
-	return &os.PathError{Op: op, Path: f.path, Err: err}
-}
-
-// Write implements io.Writer.
-func (f *rawFile) Write(p []byte) (written int, err error) {
-	for written < len(p) && err == nil {
-		err = retry(func() error {
-			n, err := unix.Write(f.fd, p[written:])
-			written += max(n, 0)
-			return err
-		})
-	}
-	return written, f.failed("write", err)
-}
-
-func (f *rawFile) stamp() (mail.FileStamp, error) {
-	var st unix.Stat_t
-	err := retry(func() error { return unix.Fstat(f.fd, &st) })
-	return mail.FileStamp{Size: st.Size, MTime: st.Mtim.Nano()}, f.failed("stat", err)
-}
-
-func (f *rawFile) sync() error {
-	return f.failed("fsync", retry(func() error { return unix.Fsync(f.fd) }))
-}
-
-// close is not to be tried again, whatever it returns.
-func (f *rawFile) close() error { return f.failed("close", unix.Close(f.fd)) }
-
 // finish takes a written file into the batch and closes it, or sees to it that
 // it will be.
 func (d *Delivery) finish(file *rawFile, n mail.NewFile) error {
@@ -173,7 +122,7 @@ func (d *Delivery) finish(file *rawFile, n mail.NewFile) error {
 	switch {
 	case !d.f.m.fsync, d.unsync:
 		w.open = nil
-		if err := file.close(); err != nil {
+		if err := file.Close(); err != nil {
 			return err
 		}
 	case d.disk == nil:
@@ -194,7 +143,7 @@ func (d *Delivery) sync(w *newFile) {
 	d.workers <- struct{}{}
 	d.syncing.Go(func() {
 		w.err = file.sync()
-		if err := file.close(); w.err == nil {
+		if err := file.Close(); w.err == nil {
 			w.err = err
 		}
 		<-d.workers
@@ -205,7 +154,7 @@ func (d *Delivery) sync(w *newFile) {
 func (d *Delivery) close() {
 	for _, w := range d.files {
 		if w.open != nil {
-			w.err = w.open.close()
+			w.err = w.open.Close()
 			w.open = nil
 		}
 	}

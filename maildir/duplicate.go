@@ -23,9 +23,9 @@ func (d *Delivery) Duplicate(n mail.NewFile, from mail.FolderName, key mail.Key,
 	if err != nil {
 		return mail.FileStamp{}, err
 	}
-	var in *os.File
+	var in *rawFile
 	err = source.onFile(context.Background(), key, func(p place) (err error) {
-		in, err = os.Open(source.at(p))
+		in, err = openFile(source.at(p))
 		return err
 	})
 	if err != nil {
@@ -40,12 +40,12 @@ func (d *Delivery) Duplicate(n mail.NewFile, from mail.FolderName, key mail.Key,
 	if err = copyUnchanged(file, in, stamp); err == nil && hasFileTime(n.Date) {
 		err = os.Chtimes(tmp, time.Time{}, n.Date)
 	}
-	var copied mail.FileStamp
+	var copied fileInfo
 	if err == nil {
-		copied, err = file.stamp()
+		copied, err = file.stat()
 	}
 	if err != nil {
-		_ = file.close()
+		_ = file.Close()
 	} else {
 		err = d.finish(file, n)
 	}
@@ -55,14 +55,14 @@ func (d *Delivery) Duplicate(n mail.NewFile, from mail.FolderName, key mail.Key,
 	if errors.Is(err, mail.ErrChanged) {
 		return mail.FileStamp{}, d.f.message(n.Key, doing, err)
 	}
-	return copied, d.f.writing(n.Key, doing, err)
+	return copied.FileStamp, d.f.writing(n.Key, doing, err)
 }
 
 // copyUnchanged copies a file that must have the stamp before and after.
-func copyUnchanged(to io.Writer, from *os.File, stamp mail.FileStamp) error {
+func copyUnchanged(to io.Writer, from *rawFile, stamp mail.FileStamp) error {
 	as := func() bool {
-		fi, err := from.Stat()
-		return err == nil && (mail.FileStamp{Size: fi.Size(), MTime: fi.ModTime().UnixNano()}) == stamp
+		now, err := from.stat()
+		return err == nil && now.FileStamp == stamp
 	}
 	if !as() {
 		return mail.ErrChanged

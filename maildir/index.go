@@ -33,6 +33,7 @@ type listing struct {
 	places  map[mail.Key]place
 	letters uint32 // which of a-z stand in names, bit 0 for a
 	doubled bool   // a key was seen twice: a rename raced, or two files share it
+	still   bool   // the directories surely did not change while they were read
 }
 
 // looks is how often a file is looked for that is always gone again by the time
@@ -64,6 +65,7 @@ func (f *folder) list(ctx context.Context) error {
 			return f.inFolder("list messages", err)
 		}
 		quiet := from.Cur == to.Cur && from.New == to.New
+		l.still = to.Unchanged(from)
 		if before != nil && !quiet {
 			l.keep(before)
 		}

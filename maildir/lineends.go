@@ -8,8 +8,9 @@ import (
 	"imapsync/mail"
 )
 
-// chunk is how much of a message is held at a time, in bytes.
-const chunk = 256 << 10
+// chunk is how much of a message is held at a time, in bytes: more than most have.
+// Memory that nothing has used yet costs a run with few changes more than a write does.
+const chunk = 64 << 10
 
 type chunks struct {
 	in  [chunk]byte

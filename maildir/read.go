@@ -7,8 +7,6 @@ import (
 	"os"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"imapsync/mail"
 )
 
@@ -24,21 +22,21 @@ func (m *Maildir) Read(ctx context.Context, name mail.FolderName, key mail.Key) 
 		return c, stamp, date, err
 	}
 	defer file.Close()
-	before, err := file.Stat()
+	before, err := file.stat()
 	if err == nil {
 		c, err = hash(ctx, file)
 	}
-	var after fs.FileInfo
+	var after fileInfo
 	if err == nil {
-		after, err = file.Stat()
+		after, err = file.stat()
 	}
-	if err == nil && (before.Size() != after.Size() || !before.ModTime().Equal(after.ModTime())) {
+	if err == nil && before.FileStamp != after.FileStamp {
 		err = mail.ErrChanged
 	}
 	if err != nil {
 		return mail.Content{}, stamp, date, grade(mail.ScopeMessage, name, key, "read message", err)
 	}
-	return c, stampOfFile(before), before.ModTime().Truncate(time.Second), nil
+	return c, before.FileStamp, before.date, nil
 }
 
 // Stat looks at one message file, found by its key with any flags; where it has
@@ -96,29 +94,15 @@ func (m *Maildir) Open(ctx context.Context, name mail.FolderName, key mail.Key) 
 	return newWireReader(file), nil
 }
 
-func (m *Maildir) openFile(ctx context.Context, name mail.FolderName, key mail.Key) (*os.File, error) {
+func (m *Maildir) openFile(ctx context.Context, name mail.FolderName, key mail.Key) (*rawFile, error) {
 	f, err := m.folder(name)
 	if err != nil {
 		return nil, err
 	}
-	var file *os.File
+	var file *rawFile
 	err = f.onFile(ctx, key, func(p place) error {
-		file, err = openRegular(f.at(p))
+		file, err = openFile(f.at(p))
 		return err
 	})
 	return file, f.message(key, "open message", err)
-}
-
-// openRegular is os.Open without its attempt to have the runtime poll the file,
-// which the kernel refuses for a regular one after five more system calls.
-func openRegular(path string) (*os.File, error) {
-	var fd int
-	err := retry(func() (err error) {
-		fd, err = unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
-		return err
-	})
-	if err != nil {
-		return nil, &fs.PathError{Op: "open", Path: path, Err: err}
-	}
-	return os.NewFile(uintptr(fd), path), nil
 }

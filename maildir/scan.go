@@ -15,8 +15,9 @@ import (
 
 // Scan lists a folder by names alone; with stat it looks at each file too
 // (Local.Stamp). A folder that is not there gives Exists false. A folder without
-// one of cur and new is damaged: an error. A second Scan is a new look at the
-// disk: a key missing from both is gone.
+// one of cur and new is damaged: an error. A file that is renamed meanwhile may be
+// missing, unless Still; a second Scan is a new look at the disk, and a key missing
+// from both is gone.
 func (m *Maildir) Scan(ctx context.Context, name mail.FolderName, stat bool) (mail.LocalSnapshot, error) {
 	snap := mail.LocalSnapshot{Folder: name, Space: mail.FullSpace()}
 	f, err := m.folder(name)
@@ -38,7 +39,7 @@ func (m *Maildir) Scan(ctx context.Context, name mail.FolderName, stat bool) (ma
 		return snap, err
 	}
 	snap.Exists, snap.Stamp = true, stamp
-	snap.Messages, snap.Space = f.messages(t)
+	snap.Messages, snap.Space, snap.Still = f.messages(t)
 	if stat {
 		err = f.statAll(ctx, snap.Messages)
 	}
@@ -46,7 +47,7 @@ func (m *Maildir) Scan(ctx context.Context, name mail.FolderName, stat bool) (ma
 }
 
 // messages tells what the last listing found.
-func (f *folder) messages(t table) (map[mail.Key]mail.Local, mail.FlagSpace) {
+func (f *folder) messages(t table) (_ map[mail.Key]mail.Local, _ mail.FlagSpace, still bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	messages := make(map[mail.Key]mail.Local, len(f.index.places))
@@ -60,7 +61,7 @@ func (f *folder) messages(t table) (map[mail.Key]mail.Local, mail.FlagSpace) {
 		}
 		messages[key] = mail.Local{Key: key, Flags: set, New: p.inNew}
 	}
-	return messages, t.space(f.index.letters)
+	return messages, t.space(f.index.letters), f.index.still
 }
 
 // statAll fills in the stamps; a file that is gone meanwhile is left out.
@@ -85,11 +86,14 @@ func (f *folder) statAll(ctx context.Context, messages map[mail.Key]mail.Local) 
 	return nil
 }
 
+// clock says when a stamp was taken.
+var clock = time.Now
+
 // stampOf takes the stamp of a folder's directories; exists when there is
 // either of them. What is missing has the zero time, which matches nothing
 // recorded of a whole folder.
 func stampOf(path string) (stamp mail.DirStamp, exists bool, err error) {
-	stamp.Taken = time.Now().UnixNano()
+	stamp.Taken = clock().UnixNano()
 	var inNew, inCur bool
 	if stamp.New, inNew, err = dirTime(filepath.Join(path, "new")); err != nil {
 		return stamp, false, err

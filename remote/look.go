@@ -197,7 +197,6 @@ func (s *survey) questions() []string {
 func (s *survey) settles(v *wire.Visit, mark mail.Mark) bool {
 	served := s.assume(mark)
 	if mark.Messages == 0 {
-		s.present = map[mail.UID]bool{}
 		return len(s.known.Messages) == 0 && s.exists() == 0
 	}
 	if !served || len(v.Ask) == 0 {
@@ -212,12 +211,11 @@ func (s *survey) settles(v *wire.Visit, mark mail.Mark) bool {
 	found := v.Reply(last)
 	switch searched := strings.HasPrefix(v.Ask[last], "UID SEARCH"); {
 	case s.adds():
-		s.present = s.seen()
-	case searched && found.Count == uint64(s.exists()) && found.Count <= uint64(len(s.seen())+maxAbsurd):
-		s.present = make(map[mail.UID]bool, found.Count)
+	case searched && found.Count == uint64(s.exists()) && found.Count <= uint64(s.mostSeen()+maxAbsurd):
+		s.present = make([]mail.UID, 0, found.Count)
 		for _, r := range found.Found {
 			for uid := r.From; uid <= r.To; uid++ {
-				s.present[mail.UID(uid)] = true
+				s.present = append(s.present, mail.UID(uid))
 			}
 		}
 	default:

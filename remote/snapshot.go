@@ -70,7 +70,7 @@ type survey struct {
 	listing *listing
 	ahead   *imapclient.SearchCommand // sent with the listing
 
-	present map[mail.UID]bool // what exists, once it was settled
+	present []mail.UID // what exists, once it was settled
 	doubt   string
 }
 
@@ -116,10 +116,10 @@ func (s *survey) run() error {
 	if refusal != nil && (!refused(refusal) || temporary(refusal)) {
 		return refusal
 	}
-	if refusal == nil && s.adds() {
-		s.present = s.seen()
-	} else if err := s.search(); err != nil {
-		return err
+	if refusal != nil || !s.adds() {
+		if err := s.search(); err != nil {
+			return err
+		}
 	}
 	return s.fill()
 }
@@ -167,30 +167,43 @@ func (s *survey) firstNew() mail.UID {
 
 // seen is what exists by the listing: in a delta also what was known and has
 // not changed.
-func (s *survey) seen() map[mail.UID]bool {
-	seen := make(map[mail.UID]bool, len(s.listing.records)+len(s.known.Messages))
+func (s *survey) seen() []mail.UID {
+	seen := make([]mail.UID, 0, s.mostSeen())
 	for uid := range s.listing.records {
-		seen[uid] = true
+		seen = append(seen, uid)
 	}
 	if s.delta {
 		for uid := range s.known.Messages {
-			if uid < s.firstNew() {
-				seen[uid] = true
+			if _, listed := s.listing.records[uid]; !listed && uid < s.firstNew() {
+				seen = append(seen, uid)
 			}
 		}
 	}
 	return seen
 }
 
+// mostSeen is how many messages seen can give.
+func (s *survey) mostSeen() int {
+	if s.delta {
+		return len(s.listing.records) + len(s.known.Messages)
+	}
+	return len(s.listing.records)
+}
+
 // adds reports whether the listing proves what is absent: as many messages
-// were seen as exist now. In a delta the base must also have had as many rows
-// as the mailbox had messages, lest an unknown message stand for a known one
-// that is gone.
+// were seen as exist now. Then that is what is present. In a delta the base must
+// also have had as many rows as the mailbox had messages, lest an unknown message
+// stand for a known one that is gone.
 func (s *survey) adds() bool {
 	if s.delta && s.old() != s.known.Mark.Messages {
 		return false
 	}
-	return uint32(len(s.seen())) == s.exists()
+	seen := s.seen()
+	if uint32(len(seen)) != s.exists() {
+		return false
+	}
+	s.present = seen
+	return true
 }
 
 // old is how many messages were known when the known mark was taken.
@@ -236,14 +249,14 @@ func (s *survey) search() error {
 		if found != exists && try < searches {
 			continue
 		}
-		s.present = map[mail.UID]bool{}
-		if found <= uint64(len(s.seen()))+maxAbsurd {
-			each(set, func(uid mail.UID) { s.present[uid] = true })
+		s.present = nil
+		if found <= uint64(s.mostSeen())+maxAbsurd {
+			each(set, func(uid mail.UID) { s.present = append(s.present, uid) })
 		}
 		if found != exists {
 			s.doubt = fmt.Sprintf("the server says that %d messages exist, lists %d and finds %d", exists, len(s.seen()), found)
 			for uid := range s.listing.records {
-				s.present[uid] = true
+				s.present = append(s.present, uid) // twice, maybe, which does no harm
 			}
 		}
 		return nil
@@ -288,7 +301,7 @@ func (s *survey) fill() error {
 
 // lacking are the messages that exist of which something is not known yet.
 func (s *survey) lacking() (lacking []mail.UID) {
-	for uid := range s.present {
+	for _, uid := range s.present {
 		_, known := s.known.Messages[uid]
 		r := s.listing.records[uid]
 		unchanged := s.delta && known && uid < s.firstNew() // and so not listed
@@ -307,7 +320,7 @@ func (s *survey) result(box selection) mail.RemoteSnapshot {
 		Messages: make(map[mail.UID]mail.Remote, len(s.present)),
 	}
 	sizes := map[mail.UID]int64{}
-	for uid := range s.present {
+	for _, uid := range s.present {
 		flags, known := s.known.Messages[uid]
 		r, seen := s.listing.records[uid]
 		if !known && !seen {

@@ -297,7 +297,7 @@ func (r *run) scan(ctx context.Context, f *folder) error {
 	if err != nil {
 		return err
 	}
-	if s.Exists && len(missingKeys(f.Base, s)) > 0 {
+	if s.Exists && !s.Still && len(missingKeys(f.Base, s)) > 0 {
 		// readdir may miss a file that is being renamed: look again.
 		again, err := r.Local.Scan(ctx, f.Name, f.statted)
 		if err != nil {
@@ -314,15 +314,18 @@ func (r *run) scan(ctx context.Context, f *folder) error {
 	for _, row := range f.Base {
 		rows[row.Key] = row
 	}
-	for _, key := range slices.Sorted(maps.Keys(s.Messages)) {
+	var unread []mail.Key
+	for key, l := range s.Messages {
+		if row := rows[key]; row == nil || l.Stamp != nil && *l.Stamp != row.File {
+			unread = append(unread, key)
+		}
+	}
+	slices.Sort(unread)
+	for _, key := range unread {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		row, l := rows[key], s.Messages[key]
-		if row != nil && (l.Stamp == nil || *l.Stamp == row.File) {
-			continue
-		}
-		if err := r.read(ctx, f, row, l); err != nil {
+		if err := r.read(ctx, f, rows[key], s.Messages[key]); err != nil {
 			return err
 		}
 	}
