@@ -2,7 +2,6 @@ package importer
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -117,7 +116,7 @@ func (s *iniSection) raw(name string) (iniOption, bool) {
 }
 
 // reference is "%(name)s", or "%%" for a percent sign.
-var reference = regexp.MustCompile(`%(%|\(([^)]*)\)s)`)
+var reference = lazily(`%(%|\(([^)]*)\)s)`)
 
 // What references may do: configparser follows them this deep, and a file has no
 // use for more in all, or for longer values.
@@ -133,7 +132,7 @@ func (s *iniSection) expand(value string, depth int) (string, error) {
 		return "", fmt.Errorf("references go round in circles, or are too many")
 	}
 	var failed error
-	out := reference.ReplaceAllStringFunc(value, func(m string) string {
+	out := reference().ReplaceAllStringFunc(value, func(m string) string {
 		if m == "%%" {
 			return "%"
 		}

@@ -4,15 +4,21 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"imapsync/mail"
 )
 
 // codedName is a piece of a name in modified UTF-7 (RFC 3501 section 5.1.3).
-var codedName = regexp.MustCompile(`&[A-Za-z0-9+,]*-`)
+var codedName = lazily(`&[A-Za-z0-9+,]*-`)
 
 // holdsUTF7 reports whether directories have names in modified UTF-7.
-func holdsUTF7(dirs []string) bool { return slices.ContainsFunc(dirs, codedName.MatchString) }
+func holdsUTF7(dirs []string) bool { return slices.ContainsFunc(dirs, codedName().MatchString) }
+
+// lazily compiles a pattern when it is first needed, which is in an import alone.
+func lazily(pattern string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) })
+}
 
 // readable writes a name or a pattern as our configuration has it: in UTF-8.
 func readable(name string) string { return mail.DecodeUTF7(name) }

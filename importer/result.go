@@ -3,7 +3,6 @@ package importer
 import (
 	"fmt"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -171,11 +170,11 @@ func (e Env) path(s string) string {
 }
 
 // variable is "$NAME" or "${NAME}".
-var variable = regexp.MustCompile(`\$(\w+|\{[^}]*\})`)
+var variable = lazily(`\$(\w+|\{[^}]*\})`)
 
 // expand replaces environment variables; those that are not set stay, as in Python.
 func (e Env) expand(s string) string {
-	return variable.ReplaceAllStringFunc(s, func(m string) string {
+	return variable().ReplaceAllStringFunc(s, func(m string) string {
 		if value := e.Getenv(strings.Trim(m, "${}")); value != "" {
 			return value
 		}

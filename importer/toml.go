@@ -2,17 +2,16 @@ package importer
 
 import (
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 )
 
 // userInfo is the user and password of a URL, in which a password may hold what it
 // should not.
-var userInfo = regexp.MustCompile(`://.*@`)
+var userInfo = lazily(`://.*@`)
 
 // spelled is a command that prints what it is given, which is the secret then.
-var spelled = regexp.MustCompile(`^"?\s*(echo|printf)\s`)
+var spelled = lazily(`^"?\s*(echo|printf)\s`)
 
 // isCommand reports whether a key has a command that prints a secret.
 func isCommand(key string) bool { return key == "password_command" || key == "token_command" }
@@ -23,9 +22,9 @@ func HoldsSecret(text string) bool {
 		key, value, _ := strings.Cut(line, " = ")
 		switch {
 		case key == "password",
-			isCommand(key) && spelled.MatchString(value),
+			isCommand(key) && spelled().MatchString(value),
 			key == "oauth" && strings.Contains(value, "client_secret"),
-			key == "proxy" && userInfo.MatchString(value):
+			key == "proxy" && userInfo().MatchString(value):
 			return true
 		}
 	}
@@ -39,11 +38,11 @@ func (a *Account) Masked() *Account {
 	for _, have := range a.settings {
 		text := fmt.Sprint(have.value)
 		switch {
-		case have.key == "password", isCommand(have.key) && (spelled.MatchString(text) || strings.HasPrefix(text, evaluated)):
+		case have.key == "password", isCommand(have.key) && (spelled().MatchString(text) || strings.HasPrefix(text, evaluated)):
 			masked.Missing = have.key + ` = "…"  # not shown; import without --print writes it`
 			continue
 		case have.key == "proxy":
-			have.value = userInfo.ReplaceAllString(text, "://…@")
+			have.value = userInfo().ReplaceAllString(text, "://…@")
 		case have.key == "oauth":
 			var shown []pair
 			for _, p := range have.value.([]pair) {

@@ -29,8 +29,7 @@ const (
 
 // Folders returns the folders in the order of their names.
 func (d *DB) Folders(ctx context.Context) ([]mail.FolderRecord, error) {
-	return list(ctx, d, "read folders from state", `SELECT `+folderColumns+`, base_rows,
-		ifnull((SELECT uid FROM base WHERE folder = folders.id ORDER BY uid DESC LIMIT 1), 0),
+	return list(ctx, d, "read folders from state", `SELECT `+folderColumns+`, base_rows, last_uid,
 		(SELECT count(*) FROM base WHERE folder = folders.id AND remote_only = 1),
 		(SELECT count(*) FROM base WHERE folder = folders.id AND whole > 0 AND remote_only = 0) FROM folders ORDER BY name`, nil,
 		func(c *columns) mail.FolderRecord {

@@ -36,6 +36,9 @@ var invariants = []struct{ holds, offenders string }{
 	{"a folder counts its rows",
 		`SELECT format('folder %Q: %d', name, base_rows) FROM folders
 		WHERE base_rows <> (SELECT count(*) FROM base WHERE folder = folders.id)`},
+	{"a folder tells its highest UID",
+		`SELECT format('folder %Q: %d', name, last_uid) FROM folders
+		WHERE last_uid <> ifnull((SELECT max(uid) FROM base WHERE folder = folders.id), 0)`},
 	{"a settled folder has a mark",
 		`SELECT format('folder %Q', name) FROM folders WHERE settled = 1 AND (uidvalidity = 0 OR uidnext = 0)`},
 	{"an intent names what it makes and where: a download its key and UID, an upload its content and UIDVALIDITY",

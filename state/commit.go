@@ -124,7 +124,7 @@ type tx struct {
 	ctx      context.Context
 	conn     *conn
 	folders  map[mail.FolderName]int64 // ids looked up
-	counts   map[int64]int64           // rows more or, below zero, fewer, by folder ID
+	counts   map[int64]int64           // rows more or, below zero, fewer, by ID of the folders whose rows are others
 	assigned []*int64                  // IDs given to the caller's rows; taken back on failure
 }
 

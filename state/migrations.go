@@ -55,6 +55,9 @@ ALTER TABLE base ADD COLUMN whole INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE intents ADD COLUMN whole INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX base_remote_only ON base (folder) WHERE remote_only = 1;
 CREATE INDEX base_stub ON base (folder) WHERE whole > 0 AND remote_only = 0;`,
+	4: `
+ALTER TABLE folders ADD COLUMN last_uid INTEGER NOT NULL DEFAULT 0;
+UPDATE folders SET last_uid = ifnull((SELECT max(uid) FROM base WHERE folder = folders.id), 0);`,
 }
 
 // latest is the version written today.

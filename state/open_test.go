@@ -214,6 +214,7 @@ func TestCheckFindsContradictions(t *testing.T) {
 		UPDATE sqlite_schema SET sql = replace(replace(sql, 'UNIQUE (folder, uid),', ''), 'UNIQUE (folder, key),', '') WHERE name = 'base'`
 	for want, statements := range map[string][]string{
 		"counts its rows":       {`UPDATE folders SET base_rows = 7`},
+		"tells its highest UID": {`UPDATE folders SET last_uid = 7`},
 		"in a known folder":     {`PRAGMA foreign_keys = 0; UPDATE base SET folder = 99 WHERE id = 1`},
 		"has a mark":            {`UPDATE folders SET settled = 1`},
 		"names what it makes":   {`INSERT INTO intents SELECT 1, 'download', 'INBOX', NULL, 'k', ':', NULL, NULL, NULL, 0, 0, 0, 0, 0, 0, NULL, 1, 1, NULL, NULL, NULL, 0`},

@@ -128,13 +128,11 @@ func (t *tx) dropFolder(name mail.FolderName) error {
 	return t.exec(`DELETE FROM folders WHERE name = ?`, string(name))
 }
 
-// count brings the folders' counts of rows up to date.
+// count brings up to date what the folders tell of their rows.
 func (t *tx) count() error {
 	for folder, n := range t.counts {
-		if n == 0 {
-			continue
-		}
-		if err := t.exec(`UPDATE folders SET base_rows = base_rows + ? WHERE id = ?`, n, folder); err != nil {
+		if err := t.exec(`UPDATE folders SET base_rows = base_rows + ?,
+			last_uid = ifnull((SELECT max(uid) FROM base WHERE folder = folders.id), 0) WHERE id = ?`, n, folder); err != nil {
 			return err
 		}
 	}

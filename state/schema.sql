@@ -43,7 +43,8 @@ CREATE TABLE folders (
     server      TEXT    NOT NULL DEFAULT '', -- what the server calls it, as the key rename knows it; '' is the same
     read_only   INTEGER NOT NULL DEFAULT 0 CHECK (read_only IN (0, 1)), -- the server denied something in it
     extent      TEXT    NOT NULL DEFAULT '', -- the limits last applied to all of the folder, '' for none
-    trimmed     INTEGER           -- when that was
+    trimmed     INTEGER,          -- when that was
+    last_uid    INTEGER NOT NULL DEFAULT 0 -- the highest in base, kept by each transaction
 ) STRICT;
 
 -- A message that both sides had, or that one side had and the other was given:

@@ -18,7 +18,7 @@ import (
 func (r *run) list(ctx context.Context, meanwhile func(ctx context.Context) error) ([]mail.FolderName, error) {
 	g, gctx := errgroup.WithContext(ctx)
 	var remotes []mail.RemoteFolder
-	g.Go(func() (err error) { remotes, err = r.Remote.Folders(gctx); return err })
+	g.Go(func() (err error) { remotes, err = r.remoteFolders(gctx); return err })
 	g.Go(func() error {
 		if err := r.listLocal(gctx); err != nil || meanwhile == nil {
 			return err
@@ -51,6 +51,57 @@ func (r *run) list(ctx context.Context, meanwhile func(ctx context.Context) erro
 	}
 	r.setApart()
 	return slices.Sorted(maps.Keys(r.folders)), nil
+}
+
+// ahead is a LIST that is sent while the record is read, on which it does not depend.
+type ahead struct {
+	cancel  context.CancelFunc
+	done    chan struct{}
+	remotes []mail.RemoteFolder
+	err     error
+}
+
+func (r *run) listAhead(ctx context.Context) {
+	ctx, cancel := context.WithCancel(ctx)
+	a := &ahead{cancel: cancel, done: make(chan struct{})}
+	go func() {
+		defer close(a.done)
+		a.remotes, a.err = r.Remote.Folders(ctx)
+	}()
+	r.ahead = a
+}
+
+// remoteFolders is what the LIST sent ahead tells, or another where there is none.
+func (r *run) remoteFolders(ctx context.Context) ([]mail.RemoteFolder, error) {
+	a := r.ahead
+	if a == nil {
+		return r.Remote.Folders(ctx)
+	}
+	defer r.endAhead()
+	select {
+	case <-a.done:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	return a.remotes, a.err
+}
+
+// outdate has the server asked once more where something is to be done first that
+// may change what it tells.
+func (r *run) outdate() {
+	if r.ahead != nil {
+		<-r.ahead.done
+		r.ahead.cancel()
+		r.ahead = nil
+	}
+}
+
+// endAhead cuts short what nobody waits for any more.
+func (r *run) endAhead() {
+	if r.ahead != nil {
+		r.ahead.cancel()
+	}
+	r.outdate()
 }
 
 // listLocal fills r.folders with what the Maildir and the record have.

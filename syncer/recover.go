@@ -25,6 +25,7 @@ func (r *run) recover(ctx context.Context) error {
 	if err := r.openLog(); err != nil {
 		return err
 	}
+	r.outdate()
 	records, err := r.folderRecords(ctx)
 	if err != nil {
 		return err

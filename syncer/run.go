@@ -58,6 +58,7 @@ type run struct {
 	hadMarker   bool          // the Maildir says so already
 	opened      bool          // this attempt has opened the run in the log
 	folders     map[mail.FolderName]*folder
+	ahead       *ahead                                 // nil when it was taken, or has no use
 	listed      listed                                 // also folders that are not synchronised
 	apart       map[mail.FolderName]bool               // on one side alone, where they stay
 	remembered  []plan.Remembered                      // those folders
@@ -158,7 +159,8 @@ func Run(ctx context.Context, acc Account, opt Options, events func(Event)) (*Re
 var errInterrupted = errors.New("interrupted")
 
 func (r *run) sync(ctx context.Context) error {
-	r.Remote.Expect(1)
+	r.listAhead(ctx)
+	defer r.endAhead()
 	if err := r.checkIdentity(ctx); err != nil {
 		return err
 	}

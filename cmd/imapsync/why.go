@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/urfave/cli/v2"
 
@@ -75,7 +76,7 @@ func (p *program) why(ctx context.Context, lanes []*lane, word string) error {
 // what it looks for finds nothing.
 type way func(ctx context.Context, q *inquiry) ([]*subject, error)
 
-var folderUID = regexp.MustCompile(`^(.+):([1-9][0-9]{0,9})$`)
+var folderUID = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(.+):([1-9][0-9]{0,9})$`) })
 
 // waysToFind are the ways to understand a word, the likeliest first.
 func waysToFind(lanes []*lane, word string) ([]way, error) {
@@ -96,7 +97,7 @@ func waysToFind(lanes []*lane, word string) ([]way, error) {
 		return []way{func(ctx context.Context, q *inquiry) ([]*subject, error) { return q.byPath(ctx, path) }}, nil
 	}
 	key := func(ctx context.Context, q *inquiry) ([]*subject, error) { return q.byKey(ctx, word) }
-	m := folderUID.FindStringSubmatch(word)
+	m := folderUID().FindStringSubmatch(word)
 	if m == nil {
 		return []way{key, id}, nil
 	}
