@@ -3,20 +3,30 @@ package syncer
 import (
 	"maps"
 	"slices"
+	"sync"
 
 	"imapsync/conflict"
 	"imapsync/mail"
 	"imapsync/plan"
 )
 
-// policy is what the account propagates, and what of that this run does.
+// policy is what the account propagates, and what of that this run does. It is
+// asked for each message, and told once for each folder.
 func (o Options) policy(of func(mail.FolderName) conflict.Policy) func(mail.FolderName) conflict.Policy {
+	var mu sync.Mutex
+	told := map[mail.FolderName]conflict.Policy{}
 	return func(name mail.FolderName) conflict.Policy {
-		var p conflict.Policy
-		if of != nil {
-			p = of(name)
+		mu.Lock()
+		defer mu.Unlock()
+		p, known := told[name]
+		if !known {
+			if of != nil {
+				p = of(name)
+			}
+			p = p.OneWay(o.Pull, o.Push)
+			told[name] = p
 		}
-		return p.OneWay(o.Pull, o.Push)
+		return p
 	}
 }
 

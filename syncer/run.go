@@ -286,7 +286,7 @@ func (r *run) continued(p *plan.Plan) *plan.Plan {
 
 // concerned lists the folders an operation is about, before it changes them.
 func concerned(o *plan.Op) []mail.FolderName {
-	names := []mail.FolderName{o.Folder, o.To}
+	names := append(make([]mail.FolderName, 0, 4), o.Folder, o.To)
 	for _, row := range []*mail.Base{o.Row, o.Old} {
 		if row != nil {
 			names = append(names, row.Folder)
