@@ -17,7 +17,7 @@ func (r *run) followMoves(ctx context.Context) error {
 	lost := r.missingFiles()
 	if r.opt.Folders == nil {
 		maps.DeleteFunc(lost, func(_ mail.Key, m missing) bool {
-			return m.row.Content.Whole == 0 || m.in.validity != m.in.record.Mark.UIDValidity
+			return m.row.Content.Whole == 0 || m.row.UID == 0
 		})
 	}
 	if len(lost) == 0 {
@@ -117,12 +117,12 @@ func (r *run) matchIn(ctx context.Context, name mail.FolderName, key mail.Key, l
 	return nil
 }
 
-var errMovedOut = errors.New("the server has renumbered it, and messages of it were moved to folders that are not part of this run")
+var errMovedOut = errors.New("its messages have to be matched again, and some were moved to folders that are not part of this run")
 
 // leaveMoved takes a message out of this run.
 func (r *run) leaveMoved(m missing, to mail.FolderName) {
 	f := m.in
-	if f.validity != f.record.Mark.UIDValidity { // renumbered: all its rows must be found again at once
+	if m.row.UID == 0 { // its message must be found again, and would be a new one without it
 		f.failed = true
 		r.fail(f.Name, nil, &mail.Fault{Scope: mail.ScopeFolder, Folder: f.Name, Doing: "synchronise the folder alone", Err: errMovedOut,
 			Hint: "synchronise the whole account once"})

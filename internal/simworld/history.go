@@ -141,7 +141,7 @@ func (h *History) edit(side Side, e Edit) {
 		h.ledger.account(e.Name).marked = true
 	}
 	switch {
-	case side == Local && h.w.leftBehind(e):
+	case side == Local && h.w.leftBehind(e, h.hook != nil):
 		h.ledger.met(e)
 	case side == Remote && h.w.awaited(e):
 		h.ledger.met(e)

@@ -175,11 +175,13 @@ func (w *World) checkHeld(row *mail.Base, b *box, m *message) error {
 }
 
 // leftBehind tells whether an edit makes a file of which a limit left an equal
-// message on the server: it may be taken for the file of that, put back.
-func (w *World) leftBehind(e Edit) bool {
+// message on the server, or is about to in the run that is under way: it may be
+// taken for the file of that, put back.
+func (w *World) leftBehind(e Edit, during bool) bool {
+	drops := during && (w.Extent.MaxMessages > 0 || w.Extent.MaxAge > 0)
 	return (e.Verb == Add || e.Verb == Copy) && len(w.Record.rowsWhere(func(row mail.Base) bool {
 		b := w.Server.boxes[row.Folder]
-		return row.RemoteOnly && b != nil && b.find(row.UID) != nil && NameOf(b.find(row.UID).content) == e.Name
+		return (row.RemoteOnly || drops) && b != nil && b.find(row.UID) != nil && NameOf(b.find(row.UID).content) == e.Name
 	})) > 0
 }
 
