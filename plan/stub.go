@@ -95,11 +95,11 @@ func (d *decider) leftover(t *triple) (found *mail.Base) {
 		if row.Key == "" || row.Content.Whole > 0 || row.Content.Header != c.Header || row.RemoteSize != c.Whole && row.Content.Net != c.Net {
 			continue
 		}
-		_, here := t.localIn.Local.Messages[row.Key]
+		file, here := t.localIn.Local.Messages[row.Key]
 		_, there := t.localIn.Remote.Messages[row.UID]
 		switch {
 		case !here || !there:
-		case row.Flags.Equal(t.local.Flags):
+		case row.Flags.Equal(t.local.Flags), file.Flags.Equal(t.local.Flags):
 			return row
 		case found == nil || d.tidied[found] && !d.tidied[row]:
 			found = row
@@ -109,17 +109,32 @@ func (d *decider) leftover(t *triple) (found *mail.Base) {
 }
 
 // tidy removes a leftover stub, whose flags the message gets: somebody may have set
-// one while the whole was fetched.
+// one while the whole was fetched. Where the message's file says as much, nothing is to
+// be waited for: once that is gone the stub would be taken for one of an equal message.
+// To which of them it belongs is a guess, on which none is deleted.
 func (d *decider) tidy(t *triple, row *mail.Base) {
 	f := t.localIn
 	l, r := f.Local.Messages[row.Key], f.Remote.Messages[row.UID]
+	why := conflict.Outcome{Rule: conflict.RuleLimit, Reason: "a stub of a message that is held as well"}
+	told := t.local.Flags
+	if d.policy(f.Name).Expunge.Any() {
+		told.System &^= mail.Deleted
+	}
+	if !l.Edited && told.Minus(l.Flags).IsEmpty() {
+		d.add(&Op{Kind: Tidy, Folder: f.Name, Local: t.local}, why)
+		return
+	}
 	if l.Edited || !f.Local.Space.Complete(row.Flags, l.Flags).Equal(row.Flags) || !f.Remote.Space.Complete(row.Flags, r.Flags).Equal(row.Flags) {
 		d.plan.Unproven[f.Name], d.kept[f.Name] = "a stub is left until nothing else is to be done with its message", true
 		return
 	}
-	why := conflict.Outcome{Rule: conflict.RuleLimit, Reason: "a stub of a message that is held as well"}
 	var first *Op // the flags that only the stub's name tells
-	if flags := row.Flags.Union(t.local.Flags); !flags.Equal(row.Flags) && !d.tidied[row] {
+	if flags := row.Flags.Union(told); !flags.Equal(row.Flags) && !d.tidied[row] {
+		if !d.policy(f.Name).Pulls(conflict.Flags) { // the Maildir gets none now
+			d.kept[f.Name] = true
+			d.again(f.Name, Again{Files: true})
+			return
+		}
 		d.tidied[row] = true
 		agreed, push := flags, d.policy(f.Name).Pushes(conflict.Flags)
 		if !push {

@@ -69,7 +69,7 @@ func (a *applier) createRemote(ctx context.Context, f *folder, ops []*plan.Op) e
 func (a *applier) clearGone(ctx context.Context, f *folder) error {
 	var ops []*plan.Op
 	for _, o := range a.plan.Ops {
-		if o.Folder == f.Name && o.Kind == plan.DeleteLocal && !o.Held {
+		if o.Folder == f.Name && o.Kind == plan.DeleteLocal && !o.Held && o.After == nil { // else the server has it still
 			ops = append(ops, o)
 		}
 	}
