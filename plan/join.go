@@ -165,7 +165,8 @@ func (j *joined) findMovedFiles() {
 
 // findWrittenStubs gives rows of stubs that are gone a new stub of the same message:
 // somebody wrote into it, and some programs make a new file of that. Taken for a
-// deletion it would cost the message, of which the stub has next to nothing.
+// deletion it would cost the message, of which the stub has next to nothing. So it
+// would where the row is from a backup, and had the whole then.
 func (j *joined) findWrittenStubs() {
 	stubs := map[mail.Digest][]*triple{}
 	for _, n := range j.localNew {
@@ -173,18 +174,29 @@ func (j *joined) findWrittenStubs() {
 			stubs[n.local.Content.Header] = append(stubs[n.local.Content.Header], n)
 		}
 	}
+	if len(stubs) == 0 {
+		return
+	}
 	for _, t := range j.triples {
-		if t.local != nil || t.base.Key == "" || t.base.Content.Whole == 0 {
+		if t.local != nil || t.base.Key == "" {
 			continue
 		}
 		for _, n := range stubs[t.base.Content.Header] {
-			if n.local != nil && n.local.Content.Whole == t.base.Content.Whole {
+			if n.local != nil && standsFor(n.local.Content, t.base) {
 				t.local, t.localIn, n.local = n.local, n.localIn, nil
 				t.base.Content = *t.local.Content
 				break
 			}
 		}
 	}
+}
+
+// standsFor reports whether a stub of the row's header is of the row's message.
+func standsFor(stub *mail.Content, row *mail.Base) bool {
+	if row.Content.Whole > 0 {
+		return stub.Whole == row.Content.Whole
+	}
+	return stub.Whole == row.RemoteSize || stub.Net == row.Content.Net
 }
 
 // findMovedMessages gives rows whose message is gone on the server a new
