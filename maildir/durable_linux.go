@@ -33,9 +33,18 @@ func syncAll(dir *os.File) error { return unix.Syncfs(int(dir.Fd())) }
 // not pass it on.
 func canSyncAll(dir *os.File) bool {
 	var st unix.Statfs_t
-	if !kernelReports() || unix.Fstatfs(int(dir.Fd()), &st) != nil {
-		return false
-	}
+	return kernelReports() && unix.Fstatfs(int(dir.Fd()), &st) == nil && isOurs(&st)
+}
+
+// hasOurClock reports whether the times of a directory's changes are surely by the
+// clock of this machine: over a network they are by another's.
+func hasOurClock(dir string) bool {
+	var st unix.Statfs_t
+	return retry(func() error { return unix.Statfs(dir, &st) }) == nil && isOurs(&st)
+}
+
+// isOurs reports whether a file system is one of this kernel.
+func isOurs(st *unix.Statfs_t) bool {
 	switch int64(st.Type) {
 	case unix.EXT4_SUPER_MAGIC, unix.XFS_SUPER_MAGIC, unix.BTRFS_SUPER_MAGIC, unix.F2FS_SUPER_MAGIC, unix.TMPFS_MAGIC:
 		return true

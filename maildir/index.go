@@ -65,7 +65,7 @@ func (f *folder) list(ctx context.Context) error {
 			return f.inFolder("list messages", err)
 		}
 		quiet := from.Cur == to.Cur && from.New == to.New
-		l.still = to.Unchanged(from)
+		l.still = to.Unchanged(from) && hasOurClock(f.path)
 		if before != nil && !quiet {
 			l.keep(before)
 		}

@@ -96,14 +96,13 @@ func (c *conn) exec(ctx context.Context, query string, args ...any) (driver.Resu
 	return s.ExecContext(ctx, values)
 }
 
-// query hands each row of an answer to a function. The driver is not shown that
-// ctx can end: it would have a goroutine watch it, and look up from each row.
+// query hands each row of an answer to a function.
 func (c *conn) query(ctx context.Context, query string, args []any, each func(c *columns)) error {
 	s, values, err := c.prepare(ctx, query, args)
 	if err != nil {
 		return err
 	}
-	rows, err := s.QueryContext(context.WithoutCancel(ctx), values)
+	rows, err := s.QueryContext(ctx, values)
 	if err != nil {
 		return err
 	}

@@ -91,7 +91,7 @@ func TestListingEndsWithTheRun(t *testing.T) {
 	b.settled()
 	broken := &mail.Fault{Scope: mail.ScopeAccount, Class: mail.ClassFailed, Doing: "read state", Err: errors.New("damaged")}
 	server := &lists{Remote: b.remote, before: func(ctx context.Context, _ int) { <-ctx.Done() }}
-	if err := b.runWith(server, opened{b.Record, func() error { return broken }}); !errors.Is(err, broken) {
-		t.Errorf("%v", err)
+	if err := b.runWith(server, opened{b.Record, func() error { return broken }}); !errors.Is(err, broken) || server.times != 1 {
+		t.Errorf("%v, listed %d times", err, server.times)
 	}
 }

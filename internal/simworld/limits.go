@@ -2,6 +2,7 @@ package simworld
 
 import (
 	"fmt"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -132,7 +133,7 @@ func (w *World) CheckLimits() error {
 		held := 0
 		for i, m := range w.youngest(b) {
 			row := rows[m.uid]
-			within := (w.Extent.MaxMessages == 0 || i < w.Extent.MaxMessages) && (w.Extent.MaxAge == 0 || w.now.Sub(m.date) <= w.Extent.MaxAge)
+			within := w.within(i, m)
 			switch {
 			case row == nil:
 				return fmt.Errorf("%s: message %d has no row", name, m.uid)
@@ -151,6 +152,11 @@ func (w *World) CheckLimits() error {
 		}
 	}
 	return nil
+}
+
+// within tells whether limits leave a message to the Maildir, the newest but i.
+func (w *World) within(i int, m *message) bool {
+	return (w.Extent.MaxMessages == 0 || i < w.Extent.MaxMessages) && (w.Extent.MaxAge == 0 || w.now.Sub(m.date) <= w.Extent.MaxAge)
 }
 
 // checkHeld checks the file of a message: it is a stub only where that is wanted,
@@ -178,10 +184,12 @@ func (w *World) checkHeld(row *mail.Base, b *box, m *message) error {
 // message on the server, or is about to in the run that is under way: it may be
 // taken for the file of that, put back.
 func (w *World) leftBehind(e Edit, during bool) bool {
-	drops := during && (w.Extent.MaxMessages > 0 || w.Extent.MaxAge > 0)
 	return (e.Verb == Add || e.Verb == Copy) && len(w.Record.rowsWhere(func(row mail.Base) bool {
 		b := w.Server.boxes[row.Folder]
-		return (row.RemoteOnly || drops) && b != nil && b.find(row.UID) != nil && NameOf(b.find(row.UID).content) == e.Name
+		if b == nil || b.find(row.UID) == nil || NameOf(b.find(row.UID).content) != e.Name {
+			return false
+		}
+		return row.RemoteOnly || during && !w.within(slices.Index(w.youngest(b), b.find(row.UID)), b.find(row.UID))
 	})) > 0
 }
 
