@@ -63,17 +63,34 @@ type LocalSnapshot struct {
 }
 
 // RemoteSnapshot is what the server holds of a folder, however it was learnt:
-// a full listing and a delta on the base rows give the same.
+// a full listing and a delta on the base rows give the same, once Complete has
+// added what the delta is on.
 type RemoteSnapshot struct {
 	Folder   FolderName
 	Exists   bool
 	Mark     Mark // from the SELECT that began the listing
 	Messages map[UID]Remote
+	Same     []UID // known messages that are there too, and of which nothing was told: their flags are as they were; sorted
+	Delta    bool  // changes alone were asked for
 	Space    FlagSpace
 	Denied   Denied
 	// Doubt says in words why a message missing here may yet exist; "" when the
 	// counts added up and absence is proven.
 	Doubt string
+}
+
+// Complete adds the messages of Same to Messages, as these rows of the folder, in
+// the order of their UIDs, have them.
+func (s *RemoteSnapshot) Complete(rows []*Base) {
+	for _, row := range rows {
+		for len(s.Same) > 0 && s.Same[0] < row.UID {
+			s.Same = s.Same[1:]
+		}
+		if len(s.Same) > 0 && s.Same[0] == row.UID {
+			s.Messages[row.UID] = Remote{UID: row.UID, Flags: row.Flags}
+		}
+	}
+	s.Same = nil
 }
 
 // Denied is what the server does not let us do in a mailbox (RFC 4314). Which flags
@@ -169,8 +186,8 @@ type LocalFolder struct {
 
 // Known is what the base says of a mailbox, from which a delta can start.
 type Known struct {
-	Mark     Mark // zero: nothing to start from
-	Messages map[UID]Flags
+	Mark Mark  // zero: nothing to start from
+	UIDs []UID // sorted
 }
 
 // FlagChange is one change of flags for many messages of a mailbox.

@@ -70,11 +70,23 @@ func snapshot(t testing.TB, m *Mailbox, known mail.Known, full bool) mail.Remote
 
 // knownOf is what a run that carried everything out would record.
 func knownOf(s mail.RemoteSnapshot) mail.Known {
-	k := mail.Known{Mark: s.Mark, Messages: map[mail.UID]mail.Flags{}}
-	for uid, m := range s.Messages {
-		k.Messages[uid] = m.Flags
+	return mail.Known{Mark: s.Mark, UIDs: uidsOf(s)}
+}
+
+// rowsOf are the rows of that run.
+func rowsOf(s mail.RemoteSnapshot) (rows []*mail.Base) {
+	for _, uid := range uidsOf(s) {
+		rows = append(rows, &mail.Base{UID: uid, Flags: s.Messages[uid].Flags})
 	}
-	return k
+	return rows
+}
+
+// rowsWith are rows of messages with the same flags.
+func rowsWith(flags string, uids []mail.UID) (rows []*mail.Base) {
+	for _, uid := range uids {
+		rows = append(rows, &mail.Base{UID: uid, Flags: mail.ParseFlags(flags)})
+	}
+	return rows
 }
 
 // outgoing is a message to append.

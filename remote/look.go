@@ -3,6 +3,7 @@ package remote
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 
@@ -197,7 +198,7 @@ func (s *survey) questions() []string {
 func (s *survey) settles(v *wire.Visit, mark mail.Mark) bool {
 	served := s.assume(mark)
 	if mark.Messages == 0 {
-		return len(s.known.Messages) == 0 && s.exists() == 0
+		return len(s.known.UIDs) == 0 && s.exists() == 0
 	}
 	if !served || len(v.Ask) == 0 {
 		return false
@@ -218,6 +219,7 @@ func (s *survey) settles(v *wire.Visit, mark mail.Mark) bool {
 				s.present = append(s.present, mail.UID(uid))
 			}
 		}
+		slices.Sort(s.present)
 	default:
 		return false
 	}

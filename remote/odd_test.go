@@ -120,6 +120,7 @@ func TestOddUIDs(t *testing.T) {
 				if (s.Doubt != "") != c.doubt {
 					t.Errorf("doubt %q, want %v", s.Doubt, c.doubt)
 				}
+				s.Complete(rowsWith(":F", known.UIDs))
 				for _, uid := range []mail.UID{1, 2, 3} {
 					if _, ok := s.Messages[uid]; !ok && s.Doubt == "" {
 						t.Errorf("UID %d is missing from %v", uid, uidsOf(s))

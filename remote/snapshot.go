@@ -3,6 +3,8 @@ package remote
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/emersion/go-imap/v2"
 	"github.com/emersion/go-imap/v2/imapclient"
@@ -12,7 +14,8 @@ import (
 
 // Snapshot lists the mailbox. Where known has a mark of the same UIDVALIDITY
 // and the server keeps modification sequences, only changes are asked for (RFC
-// 7162 section 3.1.4.1), unless full; the result is the same.
+// 7162 section 3.1.4.1), unless full. Known messages of which nothing was told are
+// in Same.
 //
 // A message is absent from the result only when the server's numbers prove it:
 // the listing and EXISTS agree, or UID SEARCH ALL and EXISTS do. Else Doubt
@@ -70,7 +73,7 @@ type survey struct {
 	listing *listing
 	ahead   *imapclient.SearchCommand // sent with the listing
 
-	present []mail.UID // what exists, once it was settled
+	present []mail.UID // what exists, once it was settled; sorted
 	doubt   string
 }
 
@@ -105,7 +108,7 @@ func (s *survey) run() error {
 	served := s.assume(s.m.Mark()) && asked
 	s.after = nil
 	if s.mark.Messages == 0 {
-		if s.listing = newListing(s.m.c); len(s.known.Messages) == 0 {
+		if s.listing = newListing(s.m.c); len(s.known.UIDs) == 0 {
 			return nil
 		}
 		return s.search() // that all are gone takes a second look to believe
@@ -154,38 +157,46 @@ func (s *survey) list() error {
 // does not tell, or the delta can prove nothing: see adds. That is so after a run
 // that deleted messages itself.
 func (s *survey) loses() bool {
-	return s.delta && (s.old() != s.known.Mark.Messages || s.mark.Messages != s.old()+uint32(s.mark.UIDNext-s.firstNew()))
+	return s.delta && (!s.knewAll() || s.mark.Messages != s.known.Mark.Messages+uint32(s.mark.UIDNext-s.firstNew()))
 }
 
 // firstNew is the UID from which on messages are listed as new.
 func (s *survey) firstNew() mail.UID {
-	if s.known.Mark.UIDNext != 0 && len(s.known.Messages) > 0 {
+	if s.known.Mark.UIDNext != 0 && len(s.known.UIDs) > 0 {
 		return s.known.Mark.UIDNext
 	}
 	return 1
 }
 
-// seen is what exists by the listing: in a delta also what was known and has
-// not changed.
+// seen is what exists by the listing, sorted: in a delta also what was known and
+// has not changed.
 func (s *survey) seen() []mail.UID {
-	seen := make([]mail.UID, 0, s.mostSeen())
-	for uid := range s.listing.records {
-		seen = append(seen, uid)
+	listed := slices.Sorted(maps.Keys(s.listing.records))
+	if !s.delta {
+		return listed
 	}
-	if s.delta {
-		for uid := range s.known.Messages {
-			if _, listed := s.listing.records[uid]; !listed && uid < s.firstNew() {
-				seen = append(seen, uid)
+	return union(listed, s.known.UIDs[:s.old()])
+}
+
+// union merges two sorted lists.
+func union(a, b []mail.UID) []mail.UID {
+	both := make([]mail.UID, 0, len(a)+len(b))
+	for _, uid := range b {
+		for len(a) > 0 && a[0] <= uid {
+			if a[0] < uid {
+				both = append(both, a[0])
 			}
+			a = a[1:]
 		}
+		both = append(both, uid)
 	}
-	return seen
+	return append(both, a...)
 }
 
 // mostSeen is how many messages seen can give.
 func (s *survey) mostSeen() int {
 	if s.delta {
-		return len(s.listing.records) + len(s.known.Messages)
+		return len(s.listing.records) + len(s.known.UIDs)
 	}
 	return len(s.listing.records)
 }
@@ -195,7 +206,7 @@ func (s *survey) mostSeen() int {
 // also have had as many rows as the mailbox had messages, lest an unknown message
 // stand for a known one that is gone.
 func (s *survey) adds() bool {
-	if s.delta && s.old() != s.known.Mark.Messages {
+	if s.delta && !s.knewAll() {
 		return false
 	}
 	seen := s.seen()
@@ -206,15 +217,14 @@ func (s *survey) adds() bool {
 	return true
 }
 
-// old is how many messages were known when the known mark was taken.
-func (s *survey) old() (n uint32) {
-	for uid := range s.known.Messages {
-		if uid < s.firstNew() {
-			n++
-		}
-	}
+// old is how many of the known messages were there when the known mark was taken.
+func (s *survey) old() int {
+	n, _ := slices.BinarySearch(s.known.UIDs, s.firstNew())
 	return n
 }
+
+// knewAll reports whether those are as many as the mailbox had.
+func (s *survey) knewAll() bool { return uint32(s.old()) == s.known.Mark.Messages }
 
 // exists is the number of messages as the server last told it. imapclient has it
 // right once a command sent after its own SELECT was answered; of a mailbox that was
@@ -252,12 +262,11 @@ func (s *survey) search() error {
 		s.present = nil
 		if found <= uint64(s.mostSeen())+maxAbsurd {
 			each(set, func(uid mail.UID) { s.present = append(s.present, uid) })
+			slices.Sort(s.present)
 		}
 		if found != exists {
 			s.doubt = fmt.Sprintf("the server says that %d messages exist, lists %d and finds %d", exists, len(s.seen()), found)
-			for uid := range s.listing.records {
-				s.present = append(s.present, uid) // twice, maybe, which does no harm
-			}
+			s.present = union(s.present, slices.Sorted(maps.Keys(s.listing.records)))
 		}
 		return nil
 	}
@@ -299,16 +308,26 @@ func (s *survey) fill() error {
 	return err
 }
 
+// eachPresent calls do for each message that exists.
+func (s *survey) eachPresent(do func(uid mail.UID, known bool)) {
+	known := s.known.UIDs
+	for _, uid := range s.present {
+		for len(known) > 0 && known[0] < uid {
+			known = known[1:]
+		}
+		do(uid, len(known) > 0 && known[0] == uid)
+	}
+}
+
 // lacking are the messages that exist of which something is not known yet.
 func (s *survey) lacking() (lacking []mail.UID) {
-	for _, uid := range s.present {
-		_, known := s.known.Messages[uid]
+	s.eachPresent(func(uid mail.UID, known bool) {
 		r := s.listing.records[uid]
 		unchanged := s.delta && known && uid < s.firstNew() // and so not listed
 		if !r.hasFlags && !unchanged || !r.hasSize && !known {
 			lacking = append(lacking, uid)
 		}
-	}
+	})
 	return lacking
 }
 
@@ -316,26 +335,22 @@ func (s *survey) result(box selection) mail.RemoteSnapshot {
 	m := s.m
 	space, denied := m.a.restrict(m.folder, box.space)
 	snap := mail.RemoteSnapshot{
-		Folder: m.folder, Exists: true, Mark: box.mark, Space: space, Denied: denied, Doubt: s.doubt,
-		Messages: make(map[mail.UID]mail.Remote, len(s.present)),
+		Folder: m.folder, Exists: true, Mark: box.mark, Delta: s.delta, Space: space, Denied: denied, Doubt: s.doubt,
+		Messages: make(map[mail.UID]mail.Remote, len(s.listing.records)),
 	}
 	sizes := map[mail.UID]int64{}
-	for _, uid := range s.present {
-		flags, known := s.known.Messages[uid]
-		r, seen := s.listing.records[uid]
-		if !known && !seen {
-			continue // gone between the SEARCH and the FETCH, and nobody's loss
-		}
-		if r.hasFlags {
-			flags = r.flags
-		}
-		message := mail.Remote{UID: uid, Flags: flags}
-		if !known {
-			message.Size, message.Date = r.size, r.date
+	s.eachPresent(func(uid mail.UID, known bool) {
+		r, told := s.listing.records[uid]
+		switch {
+		case known && !r.hasFlags:
+			snap.Same = append(snap.Same, uid)
+		case known:
+			snap.Messages[uid] = mail.Remote{UID: uid, Flags: r.flags}
+		case told: // else gone between the SEARCH and the FETCH, and nobody's loss
+			snap.Messages[uid] = mail.Remote{UID: uid, Flags: r.flags, Size: r.size, Date: r.date}
 			sizes[uid] = r.size
 		}
-		snap.Messages[uid] = message
-	}
+	})
 	m.a.mu.Lock()
 	m.a.sizes[m.folder] = sizes
 	m.a.mu.Unlock()

@@ -419,6 +419,7 @@ func (r *run) look(ctx context.Context, f *folder) error {
 	case f.restored:
 		r.note(f.Name, "the server has gone back in time, as after a restore from a backup: messages are matched again by their content, nothing is deleted")
 	}
+	s.Complete(f.Base)
 	f.Remote, f.validity = s, s.Mark.UIDValidity
 	f.Settled = f.Settled && f.validity == before && !f.restored // else it may have what a run sent and could not find
 	return nil
@@ -427,12 +428,7 @@ func (r *run) look(ctx context.Context, f *folder) error {
 // known is what the base says of the mailbox; a delta can start from its mark
 // while that is valid.
 func (f *folder) known(valid bool) mail.Known {
-	known := mail.Known{Messages: make(map[mail.UID]mail.Flags, len(f.Base))}
-	for _, row := range f.Base {
-		if row.UID != 0 {
-			known.Messages[row.UID] = row.Flags
-		}
-	}
+	known := mail.Known{UIDs: uidsOf(f.Base)}
 	if valid && f.record.Settled {
 		known.Mark = f.record.Mark
 	}

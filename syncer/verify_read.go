@@ -151,11 +151,12 @@ func (v *verifier) readMails(ctx context.Context, c *comparison) error {
 	defer mb.Close()
 	known := mail.Known{}
 	if mb.Mark().Messages == 0 { // that all are gone takes a second look to believe
-		known = mail.Known{Mark: mail.Mark{UIDValidity: mb.Mark().UIDValidity}, Messages: rowFlags(c.Base)}
+		known = mail.Known{Mark: mail.Mark{UIDValidity: mb.Mark().UIDValidity}, UIDs: uidsOf(c.Base)}
 	}
 	if c.Remote, err = mb.Snapshot(ctx, known, true); err != nil {
 		return err
 	}
+	c.Remote.Complete(c.Base)
 	c.validity = c.Remote.Mark.UIDValidity
 	for uids := range slices.Chunk(c.comparable(), fetchAtOnce) {
 		if err := v.fetchMails(ctx, mb, c, uids); err != nil {
@@ -199,14 +200,15 @@ func (v *verifier) fetchMails(ctx context.Context, mb Mailbox, c *comparison, ui
 	})
 }
 
-func rowFlags(rows []*mail.Base) map[mail.UID]mail.Flags {
-	flags := make(map[mail.UID]mail.Flags, len(rows))
+// uidsOf lists the UIDs of rows, which are in their order.
+func uidsOf(rows []*mail.Base) []mail.UID {
+	uids := make([]mail.UID, 0, len(rows))
 	for _, row := range rows {
 		if row.UID != 0 {
-			flags[row.UID] = row.Flags
+			uids = append(uids, row.UID)
 		}
 	}
-	return flags
+	return uids
 }
 
 // renumber tells when the rows' UIDs are not the server's any more, and forgets

@@ -33,7 +33,7 @@ func (v *verifier) lookRemotely(ctx context.Context, c *comparison, believing, l
 		return err
 	}
 	defer mb.Close()
-	known := mail.Known{Messages: rowFlags(c.Base)}
+	known := mail.Known{UIDs: uidsOf(c.Base)}
 	if believing {
 		known.Mark = c.record.Mark
 	}
@@ -41,6 +41,7 @@ func (v *verifier) lookRemotely(ctx context.Context, c *comparison, believing, l
 	if err != nil {
 		return err
 	}
+	s.Complete(c.Base)
 	if lacks {
 		c.Remote.Space = s.Space
 	}

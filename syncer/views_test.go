@@ -3,6 +3,7 @@ package syncer_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -70,6 +71,7 @@ func (m *partialBox) Snapshot(ctx context.Context, known mail.Known, full bool) 
 	s, err := m.Mailbox.Snapshot(ctx, known, full)
 	for uid := range m.p.hides {
 		delete(s.Messages, uid)
+		s.Same = slices.DeleteFunc(s.Same, func(same mail.UID) bool { return same == uid })
 	}
 	s.Mark = m.Mark()
 	return s, err

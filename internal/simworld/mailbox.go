@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"slices"
 
 	"imapsync/mail"
 	"imapsync/syncer"
@@ -105,6 +106,7 @@ func (m *Mailbox) Snapshot(ctx context.Context, known mail.Known, full bool) (sn
 		}
 		same := known.Mark.UIDValidity == b.validity
 		delta := same && !full && known.Mark.HighestModSeq != 0 && !m.s.NoModSeq
+		snap.Delta = delta
 		if delta && known.Mark.HighestModSeq > b.modseq && !b.rewound {
 			m.s.w.wrongf("%s: delta from the future", m.name)
 		}
@@ -117,15 +119,17 @@ func (m *Mailbox) Snapshot(ctx context.Context, known mail.Known, full bool) (sn
 				continue
 			}
 			r := mail.Remote{UID: msg.uid, Flags: msg.flags}
-			flags, isKnown := known.Messages[msg.uid]
+			_, isKnown := slices.BinarySearch(known.UIDs, msg.uid)
 			if !same || !isKnown {
 				r.Size, r.Date = int64(len(wire(msg.content))), msg.date
 			}
 			if delta && isKnown && msg.uid < known.Mark.UIDNext && msg.modseq <= known.Mark.HighestModSeq {
-				r.Flags = flags
+				snap.Same = append(snap.Same, msg.uid)
+				continue
 			}
 			snap.Messages[msg.uid] = r
 		}
+		slices.Sort(snap.Same)
 		return nil
 	})
 	return snap, err

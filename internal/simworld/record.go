@@ -1,6 +1,7 @@
 package simworld
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -90,6 +91,7 @@ func (r *Record) rowsWhere(ok func(mail.Base) bool) []*mail.Base {
 func (r *Record) Rows(ctx context.Context, folder mail.FolderName) (rows []*mail.Base, err error) {
 	err = r.query(ctx, "rows", folder, func() {
 		rows = r.rowsWhere(func(b mail.Base) bool { return b.Folder == folder })
+		slices.SortStableFunc(rows, func(a, b *mail.Base) int { return cmp.Compare(a.UID, b.UID) })
 	})
 	return rows, err
 }

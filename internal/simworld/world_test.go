@@ -76,9 +76,10 @@ func TestDeltaBelievesTheMark(t *testing.T) {
 	w := worldOf(t, "A=S B=S")
 	mark := selected(t, w, mail.Inbox).Mark()
 	edits(t, w, Remote, "B+F, new C=S")
-	known := mail.Known{Mark: mark, Messages: map[mail.UID]mail.Flags{1: mail.NewFlags(mail.Draft), 2: mail.NewFlags(mail.Seen)}}
+	known := mail.Known{Mark: mark, UIDs: []mail.UID{1, 2}}
 	snap, err := selected(t, w, mail.Inbox).Snapshot(ctx, known, false)
 	must(t, err)
+	snap.Complete([]*mail.Base{{UID: 1, Flags: mail.NewFlags(mail.Draft)}, {UID: 2, Flags: mail.NewFlags(mail.Seen)}})
 	if got := snap.Messages[1].Flags.String() + snap.Messages[2].Flags.String() + snap.Messages[3].Flags.String(); got != ":D:FS:S" {
 		t.Errorf("delta gives %s: the first unchanged since the mark, the others as they are", got)
 	}
