@@ -52,7 +52,7 @@ func (m *Maildir) FindMessageID(ctx context.Context, name mail.FolderName, id st
 	if err != nil {
 		return nil, err
 	}
-	if err := f.list(ctx); err != nil {
+	if _, err := f.list(ctx); err != nil {
 		return nil, err
 	}
 	var found []mail.Key

@@ -17,6 +17,7 @@ import (
 type place struct {
 	file  string // its name in cur or new
 	inNew bool
+	known bool // Names.Like has found it
 }
 
 func (p place) dir() string {
@@ -45,24 +46,24 @@ const looks = 20
 // at all. A directory that changes while it is read may leave out a renamed file
 // or show it twice; then another pass is made, and where the changes do not stop
 // what any pass showed counts as there: presence does no harm.
-func (f *folder) list(ctx context.Context) error {
+func (f *folder) list(ctx context.Context) (*listing, error) {
 	const passes = 3
 	var before *listing
 	for i := range passes {
 		if err := ctx.Err(); err != nil {
-			return err
+			return nil, err
 		}
 		from, _, err := stampOf(f.path)
 		if err != nil {
-			return f.inFolder("list messages", err)
+			return nil, f.inFolder("list messages", err)
 		}
 		l, err := f.readNames()
 		if err != nil {
-			return err
+			return nil, err
 		}
 		to, _, err := stampOf(f.path)
 		if err != nil {
-			return f.inFolder("list messages", err)
+			return nil, f.inFolder("list messages", err)
 		}
 		quiet := from.Cur == to.Cur && from.New == to.New
 		l.still = to.Unchanged(from) && hasOurClock(f.path)
@@ -77,7 +78,7 @@ func (f *folder) list(ctx context.Context) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.index = before
-	return nil
+	return before, nil
 }
 
 // keep enters what an earlier listing has and this one has not.
@@ -98,7 +99,8 @@ func (f *folder) listOnce(ctx context.Context) error {
 	if listed {
 		return nil
 	}
-	return f.list(ctx)
+	_, err := f.list(ctx)
+	return err
 }
 
 func (f *folder) readNames() (*listing, error) {
@@ -240,7 +242,7 @@ func (f *folder) onFile(ctx context.Context, key mail.Key, do func(place) error)
 				return err
 			}
 		}
-		err := f.list(ctx)
+		_, err := f.list(ctx)
 		if errors.Is(err, fs.ErrNotExist) { // the folder itself is gone
 			return mail.ErrChanged
 		}

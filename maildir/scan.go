@@ -19,49 +19,15 @@ import (
 // missing, unless Still; a second Scan is a new look at the disk, and a key missing
 // from both is gone.
 func (m *Maildir) Scan(ctx context.Context, name mail.FolderName, stat bool) (mail.LocalSnapshot, error) {
-	snap := mail.LocalSnapshot{Folder: name, Space: mail.FullSpace()}
-	f, err := m.folder(name)
+	n, err := m.Names(ctx, name)
 	if err != nil {
-		return snap, err
+		return mail.LocalSnapshot{Folder: name}, err
 	}
-	stamp, exists, err := stampOf(f.path)
-	if err != nil {
-		return snap, f.inFolder("look at folder", err)
-	}
-	if !exists {
-		return snap, nil
-	}
-	if err := f.list(ctx); err != nil {
-		return snap, err
-	}
-	t, err := f.keywords() // after the listing: whoever uses a letter has entered it first
-	if err != nil {
-		return snap, err
-	}
-	snap.Exists, snap.Stamp = true, stamp
-	snap.Messages, snap.Space, snap.Still = f.messages(t)
-	if stat {
-		err = f.statAll(ctx, snap.Messages)
+	snap := n.Snapshot()
+	if stat && snap.Exists {
+		err = n.f.statAll(ctx, snap.Messages)
 	}
 	return snap, err
-}
-
-// messages tells what the last listing found.
-func (f *folder) messages(t table) (_ map[mail.Key]mail.Local, _ mail.FlagSpace, still bool) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	messages := make(map[mail.Key]mail.Local, len(f.index.places))
-	flags := map[string]mail.Flags{} // a folder has few combinations of letters
-	for key, p := range f.index.places {
-		letters := parseName(p.file).letters
-		set, ok := flags[letters]
-		if !ok {
-			set = t.flags(letters)
-			flags[letters] = set
-		}
-		messages[key] = mail.Local{Key: key, Flags: set, New: p.inNew}
-	}
-	return messages, t.space(f.index.letters), f.index.still
 }
 
 // statAll fills in the stamps; a file that is gone meanwhile is left out.

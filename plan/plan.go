@@ -31,6 +31,7 @@ type Folder struct {
 	Settled bool      // and all that was seen in it was carried out
 	Mark    mail.Mark // of the record: of a folder that is not settled the UIDVALIDITY alone
 	Base    []*mail.Base
+	Quiet   int // rows not in Base: both sides are as they say, and nothing of them matters here
 	Local   mail.LocalSnapshot
 	Remote  mail.RemoteSnapshot
 	Unread  []int64           // sizes of new files that could not be read; negative where not even that is known
@@ -59,6 +60,10 @@ type Input struct {
 func Make(in Input) *Plan {
 	j := join(in)
 	d := &decider{in: in, plan: &Plan{Unproven: map[mail.FolderName]string{}, Again: map[mail.FolderName]Again{}}, byFolder: j.byFolder, kept: map[mail.FolderName]bool{}, left: map[mail.FolderName]bool{}, moves: map[move]mail.Digest{}, staying: map[mail.FolderName]int{}, extents: map[*Folder]extent{}, tidied: map[*mail.Base]bool{}}
+	for _, f := range in.Folders {
+		d.kept[f.Name] = f.Quiet > 0
+		d.staying[f.Name] = f.Quiet
+	}
 	for _, row := range j.agreed {
 		d.kept[row.Folder] = true
 		d.staying[row.Folder]++

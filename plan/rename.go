@@ -251,7 +251,7 @@ func (f *renames) alike(below mail.FolderRename, kind Kind) bool {
 	if x == nil || y == nil {
 		return false
 	}
-	if len(x.Base) > 0 {
+	if len(x.Base)+x.Quiet > 0 {
 		p := f.pairs[x.Name]
 		return p.kind == kind && p.to == y.Name
 	}

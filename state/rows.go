@@ -136,7 +136,7 @@ func compare(a, b mail.Digest) int { return bytes.Compare(a[:], b[:]) }
 // folder may have many rows and has few sets of flags.
 func baseDecoder() func(c *columns, folder mail.FolderName) *mail.Base {
 	const slabSize = 32
-	parsed := make(map[string]mail.Flags)
+	flagsOf := flagsParser()
 	var slab []mail.Base
 	return func(c *columns, folder mail.FolderName) *mail.Base {
 		if len(slab) == 0 {
@@ -154,14 +154,22 @@ func baseDecoder() func(c *columns, folder mail.FolderName) *mail.Base {
 		b.RemoteSize, b.Date = p.int(), p.seconds()
 		b.File = mail.FileStamp{Size: p.int(), MTime: p.int()}
 		b.RemoteOnly = p.int() != 0
-		flags, known := parsed[p.text]
+		b.Flags = flagsOf(p.text)
+		return b
+	}
+}
+
+// flagsParser returns a function that parses each distinct text once.
+func flagsParser() func(text string) mail.Flags {
+	parsed := make(map[string]mail.Flags)
+	return func(text string) mail.Flags {
+		flags, known := parsed[text]
 		if !known {
-			text := strings.Clone(p.text)
+			text = strings.Clone(text)
 			flags = mail.ParseFlags(text)
 			parsed[text] = flags
 		}
-		b.Flags = flags
-		return b
+		return flags
 	}
 }
 

@@ -89,6 +89,10 @@ CREATE INDEX base_size ON base (remote_size) WHERE remote_size > 0;
 -- Drafts are looked at in every run, for mail programs rewrite them in place.
 CREATE INDEX base_draft ON base (folder) WHERE instr(substr(flags, 1, instr(flags || ' ', ' ')), 'D') > 0;
 
+-- Messages marked as deleted are looked at whenever anything in their folder
+-- changed, for they may be to go.
+CREATE INDEX base_deleted ON base (folder) WHERE instr(substr(flags, 1, instr(flags || ' ', ' ')), 'T') > 0;
+
 -- What limits leave on the server is counted by folder.
 CREATE INDEX base_remote_only ON base (folder) WHERE remote_only = 1;
 

@@ -20,6 +20,9 @@ func (r *run) identify(ctx context.Context) error {
 	if err := r.loadUnseen(ctx); err != nil {
 		return err
 	}
+	if err := r.promoteAlike(ctx); err != nil {
+		return err
+	}
 	if err := r.loadTwins(ctx); err != nil {
 		return err
 	}
@@ -99,11 +102,11 @@ func (r *run) loadUnseen(ctx context.Context) error {
 	return nil
 }
 
-// loadTwins gets the rows of folders not looked into that have the size of a new
-// message on the server.
+// loadTwins gets the rows, of those that were not looked at, that have the size of
+// a new message on the server.
 func (r *run) loadTwins(ctx context.Context) error {
 	r.twins = nil
-	if r.moved || r.foreign || len(r.skipped) == 0 {
+	if r.moved || r.foreign || len(r.skipped) == 0 && !r.narrowly() {
 		return nil
 	}
 	var sizes []int64
@@ -124,6 +127,7 @@ func (r *run) loadTwins(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	r.promote(rows)
 	for _, row := range rows {
 		if r.skipped[row.Folder] != nil && r.folders[row.Folder] == nil && row.Key != "" && row.UID != 0 && row.Content.Whole == 0 {
 			r.twins = append(r.twins, row)

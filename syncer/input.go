@@ -28,8 +28,8 @@ func (r *run) input(ctx context.Context) (plan.Input, error) {
 		in.Folders = append(in.Folders, &f.Folder)
 		// What a limit leaves on the server no Maildir that was emptied by mistake can delete.
 		held := heldRows(f.Base)
-		in.Guard.Local[name] = max(len(f.Local.Messages), held)
-		in.Guard.Remote[name] = max(len(f.Remote.Messages)-(len(f.Base)-held), held)
+		in.Guard.Local[name] = max(len(f.Local.Messages), held) + f.Quiet
+		in.Guard.Remote[name] = max(len(f.Remote.Messages)-(len(f.Base)-held), held) + f.Quiet
 		digests = append(digests, newDigests(f)...)
 	}
 	for name, rec := range r.skipped {

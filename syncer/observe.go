@@ -49,6 +49,9 @@ func (r *run) observe(ctx context.Context) error {
 	if err := firstOf(looks.Wait(), err); err != nil {
 		return err
 	}
+	if err := r.meet(ctx); err != nil {
+		return err
+	}
 	if err := r.rescan(ctx); err != nil {
 		return err
 	}
@@ -64,8 +67,7 @@ func (r *run) beginEarly(ctx, lctx context.Context, looks *errgroup.Group) error
 	}
 	var early []*folder
 	for _, f := range r.sorted() {
-		f.full, f.Trim = r.opt.Full || r.checkDue(f), r.trimDue(f)
-		f.Dropped = f.Trim && f.record.Settled
+		r.begun(f)
 		if f.Local.Exists && !r.sameLocal(f) && !r.unsettled[f.Name] && !r.staysLocal(f) {
 			f.loaded = make(chan struct{})
 			early = append(early, f)
@@ -155,8 +157,7 @@ func (r *run) sameRemote(f *folder) bool {
 // each from the base rows where that side is surely as it was. ask begins to look
 // at the server's.
 func (r *run) observeFolder(ctx context.Context, f *folder, ask func()) error {
-	f.full, f.Trim = r.opt.Full || r.checkDue(f), r.trimDue(f)
-	f.Dropped = f.Trim && f.record.Settled
+	r.begun(f)
 	sameLocal := r.sameLocal(f)
 	if sameLocal && r.sameRemote(f) && !f.Trim && f.Fetch == nil {
 		f.unchanged = true
@@ -166,6 +167,12 @@ func (r *run) observeFolder(ctx context.Context, f *folder, ask func()) error {
 		return err
 	}
 	if sameLocal {
+		if f.narrow != nil {
+			var err error
+			if f.Base, err = r.State.LooseRows(ctx, f.Name); err != nil {
+				return err
+			}
+		}
 		f.Local = localFromBase(f)
 	}
 	ask()
@@ -176,7 +183,7 @@ func (r *run) observeFolder(ctx context.Context, f *folder, ask func()) error {
 }
 
 func (r *run) load(ctx context.Context, f *folder) (err error) {
-	if f.Known {
+	if f.Known && f.narrow == nil {
 		f.Base, err = r.State.Rows(ctx, f.Name)
 	}
 	return err
@@ -188,6 +195,9 @@ func (r *run) ask(ctx context.Context, f *folder) error {
 		if <-f.loaded; f.notLoaded != nil {
 			return nil // told by who loads
 		}
+	}
+	if f.narrow != nil {
+		return r.lookNarrowly(ctx, f)
 	}
 	if r.moved || f.record.Mark.UIDValidity == 0 {
 		f.unnumber()
@@ -233,10 +243,13 @@ func (f *folder) unflag() {
 // mailbox was brought back from an earlier moment: UIDs given since may by now
 // be other messages'.
 func (f *folder) wentBack(now mail.Mark) bool {
-	if f.record.Settled && (now.UIDNext < f.record.Mark.UIDNext || now.HighestModSeq != 0 && now.HighestModSeq < f.record.Mark.HighestModSeq) {
-		return now.UIDNext != 0
-	}
-	return now.UIDNext != 0 && slices.ContainsFunc(f.Base, func(row *mail.Base) bool { return row.UID >= now.UIDNext })
+	return f.lower(now) || now.UIDNext != 0 && slices.ContainsFunc(f.Base, func(row *mail.Base) bool { return row.UID >= now.UIDNext })
+}
+
+func (f *folder) lower(now mail.Mark) bool {
+	then := f.record.Mark
+	return f.record.Settled && now.UIDNext != 0 &&
+		(now.UIDNext < then.UIDNext || now.HighestModSeq != 0 && now.HighestModSeq < then.HighestModSeq)
 }
 
 // checkDue spreads the full checks of folders over half of their interval.
@@ -289,6 +302,9 @@ func remoteFromBase(f *folder) mail.RemoteSnapshot {
 
 // scan lists the Maildir folder and reads the files that are new in it.
 func (r *run) scan(ctx context.Context, f *folder) error {
+	if f.narrow != nil {
+		return r.scanNarrowly(ctx, f)
+	}
 	f.statted, f.restamped, f.Unread = f.full || f.rewritten, nil, nil
 	s, err := r.Local.Scan(ctx, f.Name, f.statted)
 	if err != nil && r.mend(ctx, f, err) {
@@ -310,12 +326,17 @@ func (r *run) scan(ctx context.Context, f *folder) error {
 		}
 	}
 	f.Local, f.stamp = s, s.Stamp
+	return r.readNew(ctx, f)
+}
+
+// readNew reads the files that no row has, or that were written since.
+func (r *run) readNew(ctx context.Context, f *folder) error {
 	rows := make(map[mail.Key]*mail.Base, len(f.Base))
 	for _, row := range f.Base {
 		rows[row.Key] = row
 	}
 	var unread []mail.Key
-	for key, l := range s.Messages {
+	for key, l := range f.Local.Messages {
 		if row := rows[key]; row == nil || l.Stamp != nil && *l.Stamp != row.File {
 			unread = append(unread, key)
 		}
@@ -325,7 +346,7 @@ func (r *run) scan(ctx context.Context, f *folder) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := r.read(ctx, f, rows[key], s.Messages[key]); err != nil {
+		if err := r.read(ctx, f, rows[key], f.Local.Messages[key]); err != nil {
 			return err
 		}
 	}
@@ -393,12 +414,9 @@ func (r *run) look(ctx context.Context, f *folder) error {
 	if f.remote == nil || !f.remote.Selectable {
 		return r.lookForMissing(ctx, f)
 	}
-	s, err := r.Remote.Look(ctx, f.Name, r.opt.DryRun, f.known(!r.moved), f.full)
+	s, err := r.askServer(ctx, f, f.known(!r.moved), f.full)
 	if err != nil {
 		return err
-	}
-	if r.opt.DryRun && f.record.ReadOnly && s.Denied == (mail.Denied{}) { // which an EXAMINE does not tell
-		s.Denied, s.Space.ReadOnly = mail.ReadOnly, true
 	}
 	before := f.record.Mark.UIDValidity
 	renumbered := len(f.Base) > 0 && !r.moved && before != 0 && s.Mark.UIDValidity != before
@@ -423,6 +441,15 @@ func (r *run) look(ctx context.Context, f *folder) error {
 	f.Remote, f.validity = s, s.Mark.UIDValidity
 	f.Settled = f.Settled && f.validity == before && !f.restored // else it may have what a run sent and could not find
 	return nil
+}
+
+// askServer looks at the mailbox.
+func (r *run) askServer(ctx context.Context, f *folder, known mail.Known, full bool) (mail.RemoteSnapshot, error) {
+	s, err := r.Remote.Look(ctx, f.Name, r.opt.DryRun, known, full)
+	if r.opt.DryRun && f.record.ReadOnly && s.Denied == (mail.Denied{}) { // which an EXAMINE does not tell
+		s.Denied, s.Space.ReadOnly = mail.ReadOnly, true
+	}
+	return s, err
 }
 
 // known is what the base says of the mailbox; a delta can start from its mark

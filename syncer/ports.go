@@ -35,6 +35,8 @@ type Local interface {
 	// Scan lists a folder by names alone; with stat it looks at each file too
 	// (Local.Stamp). A folder that is not there gives Exists false, not an error.
 	Scan(ctx context.Context, folder mail.FolderName, stat bool) (mail.LocalSnapshot, error)
+	// Names lists a folder by names alone, to be compared with what is known of it.
+	Names(ctx context.Context, folder mail.FolderName) (Names, error)
 	// Read hashes one message file, found by its key with any flags.
 	// mail.ErrChanged when there is none.
 	Read(ctx context.Context, folder mail.FolderName, key mail.Key) (mail.Content, mail.FileStamp, time.Time, error)
@@ -70,6 +72,17 @@ type Local interface {
 	Sync(ctx context.Context, folder mail.FolderName) error
 	// CleanTmp removes what a crashed delivery under this key left in tmp/.
 	CleanTmp(ctx context.Context, folder mail.FolderName, key mail.Key) error
+}
+
+// Names is a listing of a Maildir folder; not for concurrent use.
+type Names interface {
+	// Like reports whether there is a file of this key with exactly these flags; if
+	// so Snapshot leaves it out.
+	Like(key mail.Key, flags mail.Flags) bool
+	// File is the file of a key.
+	File(key mail.Key) (l mail.Local, there bool)
+	// Snapshot is what Scan gives, less the files that Like found.
+	Snapshot() mail.LocalSnapshot
 }
 
 // Delivery is a batch of new message files. Nothing of it is visible to mail
@@ -188,7 +201,18 @@ type State interface {
 	// Account returns the identity this state was made for; zero when new.
 	Account(ctx context.Context) (mail.Identity, error)
 	Folders(ctx context.Context) ([]mail.FolderRecord, error)
+	// Rows returns the rows of a folder in the order of their UIDs.
 	Rows(ctx context.Context, folder mail.FolderName) ([]*mail.Base, error)
+	// UIDs returns those of a folder's rows, sorted.
+	UIDs(ctx context.Context, folder mail.FolderName) ([]mail.UID, error)
+	// LooseRows returns the rows of a folder that lack a UID or a key, or have the
+	// flag \Deleted.
+	LooseRows(ctx context.Context, folder mail.FolderName) ([]*mail.Base, error)
+	// RowsUnlike returns the loose rows and those that like, asked for each other
+	// row once or more often, does not know.
+	RowsUnlike(ctx context.Context, folder mail.FolderName, like func(mail.Key, mail.Flags) bool) ([]*mail.Base, error)
+	RowsByUID(ctx context.Context, folder mail.FolderName, uids []mail.UID) ([]*mail.Base, error)
+	RowsByKey(ctx context.Context, folder mail.FolderName, keys []mail.Key) ([]*mail.Base, error)
 	// RowsOfSize finds rows of any folder by the size the server announced.
 	RowsOfSize(ctx context.Context, sizes []int64) ([]*mail.Base, error)
 	// RowsOf finds rows of any folder by the digest of their content.

@@ -107,6 +107,7 @@ type folder struct {
 	stamp     mail.DirStamp      // of the listing
 	loaded    chan struct{}      // closed when Base is; nil where the folder is not scanned early
 	notLoaded error              // why it could not be
+	narrow    *narrowing         // nil where the folder is looked at as a whole
 	statted   bool               // each file was looked at
 	full      bool               // compared in full
 	rewritten bool               // a draft was written in place: its files are looked at
@@ -231,6 +232,9 @@ func (r *run) decide(ctx context.Context) (*plan.Plan, error) {
 		return nil, err
 	}
 	p := plan.Make(in)
+	if err := r.promoteNamed(ctx, p); err != nil {
+		return nil, err
+	}
 	p.Ops = append(slices.Clone(r.renamed), p.Ops...)
 	p.Remembered = append(r.remembered, p.Remembered...)
 	return p, nil

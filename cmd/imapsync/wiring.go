@@ -169,6 +169,15 @@ func (l *lane) account(dir *maildir.Maildir, server *remote.Account, db *state.D
 // localSide makes syncer.Local of a Maildir.
 type localSide struct{ *maildir.Maildir }
 
+// Names implements syncer.Local.
+func (l localSide) Names(ctx context.Context, folder mail.FolderName) (syncer.Names, error) {
+	n, err := l.Maildir.Names(ctx, folder)
+	if err != nil {
+		return nil, err
+	}
+	return n, nil
+}
+
 // Deliver implements syncer.Local.
 func (l localSide) Deliver(ctx context.Context, folder mail.FolderName) (syncer.Delivery, error) {
 	d, err := l.Maildir.Deliver(ctx, folder)

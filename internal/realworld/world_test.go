@@ -61,6 +61,15 @@ func newWorld(t testing.TB, s *dovecot.Server, user string, layout maildir.Layou
 // localSide and remoteSide make the ports of a Maildir and a server account.
 type localSide struct{ *maildir.Maildir }
 
+// Names implements syncer.Local.
+func (l localSide) Names(ctx context.Context, folder mail.FolderName) (syncer.Names, error) {
+	n, err := l.Maildir.Names(ctx, folder)
+	if err != nil {
+		return nil, err
+	}
+	return n, nil
+}
+
 func (l localSide) Deliver(ctx context.Context, folder mail.FolderName) (syncer.Delivery, error) {
 	d, err := l.Maildir.Deliver(ctx, folder)
 	if err != nil {

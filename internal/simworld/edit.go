@@ -103,6 +103,11 @@ func (d *Disk) edit(e Edit) error {
 	case Unmount, Mount:
 		d.Unmounted = e.Verb == Unmount
 		return nil
+	}
+	if d.Unmounted {
+		return fmt.Errorf("the Maildir is not mounted")
+	}
+	switch e.Verb {
 	case Lose:
 		if d.marker = ""; e.Name == "maildir" {
 			d.root, d.folders = false, map[mail.FolderName]*dir{}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"time"
 
 	"imapsync/mail"
@@ -134,6 +135,39 @@ func (d *Disk) Scan(ctx context.Context, folder mail.FolderName, stat bool) (sna
 		return nil
 	})
 	return snap, err
+}
+
+// names is a listing by names.
+type names struct {
+	snap  mail.LocalSnapshot
+	alike map[mail.Key]bool
+}
+
+// Names implements syncer.Local.
+func (d *Disk) Names(ctx context.Context, folder mail.FolderName) (syncer.Names, error) {
+	snap, err := d.Scan(ctx, folder, false)
+	return &names{snap, map[mail.Key]bool{}}, err
+}
+
+// Like implements syncer.Names.
+func (n *names) Like(key mail.Key, flags mail.Flags) bool {
+	l, there := n.snap.Messages[key]
+	n.alike[key] = there && l.Flags.Equal(flags)
+	return n.alike[key]
+}
+
+// File implements syncer.Names.
+func (n *names) File(key mail.Key) (l mail.Local, there bool) {
+	l, there = n.snap.Messages[key]
+	return l, there
+}
+
+// Snapshot implements syncer.Names.
+func (n *names) Snapshot() mail.LocalSnapshot {
+	snap := n.snap
+	snap.Messages = maps.Clone(snap.Messages)
+	maps.DeleteFunc(snap.Messages, func(key mail.Key, _ mail.Local) bool { return n.alike[key] })
+	return snap
 }
 
 func (d *Disk) read(ctx context.Context, name string, folder mail.FolderName, key mail.Key, found func(x *file)) error {

@@ -96,6 +96,53 @@ func (r *Record) Rows(ctx context.Context, folder mail.FolderName) (rows []*mail
 	return rows, err
 }
 
+// UIDs implements syncer.State.
+func (r *Record) UIDs(ctx context.Context, folder mail.FolderName) (uids []mail.UID, err error) {
+	err = r.query(ctx, "uids", folder, func() {
+		for _, b := range r.rowsWhere(func(b mail.Base) bool { return b.Folder == folder && b.UID != 0 }) {
+			uids = append(uids, b.UID)
+		}
+		slices.Sort(uids)
+	})
+	return uids, err
+}
+
+// LooseRows implements syncer.State.
+func (r *Record) LooseRows(ctx context.Context, folder mail.FolderName) (rows []*mail.Base, err error) {
+	err = r.query(ctx, "loose rows", folder, func() {
+		rows = r.rowsWhere(func(b mail.Base) bool { return b.Folder == folder && loose(b) })
+	})
+	return rows, err
+}
+
+func loose(b mail.Base) bool {
+	return b.UID == 0 || b.Key == "" || b.Flags.System&mail.Deleted != 0
+}
+
+// RowsUnlike implements syncer.State.
+func (r *Record) RowsUnlike(ctx context.Context, folder mail.FolderName, like func(mail.Key, mail.Flags) bool) (rows []*mail.Base, err error) {
+	err = r.query(ctx, "rows unlike", folder, func() {
+		rows = r.rowsWhere(func(b mail.Base) bool { return b.Folder == folder && (loose(b) || !like(b.Key, b.Flags)) })
+	})
+	return rows, err
+}
+
+// RowsByUID implements syncer.State.
+func (r *Record) RowsByUID(ctx context.Context, folder mail.FolderName, uids []mail.UID) (rows []*mail.Base, err error) {
+	err = r.query(ctx, "rows by uid", folder, func() {
+		rows = r.rowsWhere(func(b mail.Base) bool { return b.Folder == folder && slices.Contains(uids, b.UID) })
+	})
+	return rows, err
+}
+
+// RowsByKey implements syncer.State.
+func (r *Record) RowsByKey(ctx context.Context, folder mail.FolderName, keys []mail.Key) (rows []*mail.Base, err error) {
+	err = r.query(ctx, "rows by key", folder, func() {
+		rows = r.rowsWhere(func(b mail.Base) bool { return b.Folder == folder && b.Key != "" && slices.Contains(keys, b.Key) })
+	})
+	return rows, err
+}
+
 // RowsOf implements syncer.State.
 func (r *Record) RowsOf(ctx context.Context, digests []mail.Digest) (rows []*mail.Base, err error) {
 	want := map[mail.Digest]bool{}
