@@ -251,3 +251,25 @@ func BenchmarkRows20x250(b *testing.B) {
 		}
 	}
 }
+
+// What is read of a folder of which a few rows are looked for.
+func BenchmarkRowsUnlike100k(b *testing.B) {
+	d := filled(b, 100_000)
+	b.ReportAllocs()
+	for b.Loop() {
+		rows, err := d.RowsUnlike(context.Background(), "INBOX", func(key mail.Key, _ mail.Flags) bool { return key[len(key)-1] != '.' })
+		if err != nil || len(rows) != 0 {
+			b.Fatal(len(rows), err)
+		}
+	}
+}
+
+func BenchmarkUIDs100k(b *testing.B) {
+	d := filled(b, 100_000)
+	b.ReportAllocs()
+	for b.Loop() {
+		if uids, err := d.UIDs(context.Background(), "INBOX"); err != nil || len(uids) != 100_000 {
+			b.Fatal(len(uids), err)
+		}
+	}
+}

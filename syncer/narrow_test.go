@@ -2,7 +2,9 @@ package syncer_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -125,4 +127,120 @@ func TestNarrowPlansAsWhole(t *testing.T) {
 	if differing < 2000 {
 		t.Errorf("only %d plans had anything to do", differing)
 	}
+}
+
+// twoFolders has a message in each of two folders, settled long enough to be looked
+// at narrowly.
+func twoFolders(t *testing.T) *bench {
+	b := newBench(t)
+	b.edit(simworld.Remote, simworld.Add, "F", "A")
+	b.edit(simworld.Remote, simworld.Add, "G", "B")
+	for range 2 {
+		b.run(syncer.Options{})
+	}
+	return b
+}
+
+// What a folder keeps counts where deletions are judged, whether it came into the
+// run or not.
+func TestNarrowCountsWhatStays(t *testing.T) {
+	b := newBench(t)
+	for i := range 30 {
+		b.edit(simworld.Remote, simworld.Add, "F", fmt.Sprint("M", i))
+	}
+	for range 2 {
+		b.run(syncer.Options{})
+	}
+	for i := range 21 {
+		b.edit(simworld.Local, simworld.Delete, "F", fmt.Sprint("M", i))
+	}
+	if r := b.run(syncer.Options{}); len(r.Held) > 0 || r.Counts[plan.DeleteRemote] != 21 {
+		t.Errorf("held %v, did %v", r.Held, r.Counts)
+	}
+	for i := range 9 {
+		b.edit(simworld.Local, simworld.Delete, "F", fmt.Sprint("M", 21+i))
+	}
+	if r := b.run(syncer.Options{}); len(r.Held) > 0 { // 9 are not many
+		t.Errorf("held %v", r.Held)
+	}
+}
+
+// unexpunging is a server that expunges nothing for now.
+type unexpunging struct {
+	syncer.Remote
+	refuses bool
+}
+
+type unexpungingBox struct {
+	syncer.Mailbox
+	u *unexpunging
+}
+
+func (u *unexpunging) Open(ctx context.Context, folder mail.FolderName, readOnly bool) (syncer.Mailbox, error) {
+	mb, err := u.Remote.Open(ctx, folder, readOnly)
+	return unexpungingBox{mb, u}, err
+}
+
+func (m unexpungingBox) Expunge(ctx context.Context, uids []mail.UID) error {
+	if m.u.refuses {
+		return &mail.Fault{Scope: mail.ScopeFolder, Class: mail.ClassFailed, Doing: "expunge", Err: errors.New("NO not now")}
+	}
+	return m.Mailbox.Expunge(ctx, uids)
+}
+
+// The copy of a message of which the original is still to be deleted gets the flags
+// that the original gets, also where nothing else of the copy's folder is looked at.
+func TestNarrowCopyGetsFlagsOfOriginal(t *testing.T) {
+	b := twoFolders(t)
+	b.Server.NoMove = true
+	u := &unexpunging{b.remote, true}
+	b.remote = u
+	b.edit(simworld.Local, simworld.Move, "F", "A", to("G"))
+	for range 3 {
+		b.run(syncer.Options{})
+	}
+	if got := simworld.EntriesText(b.List(simworld.Remote)); got != "F/A= G/A= G/B=" {
+		t.Fatalf("the server has %s", got)
+	}
+	b.edit(simworld.Remote, simworld.Change, "F", "A", with(mail.Flagged))
+	b.edit(simworld.Remote, simworld.Delete, "G", "B") // or G would not be looked at
+	u.refuses = false
+	b.run(syncer.Options{})
+	b.want("F/ G/A=F")
+}
+
+// A stub that is left of a message which is held whole is removed, though nothing of
+// that message has changed.
+func TestNarrowFindsLeftoverStub(t *testing.T) {
+	ctx := context.Background()
+	d := &drifter{bench: newBench(t)}
+	d.edit(simworld.Remote, simworld.Add, "F", "A")
+	d.policy.Extent.Body = conflict.Headers
+	d.sync(syncer.Options{})
+	s, err := d.Disk.Scan(ctx, "F", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stub, err := d.Disk.Open(ctx, "F", slices.Collect(maps.Keys(s.Messages))[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.policy.Extent.Body = ""
+	for range 3 {
+		d.sync(syncer.Options{})
+	}
+	delivery, err := d.Disk.Deliver(ctx, "F")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := delivery.Write(mail.NewFile{Key: "left"}, stub); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := delivery.Commit(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if r := d.sync(syncer.Options{}); r.Counts[plan.Tidy] != 1 || len(r.Plan.Ops) != 1 {
+		t.Errorf("planned %v", r.Plan.Ops)
+	}
+	d.want("F/A")
 }
