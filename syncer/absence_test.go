@@ -107,6 +107,10 @@ func (l *lateScan) Scan(ctx context.Context, f mail.FolderName, stat bool) (mail
 	return l.Local.Scan(ctx, f, stat)
 }
 
+func (l *lateScan) Names(ctx context.Context, folder mail.FolderName) (syncer.Names, error) {
+	return simworld.NamesOf(ctx, l, folder)
+}
+
 // TestFileMovedBehindTheScan: Archive was found unchanged, then a mail reader
 // archived a message, then INBOX was scanned. The message is in neither
 // listing, and was not deleted.

@@ -63,6 +63,10 @@ func (s scanning) Scan(ctx context.Context, folder mail.FolderName, stat bool) (
 	return s.Local.Scan(ctx, folder, stat)
 }
 
+func (s scanning) Names(ctx context.Context, folder mail.FolderName) (syncer.Names, error) {
+	return simworld.NamesOf(ctx, s, folder)
+}
+
 // late does not list its folders before it is let.
 type late struct {
 	*expecting

@@ -25,6 +25,10 @@ func (h half) Scan(ctx context.Context, f mail.FolderName, stat bool) (mail.Loca
 	return h.Local.Scan(ctx, f, stat)
 }
 
+func (h half) Names(ctx context.Context, folder mail.FolderName) (syncer.Names, error) {
+	return simworld.NamesOf(ctx, h, folder)
+}
+
 func (h half) CreateFolder(ctx context.Context, f mail.FolderName) error {
 	*h.made = *h.made || f == h.folder
 	return h.Local.CreateFolder(ctx, f)
@@ -73,6 +77,10 @@ func (d damaged) Scan(ctx context.Context, f mail.FolderName, stat bool) (mail.L
 		return mail.LocalSnapshot{}, &mail.Fault{Scope: mail.ScopeFolder, Folder: f, Err: errors.New("damaged")}
 	}
 	return d.Local.Scan(ctx, f, stat)
+}
+
+func (d damaged) Names(ctx context.Context, folder mail.FolderName) (syncer.Names, error) {
+	return simworld.NamesOf(ctx, d, folder)
 }
 
 func (d damaged) CreateFolder(ctx context.Context, f mail.FolderName) error {

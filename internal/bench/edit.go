@@ -35,17 +35,27 @@ func (w *world) next(folder int) string { return folderName((folder + 1) % w.fol
 // seed is that of the new messages of a client's nth edit.
 func seed(edits int) uint64 { return uint64(1000 + edits) }
 
+// few are the changes of each kind in one huge folder.
+const few = 5
+
 // changeServer is another client's work: new messages in every folder, flag
 // changes and expunges.
 func changeServer(w *world, c *client) error {
+	fresh, gone, flagged, _ := w.perFolder()
+	return serverChanges(w, c, w.folders, fresh, gone, flagged)
+}
+
+// changeHugeOnServer is a little of that in one huge folder.
+func changeHugeOnServer(w *world, c *client) error { return serverChanges(w, c, 1, few, few, few) }
+
+func serverChanges(w *world, c *client, folders, fresh, gone, flagged int) error {
 	p, err := phone.Dial(w.server.Addr(), c.user, w.server.Password)
 	if err != nil {
 		return err
 	}
 	defer p.Close()
-	fresh, gone, flagged, _ := w.perFolder()
 	generator := corpus.New(seed(c.edits))
-	for f := range w.folders {
+	for f := range folders {
 		list, err := p.List(folderName(f))
 		if err != nil {
 			return err
@@ -129,8 +139,15 @@ func (c *client) filesOf(folder string) ([]string, error) {
 // changeLocally is a mail reader's work: the same as changeServer.
 func changeLocally(w *world, c *client) error {
 	fresh, gone, flagged, _ := w.perFolder()
+	return localChanges(c, w.folders, fresh, gone, flagged)
+}
+
+// changeHugeLocally is a little of that in one huge folder.
+func changeHugeLocally(_ *world, c *client) error { return localChanges(c, 1, few, few, few) }
+
+func localChanges(c *client, folders, fresh, gone, flagged int) error {
 	generator := corpus.New(seed(c.edits))
-	for f := range w.folders {
+	for f := range folders {
 		files, err := c.filesOf(folderName(f))
 		if err != nil {
 			return err

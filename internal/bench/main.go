@@ -33,7 +33,7 @@ type options struct {
 	folders          int
 	manyFolders      int // of the unchanged account
 	manyEach         int
-	huge             int // messages of the one folder of memory-unchanged
+	huge             int // messages of the one folder of the slow rows
 }
 
 func main() {
@@ -65,13 +65,13 @@ func parse() (options, error) {
 	flag.StringVar(&o.dir, "dir", os.TempDir(), "where the Maildirs are made: the disk that is measured")
 	flag.StringVar(&o.serverDir, "server-dir", "/dev/shm", "where the server keeps its mail, best on another file system")
 	flag.StringVar(&o.json, "json", "", "write the results to this `file`, too")
-	flag.StringVar(&rows, "rows", strings.Join(defaultRows(), ","), "what to measure, with commas; there is also "+memoryUnchanged)
+	flag.StringVar(&rows, "rows", strings.Join(defaultRows(), ","), "what to measure, with commas; there are also "+strings.Join(slowRows, ", "))
 	flag.StringVar(&roundTrips, "rtt", "", "round-trip times in place of each row's own, with commas")
 	flag.BoolVar(&short, "short", false, "a smaller account and one run, for a first look")
 	flag.IntVar(&o.runs, "runs", 3, "runs of each; the median counts")
 	flag.IntVar(&o.messages, "messages", 5000, "messages of the account that most rows work on, by which their changes grow too")
 	flag.IntVar(&o.folders, "folders", 20, "folders they lie in")
-	flag.IntVar(&o.huge, "huge", 500_000, "messages of "+memoryUnchanged)
+	flag.IntVar(&o.huge, "huge", 500_000, "messages of "+strings.Join(slowRows, ", "))
 	flag.Parse()
 	o.manyFolders, o.manyEach = 200, 500
 	if short {
@@ -84,7 +84,7 @@ func parse() (options, error) {
 	o.rows = strings.Split(rows, ",")
 	for _, key := range o.rows {
 		if !slices.ContainsFunc(allRows, func(r row) bool { return r.key == key }) {
-			return o, fmt.Errorf("no row %q; there are %s and %s", key, strings.Join(defaultRows(), ", "), memoryUnchanged)
+			return o, fmt.Errorf("no row %q; there are %s", key, strings.Join(append(defaultRows(), slowRows...), ", "))
 		}
 	}
 	for text := range strings.SplitSeq(roundTrips, ",") {

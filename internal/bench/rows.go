@@ -26,6 +26,8 @@ const anyTrip = -1
 const (
 	ms              = time.Millisecond
 	memoryUnchanged = "memory-unchanged"
+	hugeServer      = "huge-server"
+	hugeLocal       = "huge-local"
 )
 
 // numbers are what targets are about.
@@ -55,13 +57,18 @@ var allRows = []row{
 		{"wall", "mbsync", 0.2, anyTrip}, {"bytes", "mbsync", 0.05, anyTrip}}},
 	{"memory-first", "first sync of a larger account", []time.Duration{0}, []target{{"resident", "", 96, anyTrip}}},
 	{memoryUnchanged, "nothing changed in one huge folder", []time.Duration{0}, []target{{"resident", "", 64, anyTrip}}},
+	{hugeServer, "a little changed on the server in one huge folder", []time.Duration{0, 40 * ms}, nil},
+	{hugeLocal, "a little changed in the Maildir in one huge folder", []time.Duration{0, 40 * ms}, nil},
 }
 
-// defaultRows are all but the one that takes long to fill.
+// slowRows take long to fill.
+var slowRows = []string{memoryUnchanged, hugeServer, hugeLocal}
+
+// defaultRows are all but the slow ones.
 func defaultRows() []string {
 	var keys []string
 	for _, r := range allRows {
-		if r.key != memoryUnchanged {
+		if !slices.Contains(slowRows, r.key) {
 			keys = append(keys, r.key)
 		}
 	}
@@ -84,6 +91,8 @@ func (o options) size(key string) string {
 		return number(4*n) + " messages"
 	case memoryUnchanged:
 		return number(o.huge) + " messages"
+	case hugeServer, hugeLocal:
+		return number(few) + " new, " + number(few) + " flag changes, " + number(few) + " expunges of " + number(o.huge)
 	}
 	return number(n) + " messages, " + number(o.folders) + " folders"
 }

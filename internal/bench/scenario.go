@@ -14,7 +14,7 @@ type bench struct {
 
 // scenarios play the rows, those together that work on the same clients.
 var scenarios = []func(*bench) error{
-	(*bench).firstSync, (*bench).unchanged, (*bench).changes, (*bench).upload, (*bench).memoryOfFirst, (*bench).memoryOfUnchanged,
+	(*bench).firstSync, (*bench).unchanged, (*bench).changes, (*bench).upload, (*bench).memoryOfFirst, (*bench).huge,
 }
 
 // settle is how long a directory must have been left alone before a tool
@@ -226,18 +226,30 @@ func (b *bench) memoryOfFirst() error {
 	return nil
 }
 
-func (b *bench) memoryOfUnchanged() error {
-	trips := b.tripsOf(memoryUnchanged)
-	if trips == nil {
-		return nil
+// huge plays the rows of one huge folder. mbsync takes part where something is to
+// be done.
+func (b *bench) huge() error {
+	tools := []tool{imapsync(b.imapsync)}
+	if b.tripsOf(hugeServer) != nil || b.tripsOf(hugeLocal) != nil {
+		tools = b.ours()
 	}
-	clients, err := b.synchronised([]tool{imapsync(b.imapsync)}, single)
-	if err != nil {
-		return err
-	}
-	for _, roundTrip := range trips {
-		if err := b.step(memoryUnchanged, roundTrip, 0, clients, nothing, true); err != nil {
-			return err
+	var clients []*client
+	for round := range b.runs {
+		for _, e := range []struct {
+			key string
+			edit
+		}{{memoryUnchanged, nothing}, {hugeServer, edit{false, changeHugeOnServer}}, {hugeLocal, edit{true, changeHugeLocally}}} {
+			for _, roundTrip := range b.tripsOf(e.key) {
+				if clients == nil {
+					var err error
+					if clients, err = b.synchronised(tools, single); err != nil {
+						return err
+					}
+				}
+				if err := b.step(e.key, roundTrip, round, clients, e.edit, true); err != nil {
+					return err
+				}
+			}
 		}
 	}
 	return b.release(clients...)

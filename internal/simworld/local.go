@@ -145,7 +145,12 @@ type names struct {
 
 // Names implements syncer.Local.
 func (d *Disk) Names(ctx context.Context, folder mail.FolderName) (syncer.Names, error) {
-	snap, err := d.Scan(ctx, folder, false)
+	return NamesOf(ctx, d, folder)
+}
+
+// NamesOf makes a listing by names of a scan.
+func NamesOf(ctx context.Context, l syncer.Local, folder mail.FolderName) (syncer.Names, error) {
+	snap, err := l.Scan(ctx, folder, false)
 	return &names{snap, map[mail.Key]bool{}}, err
 }
 
