@@ -2,11 +2,15 @@ package maildir
 
 import (
 	"context"
+	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"imapsync/mail"
 )
@@ -246,21 +250,41 @@ func (d *Delivery) Discard() {
 	}
 }
 
+// Unfinished reports whether a crashed delivery under this key left its file in tmp
+// alone. Where it has another link, it may have been delivered.
+func (m *Maildir) Unfinished(ctx context.Context, name mail.FolderName, key mail.Key) (bool, error) {
+	f, err := m.leftInTmp(ctx, name, key)
+	if err != nil {
+		return false, err
+	}
+	var st unix.Stat_t
+	err = retry(func() error { return unix.Lstat(f.tmp(key), &st) })
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR) {
+		return false, nil
+	}
+	return err == nil && st.Nlink == 1, f.message(key, "look into tmp", err)
+}
+
 // CleanTmp removes what a crashed delivery under this key left in tmp.
 func (m *Maildir) CleanTmp(ctx context.Context, name mail.FolderName, key mail.Key) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	f, err := m.folder(name)
+	f, err := m.leftInTmp(ctx, name, key)
 	if err != nil {
 		return err
-	}
-	if err := checkKey(key); err != nil {
-		return f.message(key, "clean up tmp", err)
 	}
 	err = os.Remove(f.tmp(key))
 	if os.IsNotExist(err) {
 		return nil
 	}
 	return f.message(key, "clean up tmp", err)
+}
+
+func (m *Maildir) leftInTmp(ctx context.Context, name mail.FolderName, key mail.Key) (*folder, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	f, err := m.folder(name)
+	if err != nil {
+		return nil, err
+	}
+	return f, f.message(key, "look into tmp", checkKey(key))
 }

@@ -175,6 +175,18 @@ func TestCleanTmp(t *testing.T) {
 	m := open(t, Config{}, "A")
 	put(t, m, "A/tmp/crashed", "half")
 	put(t, m, "A/tmp/other", "not ours")
+	put(t, m, "A/tmp/linked", "made visible, and the other name not taken away yet")
+	if err := os.Link(filepath.Join(m.root, "A/tmp/linked"), filepath.Join(m.root, "A/cur/linked:2,")); err != nil {
+		t.Fatal(err)
+	}
+	for key, want := range map[mail.Key]bool{"crashed": true, "linked": false, "none": false} {
+		if got, err := m.Unfinished(t.Context(), "A", key); err != nil || got != want {
+			t.Errorf("%s unfinished: %v, %v", key, got, err)
+		}
+	}
+	if got, err := m.Unfinished(t.Context(), "gone", "k"); err != nil || got {
+		t.Errorf("in no folder: %v, %v", got, err)
+	}
 	for range 2 {
 		if err := m.CleanTmp(t.Context(), "A", "crashed"); err != nil {
 			t.Error(err)
@@ -186,7 +198,7 @@ func TestCleanTmp(t *testing.T) {
 	if err := m.CleanTmp(t.Context(), "gone", "k"); err != nil {
 		t.Error(err)
 	}
-	want(t, m, "A", "tmp/other")
+	want(t, m, "A", "cur/linked:2,", "tmp/linked", "tmp/other")
 }
 
 var bodies = map[string]string{

@@ -288,7 +288,7 @@ func (a *applier) prepare(p *plan.Plan) error {
 	}
 	b.Put = append(b.Put, a.vacate(p)...)
 	if len(p.Ops) > 0 {
-		b.Folders = a.unsettleReplaced()
+		b.Folders = append(a.unsettleReplaced(), a.forgetFlags(p)...)
 	}
 	if len(b.Put)+len(b.Folders) > 0 {
 		if err := a.commit(b); err != nil {
@@ -305,6 +305,20 @@ func (a *applier) prepare(p *plan.Plan) error {
 		return nil
 	}
 	return a.commit(b)
+}
+
+// forgetFlags takes the modification sequence from folders in which rows are about to
+// have other flags than messages that have not changed since: what is left of that for
+// a later run no delta shows, should this one be cut short.
+func (a *applier) forgetFlags(p *plan.Plan) (records []mail.FolderRecord) {
+	for _, f := range a.sorted() {
+		if p.Again[f.Name].Old && f.Known && f.record.Settled && !f.failed && !f.remapped && !f.replaced() {
+			rec := f.record
+			rec.Mark.HighestModSeq = 0
+			records = append(records, rec)
+		}
+	}
+	return records
 }
 
 // unsettleReplaced takes the watermarks from folders of which a side no longer

@@ -92,12 +92,14 @@ func (r *run) findIn(ctx context.Context, name mail.FolderName, lost map[mail.Ke
 	return nil
 }
 
-// matchIn compares a file of no row with the lost ones of its size.
+// matchIn compares a file of no row with the lost ones of its size, and with lost
+// stubs: somebody may have written into one.
 func (r *run) matchIn(ctx context.Context, name mail.FolderName, key mail.Key, l mail.Local, lost map[mail.Key]missing) error {
 	var content mail.Content
 	for _, was := range slices.Sorted(maps.Keys(lost)) {
 		m := lost[was]
-		if l.Stamp == nil || l.Stamp.Size != m.row.File.Size && l.Stamp.Size != m.row.Content.Size {
+		whole := m.row.Content.Whole
+		if l.Stamp == nil || whole == 0 && l.Stamp.Size != m.row.File.Size && l.Stamp.Size != m.row.Content.Size {
 			continue
 		}
 		if content.Digest.IsZero() {
@@ -108,7 +110,7 @@ func (r *run) matchIn(ctx context.Context, name mail.FolderName, key mail.Key, l
 				return err
 			}
 		}
-		if content.Digest == m.row.Content.Digest {
+		if content.Digest == m.row.Content.Digest || whole > 0 && content.Whole == whole && content.Header == m.row.Content.Header {
 			r.leaveMoved(m, name)
 			delete(lost, was)
 			return nil

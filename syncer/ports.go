@@ -70,6 +70,9 @@ type Local interface {
 	Discard(ctx context.Context, folder mail.FolderName, key mail.Key, expected mail.Flags, stamp mail.FileStamp) error
 	// Sync makes the folder's renames, arrivals and removals durable.
 	Sync(ctx context.Context, folder mail.FolderName) error
+	// Unfinished reports whether a delivery under this key surely was cut short before
+	// its file became visible.
+	Unfinished(ctx context.Context, folder mail.FolderName, key mail.Key) (bool, error)
 	// CleanTmp removes what a crashed delivery under this key left in tmp/.
 	CleanTmp(ctx context.Context, folder mail.FolderName, key mail.Key) error
 }

@@ -37,9 +37,13 @@ func (r *run) recoverDownloads(ctx context.Context, byFolder map[mail.FolderName
 	}
 	for _, name := range slices.Sorted(maps.Keys(byFolder)) {
 		intents := byFolder[name]
+		rows, err := r.rowsOf(ctx, name, intents)
+		if err != nil {
+			return err
+		}
 		files, err := r.findFiles(ctx, intents, scans)
 		if err == nil {
-			err = r.findRenamed(ctx, name, intents, files, strays)
+			err = r.findRenamed(ctx, name, intents, rows, files, strays)
 		}
 		if err != nil {
 			if err := r.leaveIntents(ctx, []mail.FolderName{name}, err); err != nil {
@@ -47,11 +51,26 @@ func (r *run) recoverDownloads(ctx context.Context, byFolder map[mail.FolderName
 			}
 			continue
 		}
-		if err := r.adoptDownloads(ctx, name, intents, files); err != nil {
+		if err := r.adoptDownloads(ctx, name, intents, rows, files); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// rowsOf are the rows of the messages that were to be delivered, where the state has
+// such: they were stubs.
+func (r *run) rowsOf(ctx context.Context, name mail.FolderName, intents []*mail.Intent) (map[mail.UID]*mail.Base, error) {
+	var uids []mail.UID
+	for _, in := range intents {
+		uids = append(uids, in.UID)
+	}
+	rows, err := r.State.RowsByUID(ctx, name, uids)
+	byUID := make(map[mail.UID]*mail.Base, len(rows))
+	for _, row := range rows {
+		byUID[row.UID] = row
+	}
+	return byUID, err
 }
 
 // awaitStrays has new files wait that may be deliveries of an earlier run, by
@@ -129,30 +148,66 @@ func (r *run) readFound(ctx context.Context, folder mail.FolderName, key mail.Ke
 // findRenamed finds those that a mail reader has given another key: files of no
 // row that have the time of the message and its content. The time keeps all
 // other files from being read. What it finds among strays is taken.
-func (r *run) findRenamed(ctx context.Context, name mail.FolderName, intents []*mail.Intent, files map[*mail.Intent]*found, strays []*found) error {
-	lost := map[int64][]*mail.Intent{}
-	headers := map[mail.Digest]bool{}
-	for _, in := range intents {
-		if files[in] == nil && !in.Date.IsZero() {
-			lost[in.Date.Unix()] = append(lost[in.Date.Unix()], in)
+func (r *run) findRenamed(ctx context.Context, name mail.FolderName, intents []*mail.Intent, rows map[mail.UID]*mail.Base, files map[*mail.Intent]*found, strays []*found) error {
+	lost, err := r.lost(ctx, intents, files)
+	if err != nil {
+		return err
+	}
+	contents, err := r.contentsOf(ctx, name, lost, strays)
+	if err != nil {
+		return err
+	}
+	for _, in := range lost {
+		row := rows[in.UID]
+		completed := row != nil && row.Content.Whole > 0 // a stub: what was delivered is the whole
+		for _, f := range strays {
+			c, ok := contents[in.UID]
+			if ok && files[in] == nil && !f.taken && mtime(f.stamp) == in.Date.Unix() && (c.SameMessage(f.content) || !completed && isStubOf(in, f.content, c)) {
+				files[in], f.taken = f, true
+			}
 		}
 	}
-	var asked []*mail.Intent
+	return nil
+}
+
+// lost are the deliveries of which there is no file, less those that were left in
+// tmp: these nobody has seen.
+func (r *run) lost(ctx context.Context, intents []*mail.Intent, files map[*mail.Intent]*found) (lost []*mail.Intent, err error) {
+	for _, in := range intents {
+		if files[in] != nil || in.Date.IsZero() {
+			continue
+		}
+		unfinished, err := r.Local.Unfinished(ctx, in.Folder, in.Key)
+		if err != nil {
+			return nil, err
+		}
+		if !unfinished {
+			lost = append(lost, in)
+		}
+	}
+	return lost, nil
+}
+
+// contentsOf asks the server what it was that was delivered, where a stray has its
+// time.
+func (r *run) contentsOf(ctx context.Context, name mail.FolderName, lost []*mail.Intent, strays []*found) (map[mail.UID]mail.Content, error) {
+	times, headers := map[int64]bool{}, map[mail.Digest]bool{}
 	for _, f := range strays {
 		if !f.taken {
 			headers[f.content.Header] = true
-			asked = append(asked, lost[mtime(f.stamp)]...)
+			times[mtime(f.stamp)] = true
 		}
 	}
+	asked := slices.DeleteFunc(slices.Clone(lost), func(in *mail.Intent) bool { return !times[in.Date.Unix()] })
 	if len(asked) == 0 {
-		return nil
+		return nil, nil
 	}
 	if gone, err := r.Remote.Missing(ctx, name); err != nil || gone {
-		return err
+		return nil, err
 	}
 	mb, err := r.Remote.Open(ctx, name, false)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer mb.Close()
 	var uids []mail.UID
@@ -162,19 +217,7 @@ func (r *run) findRenamed(ctx context.Context, name mail.FolderName, intents []*
 		}
 	}
 	slices.Sort(uids)
-	contents, err := wholeContents(ctx, mb, slices.Compact(uids), headers)
-	if err != nil {
-		return err
-	}
-	for _, in := range intents {
-		for _, f := range strays {
-			c, ok := contents[in.UID]
-			if ok && files[in] == nil && !f.taken && mtime(f.stamp) == in.Date.Unix() && (c.SameMessage(f.content) || isStubOf(in, f.content, c)) {
-				files[in], f.taken = f, true
-			}
-		}
-	}
-	return nil
+	return wholeContents(ctx, mb, slices.Compact(uids), headers)
 }
 
 // isStubOf reports whether a file is the stub of the message that was delivered: its
@@ -261,15 +304,7 @@ func (r *run) leaveToRows(ctx context.Context, strays []*found, scans []mail.Loc
 
 // adoptDownloads makes rows of the files that were delivered, and cleans up
 // after those that were not.
-func (r *run) adoptDownloads(ctx context.Context, name mail.FolderName, intents []*mail.Intent, files map[*mail.Intent]*found) error {
-	rows, err := r.State.Rows(ctx, name)
-	if err != nil {
-		return err
-	}
-	byUID := map[mail.UID]*mail.Base{}
-	for _, row := range rows {
-		byUID[row.UID] = row
-	}
+func (r *run) adoptDownloads(ctx context.Context, name mail.FolderName, intents []*mail.Intent, rows map[mail.UID]*mail.Base, files map[*mail.Intent]*found) error {
 	b := mail.Batch{SettleIntents: intents}
 	if len(files) > 0 { // this run is to look at where they lie now, whatever its stamps say
 		b.Folders = []mail.FolderRecord{unsettledRecord(name, intents[0].UIDValidity)}
@@ -285,7 +320,7 @@ func (r *run) adoptDownloads(ctx context.Context, name mail.FolderName, intents 
 		if !in.Date.IsZero() && mtime(f.stamp) != in.Date.Unix() {
 			continue // written since it was delivered: what it is now, its content must tell
 		}
-		row := byUID[in.UID]
+		row := rows[in.UID]
 		if row == nil {
 			row = &mail.Base{}
 		}

@@ -314,6 +314,17 @@ func (d *Disk) Sync(ctx context.Context, folder mail.FolderName) error {
 	})
 }
 
+// Unfinished implements syncer.Local.
+func (d *Disk) Unfinished(ctx context.Context, folder mail.FolderName, key mail.Key) (there bool, err error) {
+	err = d.w.do(ctx, Call{Side: Local, Name: "look into tmp", Folder: folder, Detail: string(key)}, func() error {
+		if f := d.dir(folder); f != nil {
+			there = f.unfinished[key]
+		}
+		return nil
+	})
+	return there, err
+}
+
 // CleanTmp implements syncer.Local.
 func (d *Disk) CleanTmp(ctx context.Context, folder mail.FolderName, key mail.Key) error {
 	return d.w.do(ctx, Call{Side: Local, Name: "clean tmp", Folder: folder, Detail: string(key)}, func() error {
