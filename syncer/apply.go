@@ -108,6 +108,13 @@ func (a *applier) step(work context.Context, s step, p *plan.Plan) error {
 	return a.interrupted()
 }
 
+// onDisk are the kinds of work that wait for the disk alone where they are not
+// done on the server. They are done in more folders at once than there are lanes: what
+// waits for the disk together waits once.
+var onDisk = []plan.Kind{plan.Pair, plan.MoveLocal, plan.SetFlags, plan.Leave, plan.DeleteLocal, plan.Forget}
+
+const foldersPerLane = 8
+
 // abreast does a step in as many folders at once as there are lanes. Those that are
 // downloaded have given their place on when their last batch is made durable.
 func (a *applier) abreast(work context.Context, s step, names []mail.FolderName, lanes map[mail.FolderName][]*plan.Op) error {
@@ -132,6 +139,9 @@ func (a *applier) abreast(work context.Context, s step, names []mail.FolderName,
 		return a.uploadAll(work, names, lanes)
 	}
 	g.SetLimit(a.opt.Lanes)
+	if a.opt.Lanes > 1 && slices.Contains(onDisk, s.kinds[0]) {
+		g.SetLimit(a.opt.Lanes * foldersPerLane)
+	}
 	for _, turn := range a.turns(names, lanes) {
 		g.Go(func() error {
 			for _, name := range turn {

@@ -83,6 +83,9 @@ func (r *run) adoptUpload(ctx context.Context, in *mail.Intent, found mail.Remot
 	}
 	row.Folder, row.UID, row.Key, row.Flags, row.Content = in.Folder, found.UID, in.Key, in.Flags, in.Content
 	row.RemoteSize, row.Date, row.File = found.Size, in.Date, mail.FileStamp{}
+	if in.Replaces == 0 && found.Flags.System&mail.Deleted != 0 && r.Policy(in.Folder).Expunge.Any() { // as of foundMark
+		row.Flags = row.Flags.Union(theMark)
+	}
 	b.Put = append(b.Put, row)
 	line := recovered(in, row)
 	if in.Replaces == 0 {

@@ -216,6 +216,7 @@ func (a *applier) findSilent(ctx context.Context, mb Mailbox, f *folder, silent 
 			}
 			continue
 		}
+		a.foundMark(d, found[intents[i]].Flags)
 		d.settle(&b)
 		done = append(done, d.op)
 	}
@@ -276,7 +277,46 @@ func (a *applier) copyGroup(ctx context.Context, f, to *folder, ops []*plan.Op) 
 	for _, d := range deps {
 		d.uid, d.over = copied[d.op.Remote.UID], copyErr == nil || copied[d.op.Remote.UID] != 0
 	}
+	if err := a.findMarks(ctx, to, deps); err != nil {
+		return firstOf(copyErr, err)
+	}
 	return firstOf(copyErr, a.recordArrivals(ctx, to, deps))
+}
+
+// findMarks asks for the flags of copies where what is marked as deleted is removed:
+// a mark that the original got in the last moment came along.
+func (a *applier) findMarks(ctx context.Context, to *folder, deps []*departure) error {
+	if !a.Policy(to.Name).Expunge.Any() {
+		return nil
+	}
+	var uids []mail.UID
+	for _, d := range deps {
+		if d.uid != 0 {
+			uids = append(uids, d.uid)
+		}
+	}
+	if len(uids) == 0 {
+		return nil
+	}
+	mb, err := a.open(ctx, to)
+	if err != nil {
+		return err
+	}
+	defer mb.Close()
+	flags, err := mb.Flags(ctx, uids)
+	for _, d := range deps {
+		a.foundMark(d, flags[d.uid])
+	}
+	return err
+}
+
+// foundMark has the row of a copy say that it is marked, if it is: then it is the file
+// that is not, and the mark is taken off, where else the copy would be removed.
+func (a *applier) foundMark(d *departure, flags mail.Flags) {
+	if d.op.Kind == plan.CopyRemote && d.op.Old == nil && flags.System&mail.Deleted != 0 && a.Policy(d.to.Name).Expunge.Any() {
+		d.op.Marked = new(d.op.Row.Flags.Union(theMark))
+		a.trouble(d.to.Name)
+	}
 }
 
 // firstOf returns the error that came first, unless the other costs more.
