@@ -166,22 +166,24 @@ func (j *joined) findMovedFiles() {
 // findWrittenStubs gives rows of stubs that are gone a new stub of the same message:
 // somebody wrote into it, and some programs make a new file of that. Taken for a
 // deletion it would cost the message, of which the stub has next to nothing. So it
-// would where the row is from a backup, and had the whole then.
+// would where the row is from a backup, and had the whole then, or the stub of which
+// the whole has come since.
 func (j *joined) findWrittenStubs() {
-	stubs := map[mail.Digest][]*triple{}
+	lost := slices.DeleteFunc(slices.Clone(j.triples), func(t *triple) bool { return t.local != nil || t.base.Key == "" })
+	files := make(map[mail.Digest][]*triple, len(lost))
+	for _, t := range lost {
+		files[t.base.Content.Header] = nil
+	}
 	for _, n := range j.localNew {
-		if n.local != nil && n.local.Content != nil && n.local.Content.Whole > 0 {
-			stubs[n.local.Content.Header] = append(stubs[n.local.Content.Header], n)
-		}
-	}
-	if len(stubs) == 0 {
-		return
-	}
-	for _, t := range j.triples {
-		if t.local != nil || t.base.Key == "" {
+		if n.local == nil || n.local.Content == nil {
 			continue
 		}
-		for _, n := range stubs[t.base.Content.Header] {
+		if list, wanted := files[n.local.Content.Header]; wanted {
+			files[n.local.Content.Header] = append(list, n)
+		}
+	}
+	for _, t := range lost {
+		for _, n := range files[t.base.Content.Header] {
 			if n.local != nil && standsFor(n.local.Content, t.base) {
 				t.local, t.localIn, n.local = n.local, n.localIn, nil
 				t.base.Content = *t.local.Content
@@ -191,12 +193,16 @@ func (j *joined) findWrittenStubs() {
 	}
 }
 
-// standsFor reports whether a stub of the row's header is of the row's message.
-func standsFor(stub *mail.Content, row *mail.Base) bool {
-	if row.Content.Whole > 0 {
-		return stub.Whole == row.Content.Whole
+// standsFor reports whether a file of the row's header is of the row's message, where
+// one of them is a stub.
+func standsFor(file *mail.Content, row *mail.Base) bool {
+	switch {
+	case row.Content.Whole > 0 && file.Whole > 0:
+		return file.Whole == row.Content.Whole
+	case row.Content.Whole > 0:
+		return file.Net == row.Content.Net
 	}
-	return stub.Whole == row.RemoteSize || stub.Net == row.Content.Net
+	return file.Whole > 0 && (file.Whole == row.RemoteSize || file.Net == row.Content.Net)
 }
 
 // findMovedMessages gives rows whose message is gone on the server a new

@@ -19,14 +19,15 @@ type History struct {
 	ledger *ledger
 	log    []string
 
-	coming   []Act    // for the next run
-	happened []Act    // in the run going on, as it happened
-	hook     *When    // the call right before which an edit happens; nil between runs
-	unseen   []Edit   // on the server in the run going on
-	cut      bool     // the last run did not end well
-	pristine bool     // nothing has happened since all was quiet
-	quieted  bool     // likewise, and no run has been either
-	again    []string // what the last run planned
+	coming   []Act          // for the next run
+	happened []Act          // in the run going on, as it happened
+	hook     *When          // the call right before which an edit happens; nil between runs
+	unseen   []Edit         // on the server in the run going on
+	cut      bool           // the last run did not end well
+	pristine bool           // nothing has happened since all was quiet
+	quieted  bool           // likewise, and no run has been either
+	met      map[int64]bool // intents of which a file that somebody made may be taken for what they were to deliver
+	again    []string       // what the last run planned
 	err      error
 }
 
@@ -54,7 +55,7 @@ func PromiseOf(err error) string {
 
 func newHistory(engine Engine, s Story) *History {
 	s.Acts = nil
-	h := &History{engine: engine, w: s.world(), story: s, ledger: newLedger(), pristine: true, quieted: true}
+	h := &History{engine: engine, w: s.world(), story: s, ledger: newLedger(), pristine: true, quieted: true, met: map[int64]bool{}}
 	h.ledger.noKeywords, h.ledger.noMove = s.Lacks.Keywords, s.Lacks.Move
 	h.ledger.expunges, h.ledger.trash = s.Options.Expunge.Any(), s.Options.Trash
 	h.ledger.stubs = h.w.stubsOf
@@ -142,9 +143,9 @@ func (h *History) edit(side Side, e Edit) {
 	}
 	switch {
 	case side == Local && h.w.leftBehind(e, h.hook != nil):
-		h.ledger.met(e)
+		h.ledger.met(e.made())
 	case side == Remote && h.w.awaited(e):
-		h.ledger.met(e)
+		h.ledger.met(e.Name)
 	case side == Remote && h.hook != nil:
 		h.unseen = append(h.unseen, e)
 	}
@@ -215,7 +216,7 @@ func (h *History) goOn(as Act) {
 	h.coming = nil
 	for _, e := range h.unseen { // the run then may have begun a copy where it was made
 		if h.w.awaited(e) {
-			h.ledger.met(e)
+			h.ledger.met(e.Name)
 		}
 	}
 	h.unseen = nil
@@ -226,6 +227,12 @@ func (h *History) goOn(as Act) {
 // once does the run begun and reports whether it changed a side.
 func (h *History) once(o Options, words string) bool {
 	o.Count, o.Percent = 1<<30, 100
+	for in, name := range h.w.underWay() {
+		if !h.met[in] {
+			h.met[in] = true
+			h.ledger.met(name)
+		}
+	}
 	report, err := h.engine(h.w, o)
 	if report != nil {
 		err = errors.Join(append([]error{err}, report.Failures...)...)

@@ -221,7 +221,7 @@ func (l *ledger) outOfSight(messages []Entry) {
 // met enters that another client made a message where a copy of the same content
 // by a run that was cut short is looked for: nothing tells it from that. Likewise a
 // file made where a limit left a message of its content on the server.
-func (l *ledger) met(e Edit) { l.account(e.Name).lost++ }
+func (l *ledger) met(name string) { l.account(name).lost++ }
 
 // ended enters that a run ended, and how.
 func (l *ledger) ended(cut bool) {

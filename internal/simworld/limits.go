@@ -2,6 +2,7 @@ package simworld
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"sort"
 	"strconv"
@@ -184,13 +185,59 @@ func (w *World) checkHeld(row *mail.Base, b *box, m *message) error {
 // message on the server, or is about to in the run that is under way: it may be
 // taken for the file of that, put back.
 func (w *World) leftBehind(e Edit, during bool) bool {
-	return (e.Verb == Add || e.Verb == Copy) && len(w.Record.rowsWhere(func(row mail.Base) bool {
+	name := e.made()
+	return name != "" && len(w.Record.rowsWhere(func(row mail.Base) bool {
 		b := w.Server.boxes[row.Folder]
-		if b == nil || b.find(row.UID) == nil || NameOf(b.find(row.UID).content) != e.Name {
+		if b == nil || b.find(row.UID) == nil || NameOf(b.find(row.UID).content) != name {
 			return false
 		}
 		return row.RemoteOnly || during && !w.within(slices.Index(w.youngest(b), b.find(row.UID)), b.find(row.UID))
 	})) > 0
+}
+
+// made is the name of the message that an edit makes, "" where it makes none.
+func (e Edit) made() string {
+	switch e.Verb {
+	case Add, Copy:
+		return e.Name
+	case Rewrite:
+		return e.Name + "~"
+	}
+	return ""
+}
+
+// underWay lists the messages that a run which was cut short was about to deliver, by
+// their intents, where a file of one lies somewhere that nobody knows: it may be taken
+// for that.
+func (w *World) underWay() map[int64]string {
+	names := map[int64]string{}
+	known := map[mail.Key]bool{}
+	for _, row := range w.Record.rows {
+		known[row.Key] = true
+	}
+	for _, in := range w.Record.intents {
+		known[in.Key] = true
+	}
+	strange := map[string]int{}
+	for _, f := range w.Disk.folders {
+		for key, x := range f.files {
+			if !known[key] {
+				strange[NameOf(x.content)]++
+			}
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(w.Record.intents)) {
+		in := w.Record.intents[id]
+		b := w.Server.boxes[in.Folder]
+		if in.Kind != mail.IntentDownload || b == nil || b.find(in.UID) == nil {
+			continue
+		}
+		if name := NameOf(b.find(in.UID).content); strange[name] > 0 {
+			strange[name]--
+			names[in.ID] = name
+		}
+	}
+	return names
 }
 
 // youngest are the messages of a mailbox, the newest first.
