@@ -181,20 +181,23 @@ func (f *folder) addLocal(rows []*mail.Base) {
 // promote takes those of these rows into the run that are in folders which were
 // looked at narrowly, and were left out there.
 func (r *run) promote(rows []*mail.Base) {
-	quiet := map[*folder][]*mail.Base{}
+	byFolder := map[*folder][]*mail.Base{}
 	for _, row := range rows {
-		f := r.folders[row.Folder]
-		if f == nil || f.failed || f.narrow == nil || slices.ContainsFunc(f.Base, func(b *mail.Base) bool { return b.ID == row.ID }) {
-			continue
+		if f := r.folders[row.Folder]; f != nil && !f.failed && f.narrow != nil {
+			byFolder[f] = append(byFolder[f], row)
 		}
-		quiet[f] = append(quiet[f], row)
 	}
-	for f, rows := range quiet {
-		f.addLocal(rows)
-		for _, row := range rows {
+	for f, rows := range byFolder {
+		there := make(map[int64]bool, len(f.Base))
+		for _, row := range f.Base {
+			there[row.ID] = true
+		}
+		quiet := slices.DeleteFunc(rows, func(row *mail.Base) bool { return there[row.ID] })
+		f.addLocal(quiet)
+		for _, row := range quiet {
 			f.Remote.Messages[row.UID] = mail.Remote{UID: row.UID, Flags: row.Flags}
 		}
-		f.Quiet -= len(rows)
+		f.Quiet -= len(quiet)
 	}
 }
 
