@@ -298,7 +298,12 @@ func (a *applier) prepare(p *plan.Plan) error {
 	}
 	b.Put = append(b.Put, a.vacate(p)...)
 	if len(p.Ops) > 0 {
-		b.Folders = append(a.unsettleReplaced(), a.forgetFlags(p)...)
+		b.Folders = a.unsettleReplaced()
+		for _, f := range a.sorted() {
+			if p.Again[f.Name].Old && !f.failed && !f.remapped {
+				b.Folders = append(b.Folders, a.forgetFlags(f)...)
+			}
+		}
 	}
 	if len(b.Put)+len(b.Folders) > 0 {
 		if err := a.commit(b); err != nil {
@@ -317,18 +322,17 @@ func (a *applier) prepare(p *plan.Plan) error {
 	return a.commit(b)
 }
 
-// forgetFlags takes the modification sequence from folders in which rows are about to
+// forgetFlags takes the modification sequence from a folder in which rows are about to
 // have other flags than messages that have not changed since: what is left of that for
 // a later run no delta shows, should this one be cut short.
-func (a *applier) forgetFlags(p *plan.Plan) (records []mail.FolderRecord) {
-	for _, f := range a.sorted() {
-		if p.Again[f.Name].Old && f.Known && f.record.Settled && !f.failed && !f.remapped && !f.replaced() {
-			rec := f.record
-			rec.Mark.HighestModSeq = 0
-			records = append(records, rec)
-		}
+func (a *applier) forgetFlags(f *folder) []mail.FolderRecord {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if !f.Known || !f.record.Settled || f.record.Mark.HighestModSeq == 0 {
+		return nil
 	}
-	return records
+	f.record.Mark.HighestModSeq = 0
+	return []mail.FolderRecord{f.record}
 }
 
 // unsettleReplaced takes the watermarks from folders of which a side no longer

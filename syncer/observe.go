@@ -246,6 +246,7 @@ func (f *folder) wentBack(now mail.Mark) bool {
 	return f.lower(now) || now.UIDNext != 0 && slices.ContainsFunc(f.Base, func(row *mail.Base) bool { return row.UID >= now.UIDNext })
 }
 
+// lower reports whether the counters are lower than those recorded.
 func (f *folder) lower(now mail.Mark) bool {
 	then := f.record.Mark
 	return f.record.Settled && now.UIDNext != 0 &&

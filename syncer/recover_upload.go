@@ -48,11 +48,17 @@ func (r *run) recoverFolder(ctx context.Context, name mail.FolderName, intents [
 	}
 	b := mail.Batch{SettleIntents: intents}
 	valid := slices.DeleteFunc(slices.Clone(intents), func(in *mail.Intent) bool { return in.UIDValidity != mb.Mark().UIDValidity })
+	if len(valid) == 0 {
+		return r.commit(b)
+	}
+	if err := r.unnumber(ctx, name, mb.Mark().UIDValidity, rows, &b); err != nil {
+		return err
+	}
 	found, err := findCopies(ctx, mb, rows, valid, false)
 	if err != nil {
 		return err
 	}
-	if len(valid) > 0 && (r.Select == nil || r.Select(name)) {
+	if r.Select == nil || r.Select(name) {
 		b.Folders = []mail.FolderRecord{unsettledRecord(name, mb.Mark().UIDValidity)}
 	}
 	for _, in := range valid {
@@ -69,6 +75,27 @@ func (r *run) recoverFolder(ctx context.Context, name mail.FolderName, intents [
 		}
 	}
 	return r.commit(b)
+}
+
+// unnumber takes their UIDs from rows that are of another mailbox than the one which
+// has the name now: the run that was cut short made it, to have a trash.
+func (r *run) unnumber(ctx context.Context, name mail.FolderName, validity uint32, rows []*mail.Base, b *mail.Batch) error {
+	records, err := r.folderRecords(ctx)
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(records, func(rec mail.FolderRecord) bool { return rec.Folder == name })
+	if i < 0 || records[i].Mark.UIDValidity == validity {
+		return nil
+	}
+	for _, row := range rows {
+		if row.UID = 0; row.Key == "" {
+			b.Drop = append(b.Drop, row)
+		} else {
+			b.Put = append(b.Put, row)
+		}
+	}
+	return nil
 }
 
 // adoptUpload makes the row of a copy that arrived and takes the file away from

@@ -86,7 +86,7 @@ var theMark = mail.Flags{System: mail.Deleted}
 // returns the rows of the originals, to be expunged. They lie there unmarked, for an
 // EXPUNGE would take them. If they are refused they are marked again and stay.
 func (a *applier) moveToTrash(ctx context.Context, mb Mailbox, f *folder, ops []*plan.Op, marked []*plan.Op, mark mail.Mark) (originals []*mail.Base, err error) {
-	if err := a.unmark(ctx, mb, marked); err != nil {
+	if err := a.unmark(ctx, mb, f, marked); err != nil {
 		return nil, err
 	}
 	uids := make([]mail.UID, 0, len(ops))
@@ -105,8 +105,9 @@ func (a *applier) moveToTrash(ctx context.Context, mb Mailbox, f *folder, ops []
 }
 
 // unmark takes the mark off messages. Their rows say before that they were not
-// marked, for else it would read as taken off by somebody if the run ended now.
-func (a *applier) unmark(ctx context.Context, mb Mailbox, marked []*plan.Op) error {
+// marked, for else it would read as taken off by somebody if the run ended now; the
+// next one has to see then that they are.
+func (a *applier) unmark(ctx context.Context, mb Mailbox, f *folder, marked []*plan.Op) error {
 	var b mail.Batch
 	for _, o := range marked {
 		if o.Row.ID != 0 && o.Row.Flags.System&mail.Deleted != 0 {
@@ -115,6 +116,7 @@ func (a *applier) unmark(ctx context.Context, mb Mailbox, marked []*plan.Op) err
 		}
 	}
 	if len(b.Put) > 0 {
+		b.Folders = a.forgetFlags(f)
 		if err := a.commit(b); err != nil {
 			return err
 		}
