@@ -82,6 +82,7 @@ type folder struct {
 
 	mu     sync.Mutex // guards what follows
 	index  *listing   // nil until the folder is first listed
+	about  int        // how many messages it is said to have
 	kept   string     // directory under KeepDir that exists for this folder
 	unsync bool       // kept has files whose names are not durable yet
 

@@ -56,11 +56,11 @@ func (m *Maildir) FindMessageID(ctx context.Context, name mail.FolderName, id st
 		return nil, err
 	}
 	var found []mail.Key
-	for key, p := range f.index.places {
+	for key, s := range f.index.spots {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		have, err := MessageID(f.at(p))
+		have, err := MessageID(f.at(f.index.place(key, s)))
 		if errors.Is(err, fs.ErrNotExist) { // renamed meanwhile
 			if path, perr := m.Path(ctx, name, key); perr == nil {
 				have, err = MessageID(path)

@@ -17,7 +17,6 @@ import (
 type place struct {
 	file  string // its name in cur or new
 	inNew bool
-	known bool // Names.Like has found it
 }
 
 func (p place) dir() string {
@@ -28,14 +27,6 @@ func (p place) dir() string {
 }
 
 func (f *folder) at(p place) string { return filepath.Join(f.path, p.dir(), p.file) }
-
-// listing is one pass over new and cur: the folder's index of names.
-type listing struct {
-	places  map[mail.Key]place
-	letters uint32 // which of a-z stand in names, bit 0 for a
-	doubled bool   // a key was seen twice: a rename raced, or two files share it
-	still   bool   // the directories surely did not change while they were read
-}
 
 // looks is how often a file is looked for that is always gone again by the time
 // its name was found.
@@ -81,16 +72,6 @@ func (f *folder) list(ctx context.Context) (*listing, error) {
 	return before, nil
 }
 
-// keep enters what an earlier listing has and this one has not.
-func (l *listing) keep(earlier *listing) {
-	for key, p := range earlier.places {
-		if _, ok := l.places[key]; !ok {
-			l.places[key] = p
-		}
-	}
-	l.letters |= earlier.letters
-}
-
 // listOnce lists a folder that was not listed yet.
 func (f *folder) listOnce(ctx context.Context) error {
 	f.mu.Lock()
@@ -105,12 +86,12 @@ func (f *folder) listOnce(ctx context.Context) error {
 
 func (f *folder) readNames() (*listing, error) {
 	f.mu.Lock()
-	size := 0
+	about := f.about
 	if f.index != nil {
-		size = len(f.index.places)
+		about = len(f.index.spots)
 	}
 	f.mu.Unlock()
-	l := &listing{places: make(map[mail.Key]place, size)}
+	l := newListing(about)
 	for _, inNew := range []bool{true, false} {
 		p := place{inNew: inNew}
 		err := eachFile(filepath.Join(f.path, p.dir()), func(file string) {
@@ -125,29 +106,6 @@ func (f *folder) readNames() (*listing, error) {
 		}
 	}
 	return l, nil
-}
-
-// add enters a file. Of two with one key that in cur stands, then that with the
-// greater name: any choice does, if only it is the same each time.
-func (l *listing) add(p place) {
-	n := parseName(p.file)
-	l.use(n.letters)
-	if have, ok := l.places[n.key]; ok {
-		l.doubled = true
-		if have.inNew == p.inNew && have.file > p.file {
-			return
-		}
-	}
-	l.places[n.key] = p
-}
-
-// use enters the letters of a name.
-func (l *listing) use(letters string) {
-	for i := 0; i < len(letters); i++ {
-		if c := letters[i]; c >= 'a' && c <= 'z' {
-			l.letters |= 1 << (c - 'a')
-		}
-	}
 }
 
 // damaged tells what a folder without one of its directories is. Files that
@@ -207,8 +165,7 @@ func (f *folder) known(key mail.Key) (place, bool) {
 	if f.index == nil {
 		return place{}, false
 	}
-	p, ok := f.index.places[key]
-	return p, ok
+	return f.index.at(key)
 }
 
 // moved remembers a file's new place, gone that there is none.
@@ -216,7 +173,7 @@ func (f *folder) moved(key mail.Key, p place) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.index != nil {
-		f.index.places[key] = p
+		f.index.put(key, p)
 		f.index.use(parseName(p.file).letters)
 	}
 }
@@ -225,7 +182,7 @@ func (f *folder) gone(key mail.Key) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.index != nil {
-		delete(f.index.places, key)
+		delete(f.index.spots, key)
 	}
 }
 

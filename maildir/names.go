@@ -13,14 +13,15 @@ type Names struct {
 	f       *folder
 	listing *listing
 	table   table
-	flags   map[string]mail.Flags // a folder has few combinations of letters
+	flags   map[uint32]mail.Flags // by the ending
 	alike   int                   // files that Like found
 	snap    mail.LocalSnapshot    // without its messages
 }
 
-// Names lists a folder as Scan does without looking at the files.
-func (m *Maildir) Names(ctx context.Context, name mail.FolderName) (*Names, error) {
-	n := &Names{flags: map[string]mail.Flags{}, snap: mail.LocalSnapshot{Folder: name, Space: mail.FullSpace()}}
+// Names lists a folder, in which there should be about so many messages, as Scan does
+// without looking at the files.
+func (m *Maildir) Names(ctx context.Context, name mail.FolderName, about int) (*Names, error) {
+	n := &Names{flags: map[uint32]mail.Flags{}, snap: mail.LocalSnapshot{Folder: name, Space: mail.FullSpace()}}
 	f, err := m.folder(name)
 	if err != nil {
 		return nil, err
@@ -30,6 +31,9 @@ func (m *Maildir) Names(ctx context.Context, name mail.FolderName) (*Names, erro
 		return nil, f.inFolder("look at folder", err)
 	}
 	n.f = f
+	f.mu.Lock()
+	f.about = about
+	f.mu.Unlock()
 	if !exists {
 		return n, nil
 	}
@@ -52,13 +56,13 @@ func (n *Names) Like(key mail.Key, flags mail.Flags) bool {
 	}
 	n.f.mu.Lock()
 	defer n.f.mu.Unlock()
-	p, there := n.listing.places[key]
-	if !there || !n.flagsOf(p).Equal(flags) {
+	s, there := n.listing.spots[key]
+	if !there || !n.flagsOf(s).Equal(flags) {
 		return false
 	}
-	if !p.known {
-		p.known = true
-		n.listing.places[key] = p
+	if !s.known {
+		s.known = true
+		n.listing.spots[key] = s
 		n.alike++
 	}
 	return true
@@ -71,8 +75,11 @@ func (n *Names) File(key mail.Key) (l mail.Local, there bool) {
 	}
 	n.f.mu.Lock()
 	defer n.f.mu.Unlock()
-	p, there := n.listing.places[key]
-	return mail.Local{Key: key, Flags: n.flagsOf(p), New: p.inNew}, there
+	s, there := n.listing.spots[key]
+	if !there {
+		return l, false
+	}
+	return mail.Local{Key: key, Flags: n.flagsOf(s), New: s.inNew}, true
 }
 
 // Snapshot is what a Scan gives, less the files that Like found.
@@ -83,21 +90,20 @@ func (n *Names) Snapshot() mail.LocalSnapshot {
 	}
 	n.f.mu.Lock()
 	defer n.f.mu.Unlock()
-	snap.Messages = make(map[mail.Key]mail.Local, max(len(n.listing.places)-n.alike, 0))
-	for key, p := range n.listing.places {
-		if !p.known {
-			snap.Messages[key] = mail.Local{Key: key, Flags: n.flagsOf(p), New: p.inNew}
+	snap.Messages = make(map[mail.Key]mail.Local, max(len(n.listing.spots)-n.alike, 0))
+	for key, s := range n.listing.spots {
+		if !s.known {
+			snap.Messages[key] = mail.Local{Key: key, Flags: n.flagsOf(s), New: s.inNew}
 		}
 	}
 	return snap
 }
 
-func (n *Names) flagsOf(p place) mail.Flags {
-	letters := parseName(p.file).letters
-	set, known := n.flags[letters]
+func (n *Names) flagsOf(s spot) mail.Flags {
+	set, known := n.flags[s.ending]
 	if !known {
-		set = n.table.flags(letters)
-		n.flags[letters] = set
+		set = n.table.flags(parseName(n.listing.endings[s.ending]).letters)
+		n.flags[s.ending] = set
 	}
 	return set
 }

@@ -11,7 +11,7 @@ import (
 
 func names(t *testing.T, m *Maildir, folder mail.FolderName) *Names {
 	t.Helper()
-	n, err := m.Names(t.Context(), folder)
+	n, err := m.Names(t.Context(), folder, 3)
 	if err != nil {
 		t.Fatal(err)
 	}

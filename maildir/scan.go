@@ -19,7 +19,7 @@ import (
 // missing, unless Still; a second Scan is a new look at the disk, and a key missing
 // from both is gone.
 func (m *Maildir) Scan(ctx context.Context, name mail.FolderName, stat bool) (mail.LocalSnapshot, error) {
-	n, err := m.Names(ctx, name)
+	n, err := m.Names(ctx, name, 0)
 	if err != nil {
 		return mail.LocalSnapshot{Folder: name}, err
 	}

@@ -107,7 +107,7 @@ func (l *lateScan) Scan(ctx context.Context, f mail.FolderName, stat bool) (mail
 	return l.Local.Scan(ctx, f, stat)
 }
 
-func (l *lateScan) Names(ctx context.Context, folder mail.FolderName) (syncer.Names, error) {
+func (l *lateScan) Names(ctx context.Context, folder mail.FolderName, _ int) (syncer.Names, error) {
 	return simworld.NamesOf(ctx, l, folder)
 }
 

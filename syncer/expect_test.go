@@ -63,7 +63,7 @@ func (s scanning) Scan(ctx context.Context, folder mail.FolderName, stat bool) (
 	return s.Local.Scan(ctx, folder, stat)
 }
 
-func (s scanning) Names(ctx context.Context, folder mail.FolderName) (syncer.Names, error) {
+func (s scanning) Names(ctx context.Context, folder mail.FolderName, _ int) (syncer.Names, error) {
 	return simworld.NamesOf(ctx, s, folder)
 }
 

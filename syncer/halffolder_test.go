@@ -25,7 +25,7 @@ func (h half) Scan(ctx context.Context, f mail.FolderName, stat bool) (mail.Loca
 	return h.Local.Scan(ctx, f, stat)
 }
 
-func (h half) Names(ctx context.Context, folder mail.FolderName) (syncer.Names, error) {
+func (h half) Names(ctx context.Context, folder mail.FolderName, _ int) (syncer.Names, error) {
 	return simworld.NamesOf(ctx, h, folder)
 }
 
@@ -79,7 +79,7 @@ func (d damaged) Scan(ctx context.Context, f mail.FolderName, stat bool) (mail.L
 	return d.Local.Scan(ctx, f, stat)
 }
 
-func (d damaged) Names(ctx context.Context, folder mail.FolderName) (syncer.Names, error) {
+func (d damaged) Names(ctx context.Context, folder mail.FolderName, _ int) (syncer.Names, error) {
 	return simworld.NamesOf(ctx, d, folder)
 }
 

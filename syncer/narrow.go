@@ -41,7 +41,7 @@ func (r *run) begun(f *folder) {
 // scanNarrowly lists the Maildir folder and reads the rows that are not as it is.
 func (r *run) scanNarrowly(ctx context.Context, f *folder) error {
 	f.restamped, f.Unread = nil, nil
-	names, err := r.Local.Names(ctx, f.Name)
+	names, err := r.Local.Names(ctx, f.Name, f.record.Rows)
 	if err != nil {
 		return err
 	}
@@ -51,7 +51,7 @@ func (r *run) scanNarrowly(ctx context.Context, f *folder) error {
 	s := names.Snapshot()
 	if missing := missingKeys(f.Base, s); s.Exists && !s.Still && len(missing) > 0 {
 		// readdir may miss a file that is being renamed: look again.
-		again, err := r.Local.Names(ctx, f.Name)
+		again, err := r.Local.Names(ctx, f.Name, f.record.Rows)
 		if err != nil {
 			return err
 		}

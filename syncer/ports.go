@@ -35,8 +35,9 @@ type Local interface {
 	// Scan lists a folder by names alone; with stat it looks at each file too
 	// (Local.Stamp). A folder that is not there gives Exists false, not an error.
 	Scan(ctx context.Context, folder mail.FolderName, stat bool) (mail.LocalSnapshot, error)
-	// Names lists a folder by names alone, to be compared with what is known of it.
-	Names(ctx context.Context, folder mail.FolderName) (Names, error)
+	// Names lists a folder by names alone, to be compared with what is known of it: of
+	// about so many messages.
+	Names(ctx context.Context, folder mail.FolderName, about int) (Names, error)
 	// Read hashes one message file, found by its key with any flags.
 	// mail.ErrChanged when there is none.
 	Read(ctx context.Context, folder mail.FolderName, key mail.Key) (mail.Content, mail.FileStamp, time.Time, error)

@@ -170,8 +170,8 @@ func (l *lane) account(dir *maildir.Maildir, server *remote.Account, db *state.D
 type localSide struct{ *maildir.Maildir }
 
 // Names implements syncer.Local.
-func (l localSide) Names(ctx context.Context, folder mail.FolderName) (syncer.Names, error) {
-	n, err := l.Maildir.Names(ctx, folder)
+func (l localSide) Names(ctx context.Context, folder mail.FolderName, about int) (syncer.Names, error) {
+	n, err := l.Maildir.Names(ctx, folder, about)
 	if err != nil {
 		return nil, err
 	}

@@ -62,8 +62,8 @@ func newWorld(t testing.TB, s *dovecot.Server, user string, layout maildir.Layou
 type localSide struct{ *maildir.Maildir }
 
 // Names implements syncer.Local.
-func (l localSide) Names(ctx context.Context, folder mail.FolderName) (syncer.Names, error) {
-	n, err := l.Maildir.Names(ctx, folder)
+func (l localSide) Names(ctx context.Context, folder mail.FolderName, about int) (syncer.Names, error) {
+	n, err := l.Maildir.Names(ctx, folder, about)
 	if err != nil {
 		return nil, err
 	}

@@ -144,7 +144,7 @@ type names struct {
 }
 
 // Names implements syncer.Local.
-func (d *Disk) Names(ctx context.Context, folder mail.FolderName) (syncer.Names, error) {
+func (d *Disk) Names(ctx context.Context, folder mail.FolderName, _ int) (syncer.Names, error) {
 	return NamesOf(ctx, d, folder)
 }
 
