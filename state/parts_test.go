@@ -9,7 +9,7 @@ import (
 	"imapsync/mail"
 )
 
-// keysOf are the keys of rows, sorted; of one without a key its UID in words.
+// keysOf are the keys of rows, sorted.
 func keysOf(t *testing.T, rows []*mail.Base, err error) string {
 	t.Helper()
 	if err != nil {

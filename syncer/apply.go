@@ -110,7 +110,8 @@ func (a *applier) step(work context.Context, s step, p *plan.Plan) error {
 
 // onDisk are the kinds of work that wait for the disk alone where they are not
 // done on the server. They are done in more folders at once than there are lanes: what
-// waits for the disk together waits once.
+// waits for the disk together waits once. Who asks for one or two lanes wants little done
+// at once, and gets that.
 var onDisk = []plan.Kind{plan.Pair, plan.MoveLocal, plan.SetFlags, plan.Leave, plan.DeleteLocal, plan.Forget}
 
 const foldersPerLane = 8
@@ -139,7 +140,7 @@ func (a *applier) abreast(work context.Context, s step, names []mail.FolderName,
 		return a.uploadAll(work, names, lanes)
 	}
 	g.SetLimit(a.opt.Lanes)
-	if a.opt.Lanes > 1 && slices.Contains(onDisk, s.kinds[0]) {
+	if a.opt.Lanes > 2 && slices.Contains(onDisk, s.kinds[0]) {
 		g.SetLimit(a.opt.Lanes * foldersPerLane)
 	}
 	for _, turn := range a.turns(names, lanes) {
