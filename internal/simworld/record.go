@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"sort"
+	"strings"
 
 	"imapsync/mail"
 	"imapsync/syncer"
@@ -208,7 +209,7 @@ func (r *Record) Intents(ctx context.Context) (list []*mail.Intent, err error) {
 
 // Commit implements syncer.State.
 func (r *Record) Commit(ctx context.Context, batch mail.Batch) error {
-	return r.w.do(ctx, Call{Side: State, Name: "commit", Folder: batchFolder(batch), Detail: batchWords(batch), Effect: true}, func() error {
+	return r.w.do(ctx, Call{Side: State, Name: "commit", Folder: batchFolder(batch), Detail: batchWords(batch), Effect: true, about: batchKeys(batch)}, func() error {
 		next := r.clone()
 		if err := next.apply(batch); err != nil {
 			r.w.wrongf("commit: %v", err)
@@ -429,6 +430,18 @@ func batchFolder(b mail.Batch) mail.FolderName {
 		}
 	}
 	return ""
+}
+
+// batchKeys names the files that a batch is about.
+func batchKeys(b mail.Batch) string {
+	var keys []string
+	for _, in := range slices.Concat(b.AddIntents, b.SettleIntents) {
+		keys = append(keys, string(in.Key))
+	}
+	for _, row := range slices.Concat(b.Put, b.Drop, b.Removing, b.Staying) {
+		keys = append(keys, string(row.Folder), string(row.Key), fmt.Sprint(row.UID))
+	}
+	return strings.Join(keys, " ")
 }
 
 func batchWords(b mail.Batch) string {

@@ -43,7 +43,7 @@ func (w *World) Schedule() (stop func()) {
 
 // wait returns when it is the call's turn.
 func (s *schedule) wait(c Call) {
-	t := &turn{c.String(), make(chan struct{})}
+	t := &turn{c.String() + " " + c.about, make(chan struct{})}
 	s.mu.Lock()
 	s.waiting = append(s.waiting, t)
 	s.wake()

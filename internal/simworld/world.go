@@ -33,6 +33,8 @@ type Call struct {
 	Effect bool
 	N      int // number among the run's calls on this side, from 1
 	Step   int // number among the run's calls with an effect, from 1; 0 without one
+
+	about string // what else tells it from others of these words that wait for their turn, too
 }
 
 func (c Call) String() string {
