@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -317,5 +318,44 @@ func BenchmarkScan(b *testing.B) {
 			}
 			b.ReportMetric(float64(n*b.N)/b.Elapsed().Seconds(), "messages/s")
 		})
+	}
+}
+
+// TestFindBesideARenamer: messages are looked for in the listing that was made for
+// it, whatever another of the folder has meanwhile.
+func TestFindBesideARenamer(t *testing.T) {
+	const n = 40
+	m := open(t, Config{}, "A")
+	name := func(i int, letters string) string { return fmt.Sprintf("A/cur/m%d:2,%s", i, letters) }
+	many := func(i int) string { return "S" + string(rune('a'+i%26)) }
+	for i := range n {
+		put(t, m, name(i, many(i)), "Message-ID: <other@x>\n\n")
+	}
+	put(t, m, "A/cur/wanted:2,T", "Message-ID: <wanted@x>\n\n")
+	done := make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for odd := false; ; odd = !odd {
+			select {
+			case <-done:
+				return
+			default:
+			}
+			for i := range n {
+				from, to := name(i, many(i)), name(i, "S")
+				if odd {
+					from, to = to, from
+				}
+				_ = os.Rename(filepath.Join(m.root, from), filepath.Join(m.root, to))
+			}
+		}
+	})
+	defer wg.Wait()
+	defer close(done)
+	for range 200 {
+		found, err := m.FindMessageID(t.Context(), "A", "wanted@x")
+		if err != nil || !slices.Equal(found, []mail.Key{"wanted"}) {
+			t.Fatalf("found %v, %v", found, err)
+		}
 	}
 }

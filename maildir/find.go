@@ -52,15 +52,16 @@ func (m *Maildir) FindMessageID(ctx context.Context, name mail.FolderName, id st
 	if err != nil {
 		return nil, err
 	}
-	if _, err := f.list(ctx); err != nil {
+	l, err := f.list(ctx)
+	if err != nil {
 		return nil, err
 	}
 	var found []mail.Key
-	for key, s := range f.index.spots {
+	for key, s := range l.spots {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		have, err := MessageID(f.at(f.index.place(key, s)))
+		have, err := MessageID(f.at(l.place(key, s)))
 		if errors.Is(err, fs.ErrNotExist) { // renamed meanwhile
 			if path, perr := m.Path(ctx, name, key); perr == nil {
 				have, err = MessageID(path)

@@ -421,6 +421,43 @@ func TestDeletionsOutOfARunOnChosenFolders(t *testing.T) {
 	}
 }
 
+// sealed has a folder whose files nobody may read.
+type sealed struct {
+	syncer.Local
+	folder mail.FolderName
+}
+
+func (s sealed) Read(ctx context.Context, folder mail.FolderName, key mail.Key) (mail.Content, mail.FileStamp, time.Time, error) {
+	if folder == s.folder {
+		return mail.Content{}, mail.FileStamp{}, time.Time{}, &mail.Fault{Scope: mail.ScopeMessage, Folder: folder, Err: errors.New("permission denied")}
+	}
+	return s.Local.Read(ctx, folder, key)
+}
+
+// A file outside of the run that cannot be read may be the one that is missing: that
+// costs its message and not the run.
+func TestUnreadableFileOutOfARunOnChosenFolders(t *testing.T) {
+	for seed := range uint64(8) {
+		b := newBench(t)
+		b.World = simworld.New(seed)
+		b.local, b.remote = b.Disk, b.Server
+		b.edit(simworld.Remote, simworld.Create, "Archive", "")
+		b.edit(simworld.Remote, simworld.Add, mail.Inbox, "M")
+		b.edit(simworld.Remote, simworld.Add, mail.Inbox, "N")
+		b.settled()
+		b.edit(simworld.Local, simworld.Move, mail.Inbox, "M", to("Archive"))
+		b.edit(simworld.Remote, simworld.Change, mail.Inbox, "N", with(mail.Flagged))
+		b.local = sealed{b.Disk, "Archive"}
+		r := b.run(syncer.Options{Folders: []mail.FolderName{mail.Inbox}})
+		if deletes(r) != 0 || r.Counts[plan.SetFlags] != 1 {
+			t.Error(seed, r.Plan.Ops)
+		}
+		b.local = b.Disk
+		b.settled()
+		b.want("N=F Archive/M")
+	}
+}
+
 type lateCopy struct {
 	syncer.Remote
 	before func()

@@ -48,6 +48,7 @@ type applier struct {
 	plan    *plan.Plan
 	origins map[*plan.Op]mail.Entry      // where the messages lay that operations take elsewhere
 	crowded map[*plan.Op]bool            // moves of a file to where another row's has its key
+	carried map[*mail.Base]bool          // rows of copies that came with a mark: see foundMark
 	stored  map[*folder][]*plan.Op       // flags stored on the server and not recorded yet
 	places  map[mail.FolderName]*queued  // of the folders that are downloaded
 	ahead   map[mail.FolderName]upcoming // after which mailbox comes which in this step
@@ -55,7 +56,7 @@ type applier struct {
 }
 
 func (r *run) apply(ctx, work context.Context, p *plan.Plan) error {
-	a := &applier{run: r, stop: ctx, plan: p, origins: map[*plan.Op]mail.Entry{}, crowded: map[*plan.Op]bool{},
+	a := &applier{run: r, stop: ctx, plan: p, origins: map[*plan.Op]mail.Entry{}, crowded: map[*plan.Op]bool{}, carried: map[*mail.Base]bool{},
 		stored: map[*folder][]*plan.Op{}, ahead: map[mail.FolderName]upcoming{}, places: map[mail.FolderName]*queued{},
 		making: make(chan struct{}, 1)}
 	if err := a.prepare(p); err != nil {

@@ -93,27 +93,28 @@ func (r *run) findIn(ctx context.Context, name mail.FolderName, lost map[mail.Ke
 }
 
 // matchIn compares a file of no row with the lost ones of its size, and with lost
-// stubs: somebody may have written into one.
+// stubs: somebody may have written into one. A file that cannot be read may be any of
+// them.
 func (r *run) matchIn(ctx context.Context, name mail.FolderName, key mail.Key, l mail.Local, lost map[mail.Key]missing) error {
 	var content mail.Content
+	var err error
 	for _, was := range slices.Sorted(maps.Keys(lost)) {
 		m := lost[was]
 		whole := m.row.Content.Whole
 		if l.Stamp == nil || whole == 0 && l.Stamp.Size != m.row.File.Size && l.Stamp.Size != m.row.Content.Size {
 			continue
 		}
-		if content.Digest.IsZero() {
-			var err error
-			if content, _, _, err = r.Local.Read(ctx, name, key); errors.Is(err, mail.ErrChanged) {
-				return nil
-			} else if err != nil {
+		if content.Digest.IsZero() && err == nil {
+			if content, _, _, err = r.Local.Read(ctx, name, key); accountScope(err) || ctx.Err() != nil {
 				return err
 			}
 		}
-		if content.Digest == m.row.Content.Digest || whole > 0 && content.Whole == whole && content.Header == m.row.Content.Header {
+		if err != nil || content.Digest == m.row.Content.Digest || whole > 0 && content.Whole == whole && content.Header == m.row.Content.Header {
 			r.leaveMoved(m, name)
 			delete(lost, was)
-			return nil
+			if err == nil {
+				return nil
+			}
 		}
 	}
 	return nil

@@ -154,7 +154,10 @@ func (a *applier) storeFlags(ctx context.Context, f *folder, ops []*plan.Op) (re
 	var groups [][]*plan.Op
 	index := map[change]int{}
 	for _, o := range ops {
-		c := change{o.Flags.Minus(o.Remote.Flags), o.Remote.Flags.Union(o.Row.Flags.Intersect(theMark)).Minus(o.Flags)} // see foundMark
+		c := change{o.Flags.Minus(o.Remote.Flags), o.Remote.Flags.Minus(o.Flags)}
+		if a.carried[o.Row] {
+			c.remove = c.remove.Union(theMark.Minus(o.Flags))
+		}
 		i, ok := index[c]
 		if !ok {
 			i = len(changes)

@@ -49,16 +49,9 @@ func (r *run) scanNarrowly(ctx context.Context, f *folder) error {
 		return err
 	}
 	s := names.Snapshot()
-	if missing := missingKeys(f.Base, s); s.Exists && !s.Still && len(missing) > 0 {
-		// readdir may miss a file that is being renamed: look again.
-		again, err := r.Local.Names(ctx, f.Name, f.record.Rows)
-		if err != nil {
+	if !s.Still {
+		if err := lookForFiles(ctx, r.Local, s, missingKeys(f.Base, s)); err != nil {
 			return err
-		}
-		for _, k := range missing {
-			if l, there := again.File(k); there {
-				s.Messages[k] = l
-			}
 		}
 	}
 	f.Local, f.stamp = s, s.Stamp

@@ -314,16 +314,9 @@ func (r *run) scan(ctx context.Context, f *folder) error {
 	if err != nil {
 		return err
 	}
-	if s.Exists && !s.Still && len(missingKeys(f.Base, s)) > 0 {
-		// readdir may miss a file that is being renamed: look again.
-		again, err := r.Local.Scan(ctx, f.Name, f.statted)
-		if err != nil {
+	if !s.Still {
+		if err := lookForFiles(ctx, r.Local, s, missingKeys(f.Base, s)); err != nil {
 			return err
-		}
-		for _, k := range missingKeys(f.Base, s) {
-			if l, ok := again.Messages[k]; ok {
-				s.Messages[k] = l
-			}
 		}
 	}
 	f.Local, f.stamp = s, s.Stamp
@@ -338,7 +331,7 @@ func (r *run) readNew(ctx context.Context, f *folder) error {
 	}
 	var unread []mail.Key
 	for key, l := range f.Local.Messages {
-		if row := rows[key]; row == nil || l.Stamp != nil && *l.Stamp != row.File {
+		if row := rows[key]; row == nil || f.statted && l.Stamp == nil || l.Stamp != nil && *l.Stamp != row.File {
 			unread = append(unread, key)
 		}
 	}

@@ -130,8 +130,8 @@ type Remote interface {
 	// mail.ErrChanged.
 	DeleteFolder(ctx context.Context, folder mail.FolderName) error
 	// Look selects a mailbox and lists it. Where known has a mark of the same
-	// UIDVALIDITY and the server allows, only changes are asked for, unless full;
-	// the result is the same.
+	// UIDVALIDITY and the server allows, only changes are asked for, unless full
+	// (RemoteSnapshot.Delta); known messages of which nothing was told are in Same.
 	Look(ctx context.Context, folder mail.FolderName, readOnly bool, known mail.Known, full bool) (mail.RemoteSnapshot, error)
 	// StillThere asks for messages by their numbers, each mailbox in a new session
 	// that knows all that happened before, and tells of each which exist. The error

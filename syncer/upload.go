@@ -315,6 +315,9 @@ func (a *applier) findMarks(ctx context.Context, to *folder, deps []*departure) 
 func (a *applier) foundMark(d *departure, flags mail.Flags) {
 	if d.op.Kind == plan.CopyRemote && d.op.Old == nil && flags.System&mail.Deleted != 0 && a.Policy(d.to.Name).Expunge.Any() {
 		d.op.Marked = new(d.op.Row.Flags.Union(theMark))
+		a.mu.Lock()
+		a.carried[d.op.Row] = true
+		a.mu.Unlock()
 		a.trouble(d.to.Name)
 	}
 }

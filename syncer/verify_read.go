@@ -105,17 +105,8 @@ func (v *verifier) readFiles(ctx context.Context, c *comparison) error {
 	if err != nil {
 		return err
 	}
-	if missing := missingKeys(c.Base, s); s.Exists && len(missing) > 0 {
-		// readdir may miss a file that is being renamed: look again.
-		again, err := v.Local.Scan(ctx, c.Name, true)
-		if err != nil {
-			return err
-		}
-		for _, k := range missing {
-			if l, ok := again.Messages[k]; ok {
-				s.Messages[k] = l
-			}
-		}
+	if err := lookForFiles(ctx, v.Local, s, missingKeys(c.Base, s)); err != nil {
+		return err
 	}
 	c.Local, c.stamp = s, s.Stamp
 	for _, key := range slices.Sorted(maps.Keys(s.Messages)) {

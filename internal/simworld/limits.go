@@ -232,6 +232,9 @@ func (w *World) underWay() map[int64]string {
 		if in.Kind != mail.IntentDownload || b == nil || b.find(in.UID) == nil {
 			continue
 		}
+		if f := w.Disk.folders[in.Folder]; f != nil && f.unfinished[in.Key] { // nobody has seen that
+			continue
+		}
 		if name := NameOf(b.find(in.UID).content); strange[name] > 0 {
 			strange[name]--
 			names[in.ID] = name
