@@ -34,11 +34,13 @@ type Maildir struct {
 	pid    int
 	serial atomic.Uint32
 
+	batches atomic.Uint32 // deliveries begun
+	files   together[*Delivery]
+	dirs    together[string]
+
 	mu      sync.Mutex
 	folders map[mail.FolderName]*folder
 	skipped []error
-
-	keepMu sync.Mutex // held while a directory below keep is made
 }
 
 // Open checks the configuration. It touches nothing on disk.

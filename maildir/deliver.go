@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -23,6 +24,8 @@ type Delivery struct {
 	f       *folder
 	files   []*newFile
 	disk    *os.File // the folder's tmp directory, for syncAll; nil where that is not to be had
+	device  uint64   // of its file system
+	serial  uint32   // of the batch; one with a higher number opened disk later
 	unsync  bool     // the files are too many to be fsynced one by one: they wait for syncAll
 	workers chan struct{}
 	syncing sync.WaitGroup
@@ -62,8 +65,8 @@ func (m *Maildir) Deliver(ctx context.Context, name mail.FolderName) (*Delivery,
 		if err != nil {
 			return nil, f.writing("", doing, err)
 		}
-		if canSyncAll(tmp) {
-			d.disk = tmp
+		if device, ok := canSyncAll(tmp); ok {
+			d.disk, d.device, d.serial = tmp, device, m.batches.Add(1)
 		} else {
 			tmp.Close()
 		}
@@ -166,16 +169,20 @@ func (d *Delivery) close() {
 
 // durable waits until the data of all files is.
 func (d *Delivery) durable() error {
+	if d.disk != nil {
+		return d.f.m.files.wait(d, syncFiles)
+	}
+	d.syncing.Wait()
+	return nil
+}
+
+// syncEach begins to fsync the files that were left open.
+func (d *Delivery) syncEach() {
 	for _, w := range d.files {
 		if w.open != nil {
 			d.sync(w)
 		}
 	}
-	d.syncing.Wait()
-	if d.unsync {
-		return syncAll(d.disk)
-	}
-	return nil
 }
 
 // Commit makes all written files durable and visible, or those it can: unseen
@@ -193,7 +200,7 @@ func (d *Delivery) Commit(ctx context.Context) (map[mail.Key]error, error) {
 		return nil, err
 	}
 	failed := map[mail.Key]error{}
-	dirs := map[string]bool{}
+	var dirs []string
 	for _, w := range d.files {
 		p := d.place(w, t)
 		err := w.err
@@ -206,15 +213,12 @@ func (d *Delivery) Commit(ctx context.Context) (map[mail.Key]error, error) {
 			continue
 		}
 		d.f.moved(w.Key, p)
-		dirs[filepath.Join(d.f.path, p.dir())] = true
-	}
-	d.files = nil
-	for dir := range dirs {
-		if err := d.f.m.syncDirs(dir); err != nil {
-			return failed, d.f.writing("", doing, err)
+		if dir := filepath.Join(d.f.path, p.dir()); !slices.Contains(dirs, dir) {
+			dirs = append(dirs, dir)
 		}
 	}
-	return failed, nil
+	d.files = nil
+	return failed, d.f.writing("", doing, d.f.m.syncDirs(dirs...))
 }
 
 // keywords gives the keywords of all files their letters at once.

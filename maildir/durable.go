@@ -1,11 +1,14 @@
 package maildir
 
 import (
+	"cmp"
 	"errors"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -24,17 +27,20 @@ func syncDir(dir string) error {
 	return nil
 }
 
-// syncDirs is syncDir for several, when changes are to be durable at all.
-func (m *Maildir) syncDirs(dirs ...string) error {
+// syncDirs is syncDir for several at once, when changes are to be durable at all.
+func (m *Maildir) syncDirs(dirs ...string) error { return cmp.Or(m.syncEach(dirs)...) }
+
+func (m *Maildir) syncEach(dirs []string) []error {
 	if !m.fsync {
 		return nil
 	}
-	for _, d := range dirs {
-		if err := syncDir(d); err != nil {
-			return err
-		}
+	errs := make([]error, len(dirs))
+	var all sync.WaitGroup
+	for i, dir := range dirs {
+		all.Go(func() { errs[i] = m.dirs.wait(dir, syncDirectories) })
 	}
-	return nil
+	all.Wait()
+	return errs
 }
 
 // makeDirs makes a directory and those above it that are missing. Their names
@@ -47,14 +53,17 @@ func (m *Maildir) makeDirs(dir string) error {
 		}
 		above = append(above, filepath.Dir(d))
 	}
+	return m.makeBelow(dir, above)
+}
+
+// makeBelow makes a directory with those above it, and syncs the ones named. Who
+// may make a name in a directory need not be allowed to read it.
+func (m *Maildir) makeBelow(dir string, above []string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	// Who may make a name in a directory need not be allowed to read it.
-	if err := m.syncDirs(above...); !errors.Is(err, fs.ErrPermission) {
-		return err
-	}
-	return nil
+	refused := func(err error) bool { return errors.Is(err, fs.ErrPermission) }
+	return cmp.Or(slices.DeleteFunc(m.syncEach(above), refused)...)
 }
 
 // writeFile replaces a file durably, by way of tmp beside it. mtime is set

@@ -28,12 +28,14 @@ func renameNew(from, to string) error {
 // written since the directory was opened.
 func syncAll(dir *os.File) error { return unix.Syncfs(int(dir.Fd())) }
 
-// canSyncAll reports whether syncAll keeps its promise here: the kernel tells
-// write errors to syncfs only since 5.8, and network and FUSE file systems need
-// not pass it on.
-func canSyncAll(dir *os.File) bool {
-	var st unix.Statfs_t
-	return kernelReports() && unix.Fstatfs(int(dir.Fd()), &st) == nil && isOurs(&st)
+// canSyncAll reports whether syncAll keeps its promise here, and the device of the
+// directory's file system: the kernel tells write errors to syncfs only since 5.8,
+// and network and FUSE file systems need not pass it on.
+func canSyncAll(dir *os.File) (device uint64, ok bool) {
+	var fs unix.Statfs_t
+	var st unix.Stat_t
+	ok = kernelReports() && unix.Fstatfs(int(dir.Fd()), &fs) == nil && isOurs(&fs) && unix.Fstat(int(dir.Fd()), &st) == nil
+	return uint64(st.Dev), ok
 }
 
 // hasOurClock reports whether the times of a directory's changes are surely by the

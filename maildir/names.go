@@ -44,7 +44,9 @@ func (m *Maildir) Names(ctx context.Context, name mail.FolderName, about int) (*
 		return nil, err
 	}
 	n.snap.Exists, n.snap.Stamp, n.snap.Still = true, stamp, n.listing.still
-	n.snap.Space = n.table.space(n.listing.letters)
+	f.mu.Lock()
+	n.snap.Space = n.table.space(n.listing.letters) // a move from another folder may enter some
+	f.mu.Unlock()
 	return n, nil
 }
 

@@ -123,16 +123,25 @@ func (f *folder) keepDir(now time.Time) (string, error) {
 			return "", err
 		}
 	}
-	// Durable before anything is moved there, or the power could take both names.
-	// Two folders need the same second's directory, and either is to wait for it.
-	f.m.keepMu.Lock()
-	err = f.m.makeDirs(dir)
-	f.m.keepMu.Unlock()
-	if err != nil {
+	if err := f.m.makeKept(dir); err != nil {
 		return "", err
 	}
 	f.kept = dir
 	return dir, nil
+}
+
+// makeKept makes a directory below keep. It is durable before anything is moved
+// there, or the power could take both names; those above it, too, whoever made them:
+// another folder may need the same second's directory, and not have synced it yet.
+func (m *Maildir) makeKept(dir string) error {
+	if err := m.makeDirs(m.keep); err != nil {
+		return err
+	}
+	var above []string
+	for d := dir; len(d) >= len(m.keep); d = filepath.Dir(d) {
+		above = append(above, filepath.Dir(d))
+	}
+	return m.makeBelow(dir, above)
 }
 
 // syncKept makes the names in the kept directory durable. The caller holds f.mu.
