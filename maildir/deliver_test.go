@@ -399,23 +399,8 @@ func (s *stepwise) Read(p []byte) (int, error) { return s.r.Read(p[:min(s.step, 
 
 // A batch that may stay small holds its files open; none stays so.
 func TestDeliveryClosesItsFiles(t *testing.T) {
-	const own = "/proc/self/fd"
-	if _, err := os.Stat(own); err != nil {
-		t.Skip(err)
-	}
 	m := open(t, Config{Fsync: true}, "A")
-	opened := func() (files int) {
-		fds, err := os.ReadDir(own)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, fd := range fds {
-			if to, err := os.Readlink(filepath.Join(own, fd.Name())); err == nil && strings.HasPrefix(to, m.root) {
-				files++
-			}
-		}
-		return files
-	}
+	opened := func() int { return openFiles(t, m) }
 	for n := range fewFiles + 2 {
 		for _, commit := range []bool{true, false} {
 			d, err := m.Deliver(t.Context(), "A")
@@ -441,6 +426,22 @@ func TestDeliveryClosesItsFiles(t *testing.T) {
 			}
 		}
 	}
+}
+
+// openFiles counts the files of the Maildir that this process holds open.
+func openFiles(t *testing.T, m *Maildir) (files int) {
+	t.Helper()
+	const own = "/proc/self/fd"
+	fds, err := os.ReadDir(own)
+	if err != nil {
+		t.Skip(err)
+	}
+	for _, fd := range fds {
+		if to, err := os.Readlink(filepath.Join(own, fd.Name())); err == nil && strings.HasPrefix(to, m.root) {
+			files++
+		}
+	}
+	return files
 }
 
 // A message that comes in pieces is written in one.

@@ -53,6 +53,10 @@ type applier struct {
 	places  map[mail.FolderName]*queued  // of the folders that are downloaded
 	ahead   map[mail.FolderName]upcoming // after which mailbox comes which in this step
 	making  chan struct{}                // held while the trash folder is created
+	pending []outcome                    // done in this step and not recorded yet
+
+	expected map[mail.FolderName]*inbound // journalled and not begun to be fetched
+	gathered []gathered                   // fetched and not settled
 }
 
 func (r *run) apply(ctx, work context.Context, p *plan.Plan) error {
@@ -103,10 +107,8 @@ func (a *applier) step(work context.Context, s step, p *plan.Plan) error {
 		}
 		return names[x] < names[y]
 	})
-	if err := a.abreast(work, s, names, lanes); err != nil {
-		return err
-	}
-	return a.interrupted()
+	err := a.abreast(work, s, names, lanes)
+	return firstOf(err, firstOf(a.recordPending(), a.interrupted()))
 }
 
 // onDisk are the kinds of work that wait for the disk alone where they are not
@@ -116,6 +118,13 @@ func (a *applier) step(work context.Context, s step, p *plan.Plan) error {
 var onDisk = []plan.Kind{plan.Pair, plan.MoveLocal, plan.SetFlags, plan.Leave, plan.DeleteLocal, plan.Forget}
 
 const foldersPerLane = 8
+
+func (a *applier) foldersOnDisk() int {
+	if a.opt.Lanes > 2 {
+		return a.opt.Lanes * foldersPerLane
+	}
+	return a.opt.Lanes
+}
 
 // abreast does a step in as many folders at once as there are lanes. Those that are
 // downloaded have given their place on when their last batch is made durable.
@@ -129,20 +138,21 @@ func (a *applier) abreast(work context.Context, s step, names []mail.FolderName,
 		return err
 	}
 	if k := s.kinds[0]; k == plan.Download || k == plan.CopyLocal {
+		a.expectFew(names, lanes)
 		a.line(names, lanes, func(d *queued) {
 			g.Go(func() error {
 				defer d.passOn()
 				return inFolder(d.f.Name)
 			})
 		})
-		return g.Wait()
+		return firstOf(g.Wait(), a.endDownloads(work))
 	}
 	if s.kinds[0] == plan.Upload && !a.features.Awaited {
 		return a.uploadAll(work, names, lanes)
 	}
 	g.SetLimit(a.opt.Lanes)
-	if a.opt.Lanes > 2 && slices.Contains(onDisk, s.kinds[0]) {
-		g.SetLimit(a.opt.Lanes * foldersPerLane)
+	if slices.Contains(onDisk, s.kinds[0]) {
+		g.SetLimit(a.foldersOnDisk())
 	}
 	for _, turn := range a.turns(names, lanes) {
 		g.Go(func() error {

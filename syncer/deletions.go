@@ -43,12 +43,10 @@ func (a *applier) deleteLocal(ctx context.Context, f *folder, ops []*plan.Op) er
 		b.Drop = append(b.Drop, o.Row)
 		done = append(done, o)
 	}
-	if len(done) > 0 {
-		if err := a.Local.Sync(ctx, f.Name); err != nil {
-			return err
-		}
+	if len(done)+len(b.Staying) == 0 {
+		return nil
 	}
-	return a.record(b, done...)
+	return a.recordLater(outcome{f: f, onDisk: len(done) > 0, ops: len(ops), record: func() (mail.Batch, []*plan.Op) { return b, done }}, opsRecorded)
 }
 
 // remove takes the file away unless it was rewritten in place since its content
@@ -133,7 +131,7 @@ func (a *applier) deleteRemote(ctx context.Context, f *folder, ops []*plan.Op) e
 	if len(done) == 0 {
 		return nil
 	}
-	return a.record(b, done...)
+	return a.recordLater(outcome{f: f, ops: len(done), record: func() (mail.Batch, []*plan.Op) { return b, done }}, opsRecorded)
 }
 
 // lost are the rows of messages that were deleted on the server and have no file.

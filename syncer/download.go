@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"sync"
 
 	"imapsync/conflict"
 	"imapsync/mail"
@@ -45,7 +44,7 @@ func (a *applier) download(ctx context.Context, f *folder, ops []*plan.Op) error
 	}
 	defer mb.Close()
 	settled := func() error { return nil }
-	for b := a.expect(f, ops); err == nil && b != nil; {
+	for b := a.first(f, ops); err == nil && b != nil; {
 		ops = ops[len(b.ops):]
 		next := a.expect(f, ops)
 		if next == nil {
@@ -59,7 +58,11 @@ func (a *applier) download(ctx context.Context, f *folder, ops []*plan.Op) error
 			}
 			return err
 		}
-		settled = a.settling(ctx, f, b)
+		if last := b; last.err == nil && next == nil && len(last.ops) <= fewMessages {
+			settled = func() error { return a.gather(ctx, f, last) }
+		} else {
+			settled = a.settling(ctx, f, b)
+		}
 		if err = firstOf(b.err, a.interrupted()); err != nil {
 			err = firstOf(err, a.forgo(next))
 		}
@@ -119,8 +122,15 @@ func (a *applier) expect(f *folder, ops []*plan.Op) *inbound {
 		return nil
 	}
 	ops = ops[:a.batch(ops, downloadMessages, downloadBytes)]
+	in, intents := a.announceBatch(f, ops)
+	in.journalled = a.journalling(mail.Batch{AddIntents: intents})
+	return in
+}
+
+// announceBatch makes the intents of a batch.
+func (a *applier) announceBatch(f *folder, ops []*plan.Op) (*inbound, []*mail.Intent) {
 	in := &inbound{ops: ops, arrivals: make(map[mail.UID]*arrival, len(ops))}
-	var b mail.Batch
+	intents := make([]*mail.Intent, 0, len(ops))
 	for _, o := range ops {
 		agreed := o.Flags
 		if o.Kind == plan.Fetch { // the stub may have flags that are not propagated
@@ -129,25 +139,41 @@ func (a *applier) expect(f *folder, ops []*plan.Op) *inbound {
 		intent := &mail.Intent{Kind: mail.IntentDownload, Folder: f.Name, Key: a.Local.NewKey(), UID: o.Remote.UID,
 			Flags: agreed, UIDValidity: f.validity, RemoteSize: o.Remote.Size, Date: o.Remote.Date}
 		in.arrivals[o.Remote.UID] = &arrival{op: o, intent: intent}
-		b.AddIntents = append(b.AddIntents, intent)
+		intents = append(intents, intent)
 	}
-	done := make(chan error, 1)
-	go func() { done <- a.commit(b) }()
-	in.journalled = sync.OnceValue(func() error { return <-done })
-	return in
+	return in, intents
 }
 
-// forgo settles the intents of a batch that will not be fetched in this run.
-func (a *applier) forgo(b *inbound) error {
-	if b == nil {
-		return nil
-	}
-	if err := b.journalled(); err != nil {
+// journalling writes intents down; the returned function waits for it.
+func (a *applier) journalling(b mail.Batch) (wait func() error) {
+	var err error
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		err = a.commit(b)
+	}()
+	return func() error {
+		<-done
 		return err
 	}
+}
+
+// forgo settles the intents of batches that will not be fetched in this run.
+func (a *applier) forgo(batches ...*inbound) error {
 	var settle mail.Batch
-	for _, o := range b.ops {
-		settle.SettleIntents = append(settle.SettleIntents, b.arrivals[o.Remote.UID].intent)
+	for _, b := range batches {
+		if b == nil {
+			continue
+		}
+		if err := b.journalled(); err != nil {
+			return err
+		}
+		for _, o := range b.ops {
+			settle.SettleIntents = append(settle.SettleIntents, b.arrivals[o.Remote.UID].intent)
+		}
+	}
+	if len(settle.SettleIntents) == 0 {
+		return nil
 	}
 	return a.commit(settle)
 }
@@ -218,15 +244,21 @@ func (a *applier) settling(ctx context.Context, f *folder, b *inbound) (wait fun
 
 // settle makes a batch durable and visible, and records it.
 func (a *applier) settle(ctx context.Context, f *folder, b *inbound) error {
-	defer b.discard()
-	var failed map[mail.Key]error
-	if b.files != nil {
-		var err error
-		if failed, err = b.files.Commit(ctx); err != nil {
-			return err // what of it lies on disk is found by its key in the next run
-		}
+	failed, err := b.commit(ctx)
+	if err != nil {
+		return err // what of it lies on disk is found by its key in the next run
 	}
-	return a.recordDownloads(f, b, failed)
+	settled, done := a.downloaded(f, b, failed)
+	return a.record(settled, done...)
+}
+
+// commit makes what has come durable and visible.
+func (b *inbound) commit(ctx context.Context) (failed map[mail.Key]error, err error) {
+	defer b.discard()
+	if b.files == nil {
+		return nil, nil
+	}
+	return b.files.Commit(ctx)
 }
 
 // take stores a body. Only what ends the whole batch is returned.
@@ -248,11 +280,9 @@ func (ar *arrival) take(d Delivery, body io.Reader, err error) error {
 	return nil
 }
 
-// recordDownloads settles the batch: a row for what lies on disk, and no trace
-// of what does not.
-func (a *applier) recordDownloads(f *folder, batch *inbound, failed map[mail.Key]error) error {
-	var b mail.Batch
-	var done []*plan.Op
+// downloaded settles the batch: a row for what lies on disk, and no trace of what
+// does not.
+func (a *applier) downloaded(f *folder, batch *inbound, failed map[mail.Key]error) (b mail.Batch, done []*plan.Op) {
 	for _, o := range batch.ops {
 		ar := batch.arrivals[o.Remote.UID]
 		b.SettleIntents = append(b.SettleIntents, ar.intent)
@@ -275,7 +305,7 @@ func (a *applier) recordDownloads(f *folder, batch *inbound, failed map[mail.Key
 			a.trouble(f.Name)
 		}
 	}
-	return a.record(b, done...)
+	return b, done
 }
 
 var errNoBody = errors.New("the server gave no content for it")

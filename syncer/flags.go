@@ -37,12 +37,13 @@ func (a *applier) setFlags(ctx context.Context, f *folder, ops []*plan.Op) error
 			remote = append(remote, o)
 		}
 	}
-	if local {
-		if err := a.Local.Sync(ctx, f.Name); err != nil {
-			return err
-		}
-	}
 	if len(remote) > 0 {
+		if local {
+			if err := a.Local.Sync(ctx, f.Name); err != nil {
+				return err
+			}
+			local = false
+		}
 		refused, err := a.storeFlags(ctx, f, remote)
 		if err != nil {
 			return err
@@ -52,20 +53,21 @@ func (a *applier) setFlags(ctx context.Context, f *folder, ops []*plan.Op) error
 		a.stored[f] = slices.DeleteFunc(remote, func(o *plan.Op) bool { return refused[o] })
 		a.mu.Unlock()
 	}
-	return a.recordFlags(settled)
-}
-
-// recordFlags records what both sides have by now.
-func (a *applier) recordFlags(ops []*plan.Op) error {
-	if len(ops) == 0 {
+	if len(settled) == 0 {
 		return nil
 	}
-	var b mail.Batch
+	return a.recordLater(outcome{f: f, onDisk: local, ops: len(settled), record: func() (mail.Batch, []*plan.Op) {
+		return agreed(settled), settled
+	}}, opsRecorded)
+}
+
+// agreed has rows say what both sides have by now.
+func agreed(ops []*plan.Op) (b mail.Batch) {
 	for _, o := range ops {
 		o.Row.Flags = o.Agreed
 		b.Put = append(b.Put, o.Row)
 	}
-	return a.record(b, ops...)
+	return b
 }
 
 // confirming confirms beside the deletions, which concern other messages; the
@@ -132,7 +134,10 @@ func (a *applier) recordStored(f *folder, uids []mail.UID) error {
 			a.fail(f.Name, o, mail.ErrChanged)
 		}
 	}
-	err := a.recordFlags(settled)
+	if len(settled) == 0 {
+		return nil
+	}
+	err := a.record(agreed(settled), settled...)
 	if err == nil || accountScope(err) {
 		return err
 	}

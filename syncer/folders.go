@@ -76,7 +76,7 @@ func (a *applier) clearGone(ctx context.Context, f *folder) error {
 	if len(ops) == 0 {
 		return nil
 	}
-	if err := a.deleteLocal(ctx, f, ops); err != nil {
+	if err := firstOf(a.deleteLocal(ctx, f, ops), a.recordPending()); err != nil {
 		return err
 	}
 	for _, o := range ops {

@@ -83,10 +83,6 @@ func (a *applier) crowd(o *plan.Op, by *mail.Base) {
 	}
 }
 
-// movesRecorded is how many moves of files are made durable and recorded at once.
-// One that was made and not recorded is found by its content.
-const movesRecorded = 100
-
 // moveLocal follows on disk moves made on the server.
 func (a *applier) moveLocal(ctx context.Context, f *folder, ops []*plan.Op) error {
 	for batch := range slices.Chunk(ops, movesRecorded) {
@@ -130,39 +126,32 @@ func (a *applier) moveFiles(ctx context.Context, f *folder, ops []*plan.Op) (mov
 	return moved, nil
 }
 
-// recordMoves makes moves durable, in the new places before the old one, and
-// records them. It is not interrupted, for what was done must be recorded; what
-// cannot be made durable is found by its content in the next run.
+// recordMoves has moves made durable, in the new places before the old one, and
+// recorded. What cannot be made durable is found by its content in the next run.
 func (a *applier) recordMoves(f *folder, moved []movedFile) error {
-	synced := map[mail.FolderName]bool{}
+	out := outcome{f: f, onDisk: true, ops: len(moved)}
 	for _, m := range moved {
-		if synced[m.op.To] {
-			continue
+		if !slices.Contains(out.targets, m.op.To) {
+			out.targets = append(out.targets, m.op.To)
 		}
-		if err := a.Local.Sync(context.Background(), m.op.To); err != nil {
-			return err
+	}
+	out.record = func() (b mail.Batch, done []*plan.Op) {
+		for _, m := range moved {
+			o := m.op
+			if a.crowded[o] && m.key == o.Local.Key {
+				// The file may be the other's as well; the next run pairs or downloads.
+				a.trouble(o.To)
+				b.Drop = append(b.Drop, o.Row)
+				continue
+			}
+			place(o.Row, o.To, o.Remote.UID, m.key)
+			keepMark(o)
+			b.Put = append(b.Put, o.Row)
+			done = append(done, o)
 		}
-		synced[m.op.To] = true
+		return b, done
 	}
-	if err := a.Local.Sync(context.Background(), f.Name); err != nil {
-		return err
-	}
-	var b mail.Batch
-	var done []*plan.Op
-	for _, m := range moved {
-		o := m.op
-		if a.crowded[o] && m.key == o.Local.Key {
-			// The file may be the other's as well; the next run pairs or downloads.
-			a.trouble(o.To)
-			b.Drop = append(b.Drop, o.Row)
-			continue
-		}
-		place(o.Row, o.To, o.Remote.UID, m.key)
-		keepMark(o)
-		b.Put = append(b.Put, o.Row)
-		done = append(done, o)
-	}
-	return a.record(b, done...)
+	return a.recordLater(out, movesRecorded)
 }
 
 // target returns the folder a message goes to, nil if nothing can be done in
@@ -245,6 +234,13 @@ func (a *applier) transfer(ctx context.Context, f *folder, ops []*plan.Op, send 
 // recordArrivals settles messages that came from another mailbox of the server;
 // those of which it told no UID are looked for in the target.
 func (a *applier) recordArrivals(ctx context.Context, to *folder, deps []*departure) error {
+	deps, err := a.recordKnown(to, deps)
+	if err != nil || len(deps) == 0 {
+		return err
+	}
+	if err := a.recordPending(); err != nil { // what is looked for is none of these
+		return err
+	}
 	silent, err := a.recordUploads(deps)
 	if err != nil || len(silent) == 0 {
 		return err
@@ -255,4 +251,27 @@ func (a *applier) recordArrivals(ctx context.Context, to *folder, deps []*depart
 	}
 	defer mb.Close()
 	return a.findSilent(ctx, mb, to, silent)
+}
+
+// recordKnown has those recorded of which the server told the UID, and returns the
+// others.
+func (a *applier) recordKnown(to *folder, deps []*departure) (others []*departure, err error) {
+	var known []*departure
+	for _, d := range deps {
+		if d.over && d.err == nil && d.uid != 0 {
+			known = append(known, d)
+		} else {
+			others = append(others, d)
+		}
+	}
+	if len(known) == 0 {
+		return others, nil
+	}
+	return others, a.recordLater(outcome{f: to, ops: len(known), record: func() (b mail.Batch, done []*plan.Op) {
+		for _, d := range known {
+			d.settle(&b)
+			done = append(done, d.op)
+		}
+		return b, done
+	}}, movesRecorded)
 }
