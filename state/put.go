@@ -75,7 +75,7 @@ func (t *tx) change(row *mail.Base) error {
 		return err
 	}
 	values := baseValues(row)
-	err = t.updateOne(updateInfo, append(values[namedBy:], row.ID, folder, values[0], values[1], values[2])...)
+	err = t.updateOne(updateInfo, append(append(values[indexed:], row.ID, folder), values[:indexed]...)...)
 	if !errors.Is(err, errNoRow) {
 		return err
 	}
@@ -119,7 +119,7 @@ func (t *tx) add(row *mail.Base) error {
 var (
 	insertBase = insert("base", "id, folder, "+baseColumns)
 	updateBase = update("base", "folder, "+baseColumns)
-	updateInfo = update("base", baseInfo) + ` AND folder = ? AND uid IS ? AND key IS ? AND digest IS ?`
+	updateInfo = update("base", baseInfo) + ` AND folder = ? AND uid IS ? AND key IS ? AND digest IS ? AND whole = ? AND remote_size = ? AND remote_only = ?`
 )
 
 // dropFolder removes a folder with its rows.

@@ -13,12 +13,12 @@ import (
 )
 
 // baseColumns are the columns of a base row in the order baseValues gives them:
-// first the namedBy columns it is found by, then what is known of it.
+// first the indexed ones that indexes are written for, then the others. Of the flags
+// only few are indexed.
 const (
-	baseColumns = `uid, key, digest, ` + baseInfo
-	baseInfo    = `header, body, size, wire, net, fields, whole, flags,
-	remote_size, date, file_size, file_mtime, remote_only`
-	namedBy = 3
+	baseColumns = `uid, key, digest, whole, remote_size, remote_only, ` + baseInfo
+	baseInfo    = `header, body, size, wire, net, fields, flags, date, file_size, file_mtime`
+	indexed     = 6
 )
 
 // basePacked is what baseDecoder takes: the key, and all else in one text, with
@@ -217,7 +217,7 @@ func (p *packed) seconds() time.Time {
 
 // baseValues are the values of baseColumns.
 func baseValues(b *mail.Base) []any {
-	values := append(make([]any, 0, 20), orNull(int64(b.UID)), orNull(string(b.Key)))
-	values = append(values, contentValues(b.Content)...)
-	return append(values, b.Flags.String(), b.RemoteSize, secondsValue(b.Date), b.File.Size, b.File.MTime, b.RemoteOnly)
+	c := b.Content
+	return append(make([]any, 0, 20), orNull(int64(b.UID)), orNull(string(b.Key)), digestValue(c.Digest), c.Whole, b.RemoteSize, b.RemoteOnly,
+		digestValue(c.Header), digestValue(c.Body), c.Size, c.Wire, c.Net, int64(c.Fields), b.Flags.String(), secondsValue(b.Date), b.File.Size, b.File.MTime)
 }
