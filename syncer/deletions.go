@@ -8,20 +8,28 @@ import (
 	"imapsync/plan"
 )
 
-// deleteLocal removes files of messages that the server lost, or that are marked. That this is about
-// to be done is recorded first, for a file that is gone looks like one that the
-// user deleted: see recoverRemovals.
+// deleteLocal removes files of messages that the server lost, or that are marked.
 func (a *applier) deleteLocal(ctx context.Context, f *folder, ops []*plan.Op) error {
-	var intended, b mail.Batch
+	b, done, err := a.removeFiles(ctx, f, ops)
+	if err != nil || len(done)+len(b.Staying) == 0 {
+		return err
+	}
+	return a.recordLater(outcome{f: f, onDisk: len(done) > 0, ops: len(ops), record: func() (mail.Batch, []*plan.Op) { return b, done }}, opsRecorded)
+}
+
+// removeFiles removes files, and tells what is to be recorded once that is durable.
+// That this is about to be done is recorded first, for a file that is gone looks like
+// one that the user deleted: see recoverRemovals.
+func (a *applier) removeFiles(ctx context.Context, f *folder, ops []*plan.Op) (b mail.Batch, done []*plan.Op, err error) {
+	var intended mail.Batch
 	for _, o := range ops {
 		if o.Row.ID != 0 { // else it was never on the server
 			intended.Removing = append(intended.Removing, o.Row)
 		}
 	}
 	if err := a.commit(intended); err != nil {
-		return err
+		return b, nil, err
 	}
-	var done []*plan.Op
 	for i, o := range ops {
 		if a.stop.Err() != nil || ctx.Err() != nil {
 			for _, o := range ops[i:] {
@@ -31,7 +39,7 @@ func (a *applier) deleteLocal(ctx context.Context, f *folder, ops []*plan.Op) er
 		}
 		err := a.remove(ctx, f, o, a.Local.Remove)
 		if accountScope(err) {
-			return err
+			return b, done, err
 		}
 		if err != nil {
 			if errors.Is(err, mail.ErrChanged) { // after any other error the file may be gone all the same
@@ -43,10 +51,7 @@ func (a *applier) deleteLocal(ctx context.Context, f *folder, ops []*plan.Op) er
 		b.Drop = append(b.Drop, o.Row)
 		done = append(done, o)
 	}
-	if len(done)+len(b.Staying) == 0 {
-		return nil
-	}
-	return a.recordLater(outcome{f: f, onDisk: len(done) > 0, ops: len(ops), record: func() (mail.Batch, []*plan.Op) { return b, done }}, opsRecorded)
+	return b, done, nil
 }
 
 // remove takes the file away unless it was rewritten in place since its content

@@ -76,7 +76,14 @@ func (a *applier) clearGone(ctx context.Context, f *folder) error {
 	if len(ops) == 0 {
 		return nil
 	}
-	if err := firstOf(a.deleteLocal(ctx, f, ops), a.recordPending()); err != nil {
+	b, done, err := a.removeFiles(ctx, f, ops)
+	if err == nil && len(done) > 0 {
+		err = a.Local.Sync(ctx, f.Name)
+	}
+	if err == nil {
+		err = a.record(b, done...)
+	}
+	if err != nil {
 		return err
 	}
 	for _, o := range ops {

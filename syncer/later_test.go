@@ -123,3 +123,20 @@ func TestRefusedRowCostsItsFolder(t *testing.T) {
 	}
 	b.settled()
 }
+
+// Before a folder that the server deleted is made there again, it is recorded what
+// was deleted with it: what cannot be, keeps the folder as it is.
+func TestNoNewFolderBeforeTheOldOneIsRecorded(t *testing.T) {
+	b := newBench(t)
+	b.edit(simworld.Remote, simworld.Add, "Gone", "Old")
+	b.settled()
+	b.edit(simworld.Remote, simworld.Remove, "Gone", "")
+	b.edit(simworld.Local, simworld.Add, "Gone", "New")
+	b.local = undurable{b.Disk, []mail.FolderName{"Gone"}}
+	if r := b.run(syncer.Options{}); len(r.Failures) == 0 || r.Counts[plan.CreateRemote] > 0 || r.Counts[plan.Upload] > 0 {
+		t.Errorf("%v, %v", r.Failures, r.Counts)
+	}
+	b.local = b.Disk
+	b.settled()
+	b.want("Gone/New")
+}
