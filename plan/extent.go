@@ -223,18 +223,21 @@ func (d *decider) decideAway(t *triple, f *Folder) {
 	d.kept[f.Name] = true
 	why.Flags = f.Remote.Space.Complete(t.base.Flags, t.remote.Flags)
 	_, left := d.beyond(f, t.remote.Date, t.remote.UID, why.Flags)
-	closed := d.intoLocal(f.Name).any() // nothing comes back where nothing new comes
+	closed := d.intoLocal(f.Name) // nothing comes back where nothing new comes
+	changed := !why.Flags.Equal(t.base.Flags)
 	switch {
 	case f.Fetch[t.base.UID]:
 		why.Reason = "asked for"
 		d.download(t, why)
-	case !closed && conflict.Wanted(why.Flags):
+	case !closed.any() && conflict.Wanted(why.Flags):
 		why.Reason = "unread, flagged or a draft on the server: fetched whatever the limits"
 		d.download(t, why)
-	case !closed && f.Trim && !left:
+	case changed && conflict.Wanted(why.Flags):
+		d.remember(t, closed, "unread, flagged or a draft on the server, where a limit had left it")
+	case !closed.any() && f.Trim && !left:
 		why.Reason = "within the limits now"
 		d.download(t, why)
-	case !why.Flags.Equal(t.base.Flags):
+	case changed:
 		why.Reason = "its flags changed on the server, where a limit leaves it"
 		d.add(&Op{Kind: Leave, Folder: f.Name, Row: t.base, Remote: t.remote, Flags: why.Flags}, why)
 	}

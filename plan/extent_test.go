@@ -149,7 +149,9 @@ func TestLimitsAndDirections(t *testing.T) {
 	}{
 		{conflict.Deletions, "S", true, "drop local 1"},
 		{conflict.AllKinds, "S", true, "drop local 1"},
-		{conflict.New, "FS", false, "leave 1"},
+		{conflict.New, "S", false, ""},
+		{conflict.New, "RS", false, "leave 1"},
+		{conflict.New, "FS", false, "remembered 1, again {false false true false 0}"},
 		{conflict.Deletions, "FS", false, "download 1"},
 	} {
 		f := limited([]int{500}, []string{"S"}, []bool{c.held})
@@ -158,8 +160,15 @@ func TestLimitsAndDirections(t *testing.T) {
 		p := Make(Input{Folders: []*Folder{f}, Now: now, Policy: func(mail.FolderName) conflict.Policy {
 			return conflict.Policy{NotPulled: c.notPulled, Extent: conflict.Extent{MaxAge: time.Hour}}
 		}})
-		if len(p.Ops) != 1 || fmt.Sprintf("%s %d", p.Ops[0].Kind, p.Ops[0].uid()) != c.want || len(p.Remembered) > 0 {
-			t.Errorf("not pulled %s: %v, %v, want %s", c.notPulled, p.Ops, p.Remembered, c.want)
+		got := ""
+		for _, o := range p.Ops {
+			got += fmt.Sprintf("%s %d", o.Kind, o.uid())
+		}
+		for _, w := range p.Remembered {
+			got += fmt.Sprintf("remembered %d, again %v", w.UID, p.Again[w.Folder])
+		}
+		if got != c.want {
+			t.Errorf("not pulled %s, %s: %s, want %s", c.notPulled, c.flags, got, c.want)
 		}
 	}
 }

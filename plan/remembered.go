@@ -169,6 +169,8 @@ func (d *decider) seeAgain(t *triple) {
 	}
 	switch {
 	case remote == nil:
+	case t.base != nil && t.base.RemoteOnly && remote.Folder == t.base.Folder && t.remote.UID == t.base.UID:
+		d.again(remote.Folder, Again{Flags: true})
 	case base == nil || remote.Folder != base.Folder || t.remote.UID != t.base.UID:
 		d.again(remote.Folder, Again{From: t.remote.UID})
 	case !remote.Flags.Equal(base.Flags):

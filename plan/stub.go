@@ -22,7 +22,11 @@ func (d *decider) part(f *Folder, r *mail.Remote, flags mail.Flags) conflict.Par
 // complete fetches the whole of a message that is a stub no longer wanted, once
 // everything else was done with it.
 func (d *decider) complete(t *triple, out conflict.Outcome) {
-	if t.base == nil || t.base.Content.Whole == 0 || t.base.RemoteOnly || t.base.Folder != out.Folder || t.remoteIn.Name != out.Folder || t.localIn.Name != out.Folder {
+	if t.base == nil {
+		d.completePaired(t, out)
+		return
+	}
+	if t.base.Content.Whole == 0 || t.base.RemoteOnly || t.base.Folder != out.Folder || t.remoteIn.Name != out.Folder || t.localIn.Name != out.Folder {
 		return
 	}
 	flags := out.Flags
@@ -32,6 +36,18 @@ func (d *decider) complete(t *triple, out conflict.Outcome) {
 	d.fetch(t.remoteIn, t.base, flags)
 }
 
+// completePaired has the next run look at a stub that this one only records, if the
+// whole of its message is wanted.
+func (d *decider) completePaired(t *triple, out conflict.Outcome) {
+	c := t.local.Content
+	if c == nil || c.Whole == 0 || t.remoteIn.Name != out.Folder || t.localIn.Name != out.Folder {
+		return
+	}
+	if d.wholeWanted(t.remoteIn, t.remote.UID, t.remote.Size, out.Flags) != "" {
+		d.again(out.Folder, Again{Files: true})
+	}
+}
+
 func (d *decider) completeRow(f *Folder, row *mail.Base) {
 	if row.Content.Whole > 0 {
 		d.fetch(f, row, row.Flags)
@@ -39,25 +55,28 @@ func (d *decider) completeRow(f *Folder, row *mail.Base) {
 }
 
 func (d *decider) fetch(f *Folder, row *mail.Base, flags mail.Flags) {
-	e := d.extent(f)
-	why := conflict.Outcome{Rule: conflict.RuleLimit}
-	switch {
-	case f.Fetch[row.UID]:
-		why.Reason = "the whole was asked for"
-	case d.intoLocal(f.Name).any(): // no more comes where nothing new comes
-		return
-	case e.Upgrade && flags.System&mail.Flagged != 0:
-		why.Reason = "flagged: the whole is fetched"
-	case f.Trim && e.Part(row.RemoteSize, flags) == conflict.Whole:
-		why.Reason = "the whole is within the limits now"
-	default:
-		return
-	}
-	if d.dropped(row) {
+	why := conflict.Outcome{Rule: conflict.RuleLimit, Reason: d.wholeWanted(f, row.UID, row.RemoteSize, flags)}
+	if why.Reason == "" || d.dropped(row) {
 		return
 	}
 	r := &mail.Remote{UID: row.UID, Flags: row.Flags, Size: row.RemoteSize, Date: row.Date}
 	d.add(&Op{Kind: Fetch, Folder: f.Name, Row: row, Remote: r, Flags: flags, Part: conflict.Whole}, why)
+}
+
+// wholeWanted tells why the whole of a stub's message is to be fetched, "" if it is not.
+func (d *decider) wholeWanted(f *Folder, uid mail.UID, size int64, flags mail.Flags) string {
+	e := d.extent(f)
+	switch {
+	case f.Fetch[uid]:
+		return "the whole was asked for"
+	case d.intoLocal(f.Name).any(): // no more comes where nothing new comes
+		return ""
+	case e.Upgrade && flags.System&mail.Flagged != 0:
+		return "flagged: the whole is fetched"
+	case f.Trim && e.Part(size, flags) == conflict.Whole:
+		return "the whole is within the limits now"
+	}
+	return ""
 }
 
 // dropped reports whether the plan has just dropped the row's file.
