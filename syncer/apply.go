@@ -55,6 +55,7 @@ type applier struct {
 	making  chan struct{}                // held while the trash folder is created
 	pending []outcome                    // done in this step and not recorded yet
 
+	few      bool                         // little is downloaded in this step: see expectFew
 	expected map[mail.FolderName]*inbound // journalled and not begun to be fetched
 	gathered []gathered                   // fetched and not settled
 }

@@ -58,7 +58,7 @@ func (a *applier) download(ctx context.Context, f *folder, ops []*plan.Op) error
 			}
 			return err
 		}
-		if last := b; last.err == nil && next == nil && len(last.ops) <= fewMessages {
+		if last := b; last.err == nil && next == nil && a.few {
 			settled = func() error { return a.gather(ctx, f, last) }
 		} else {
 			settled = a.settling(ctx, f, b)

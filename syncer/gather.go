@@ -11,11 +11,13 @@ import (
 	"imapsync/plan"
 )
 
-// Folders with few new messages are journalled together, before the first of them is
-// fetched, and settled together: what each of them waited for alone, they wait for once.
+// Where little has come in all folders together, they are journalled together, before
+// the first of them is fetched, and settled together: what each of them waited for alone,
+// they wait for once. Of more, what has come is to be seen while the rest still comes.
 const (
-	// fewMessages is the most that such a folder has.
-	fewMessages = 100
+	// fewMessages and fewBytes are the most that little is.
+	fewMessages = 500
+	fewBytes    = 4 << 20
 	// gatheredFolders is how many are settled together; each may hold files open.
 	gatheredFolders = 32
 )
@@ -26,34 +28,40 @@ type gathered struct {
 	b *inbound
 }
 
-// expectFew journals the messages of folders with few of them.
+// expectFew journals the messages of all folders if they are few.
 func (a *applier) expectFew(names []mail.FolderName, lanes map[mail.FolderName][]*plan.Op) {
+	a.expected, a.few = map[mail.FolderName]*inbound{}, isLittle(lanes)
+	if !a.few || a.interrupted() != nil {
+		return
+	}
 	var all mail.Batch
-	expected := map[mail.FolderName]*inbound{}
 	for _, name := range names {
 		f := a.source(name)
-		if len(lanes[name]) > fewMessages || a.hasFailed(f) {
-			continue
-		}
 		ops := a.unclaimed(f, lanes[name])
-		if n := len(ops); n == 0 || a.batch(ops, downloadMessages, downloadBytes) < n {
+		if n := len(ops); n == 0 || a.batch(ops, downloadMessages, downloadBytes) < n || a.hasFailed(f) {
 			continue
-		}
-		if len(all.AddIntents)+len(ops) > downloadMessages {
-			break
 		}
 		in, intents := a.announceBatch(f, ops)
-		expected[name], all.AddIntents = in, append(all.AddIntents, intents...)
+		a.expected[name], all.AddIntents = in, append(all.AddIntents, intents...)
 	}
-	a.expected = expected
-	if len(expected) == 0 || a.interrupted() != nil {
-		clear(expected)
+	if len(all.AddIntents) == 0 {
 		return
 	}
 	journalled := a.journalling(all)
-	for _, in := range expected {
+	for _, in := range a.expected {
 		in.journalled = journalled
 	}
+}
+
+func isLittle(lanes map[mail.FolderName][]*plan.Op) bool {
+	messages, bytes := 0, int64(0)
+	for _, ops := range lanes {
+		messages += len(ops)
+		for _, o := range ops {
+			bytes += opBytes(o)
+		}
+	}
+	return messages <= fewMessages && bytes <= fewBytes
 }
 
 // first is the first batch of a folder.

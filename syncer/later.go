@@ -52,22 +52,18 @@ func (a *applier) recordPending() error {
 	pending := a.pending
 	a.pending = nil
 	a.mu.Unlock()
-	for _, dirs := range []func(outcome) []mail.FolderName{
-		func(o outcome) []mail.FolderName { return o.targets },
-		func(o outcome) []mail.FolderName { return o.own() },
-	} {
-		var err error
-		if pending, err = a.syncOutcomes(pending, dirs); err != nil {
-			return err
-		}
+	synced := map[mail.FolderName]error{}
+	pending, err := a.syncOutcomes(pending, outcome.arrivedIn, synced)
+	pending, serr := a.syncOutcomes(pending, outcome.changed, synced)
+	if err = firstOf(err, serr); len(pending) == 0 {
+		return err
 	}
-	if len(pending) == 0 {
-		return nil
-	}
-	return a.recordOutcomes(pending)
+	return firstOf(err, a.recordOutcomes(pending))
 }
 
-func (o outcome) own() []mail.FolderName {
+func (o outcome) arrivedIn() []mail.FolderName { return o.targets }
+
+func (o outcome) changed() []mail.FolderName {
 	if o.onDisk {
 		return []mail.FolderName{o.f.Name}
 	}
@@ -76,13 +72,17 @@ func (o outcome) own() []mail.FolderName {
 
 // syncOutcomes syncs folders of the Maildir that outcomes name, each once, and returns
 // the outcomes that are durable there.
-func (a *applier) syncOutcomes(pending []outcome, dirs func(outcome) []mail.FolderName) (durable []outcome, err error) {
+func (a *applier) syncOutcomes(pending []outcome, folders func(outcome) []mail.FolderName, synced map[mail.FolderName]error) (durable []outcome, err error) {
 	var names []mail.FolderName
 	for _, o := range pending {
-		names = append(names, dirs(o)...)
+		for _, name := range folders(o) {
+			if _, done := synced[name]; !done {
+				synced[name] = nil
+				names = append(names, name)
+			}
+		}
 	}
 	slices.Sort(names)
-	names = slices.Compact(names)
 	errs := make([]error, len(names))
 	var g errgroup.Group
 	g.SetLimit(a.foldersOnDisk())
@@ -93,11 +93,13 @@ func (a *applier) syncOutcomes(pending []outcome, dirs func(outcome) []mail.Fold
 		})
 	}
 	_ = g.Wait()
+	for i, name := range names {
+		synced[name] = errs[i]
+	}
 	for _, o := range pending {
 		var failed error
-		for _, name := range dirs(o) {
-			i, _ := slices.BinarySearch(names, name)
-			failed = firstOf(failed, errs[i])
+		for _, name := range folders(o) {
+			failed = firstOf(failed, synced[name])
 		}
 		if failed == nil {
 			durable = append(durable, o)

@@ -140,3 +140,30 @@ func TestNoNewFolderBeforeTheOldOneIsRecorded(t *testing.T) {
 	b.settled()
 	b.want("Gone/New")
 }
+
+// Little that is new is journalled and settled together; of more, each folder's is to
+// be seen as soon as it has come.
+func TestOnlyLittleIsGathered(t *testing.T) {
+	for messages, want := range map[int]string{499: "intents 500, settle 500", 500: "intents 1, intents 500, settle 1, settle 500"} {
+		b := newBench(t)
+		b.edit(simworld.Remote, simworld.Add, "A", "First")
+		b.edit(simworld.Remote, simworld.Add, "B", "Other")
+		b.settled()
+		for n := range messages {
+			b.edit(simworld.Remote, simworld.Add, "A", fmt.Sprint("M", n))
+		}
+		b.edit(simworld.Remote, simworld.Add, "B", "N")
+		b.run(syncer.Options{})
+		var journal []string
+		for _, c := range b.Trace() {
+			words := strings.Fields(c.Detail)
+			if c.Side == simworld.State && c.Name == "commit" && len(words) > 1 && (words[0] == "intents" || words[0] == "settle") {
+				journal = append(journal, words[0]+" "+words[1])
+			}
+		}
+		slices.Sort(journal) // a folder is settled beside the next
+		if got := strings.Join(journal, ", "); got != want {
+			t.Errorf("%d messages and one more: %s, want %s", messages, got, want)
+		}
+	}
+}
