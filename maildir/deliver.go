@@ -41,8 +41,8 @@ const (
 	// syncWorkers is how many fsyncs are in flight at once.
 	syncWorkers = 16
 	// fewFiles is how many files of a batch stay open until Commit, which fsyncs
-	// them if there are no more. A larger batch shares one syncfs; any fsync of its
-	// own would be one too many.
+	// them if there are no more in all batches that wait for the disk with it. More
+	// share one syncfs; any fsync of their own would be one too many.
 	fewFiles = 16
 )
 

@@ -102,49 +102,23 @@ func TestTogetherTellsEachItsOwn(t *testing.T) {
 // The first directory that was opened stands for the batches of its file system,
 // whatever the order in which they come.
 func TestSyncFilesByFileSystem(t *testing.T) {
-	m := open(t, Config{Fsync: true}, "A", "B")
-	if _, ok := deviceOf(t, m, "A"); !ok {
-		t.Skip("no syncfs here")
-	}
-	var batches []*Delivery
-	for _, name := range []mail.FolderName{"A", "B", "B"} {
-		d, err := m.Deliver(t.Context(), name)
+	batch := func(serial uint32, device uint64, usable bool) *Delivery {
+		dir, err := os.Open(t.TempDir())
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer d.Discard()
-		batches = append(batches, d)
-		for range fewFiles + 1 {
-			if _, _, err := d.Write(mail.NewFile{Key: m.NewKey()}, strings.NewReader("x")); err != nil {
-				t.Fatal(err)
-			}
+		if !usable {
+			dir.Close()
 		}
+		t.Cleanup(func() { dir.Close() })
+		return &Delivery{disk: dir, device: device, serial: serial, unsync: true}
 	}
-	other := batches[2]
-	other.device++
-	if err := other.disk.Close(); err != nil { // its own is used, and cannot be
-		t.Fatal(err)
-	}
-	late := batches[1]
-	if err := late.disk.Close(); err != nil { // that of A serves it
-		t.Fatal(err)
-	}
-	group := []*waiting[*Delivery]{{what: other}, {what: late}, {what: batches[0]}}
+	first, late, other := batch(1, 7, true), batch(2, 7, false), batch(3, 8, false)
+	group := []*waiting[*Delivery]{{what: other}, {what: late}, {what: first}}
 	syncFiles(group)
 	for _, w := range group {
 		if failed := w.err != nil; failed != (w.what == other) {
 			t.Errorf("batch %d: %v", w.what.serial, w.err)
 		}
 	}
-	other.disk, late.disk = nil, nil
-}
-
-func deviceOf(t *testing.T, m *Maildir, name mail.FolderName) (uint64, bool) {
-	t.Helper()
-	dir, err := os.Open(filepath.Join(m.root, string(name), "tmp"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer dir.Close()
-	return canSyncAll(dir)
 }

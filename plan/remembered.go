@@ -169,7 +169,7 @@ func (d *decider) seeAgain(t *triple) {
 	}
 	switch {
 	case remote == nil:
-	case t.base != nil && t.base.RemoteOnly && remote.Folder == t.base.Folder && t.remote.UID == t.base.UID:
+	case t.base != nil && t.base.RemoteOnly && remote.Folder == t.base.Folder && t.remote.UID == t.base.UID && !remote.Flags.Equal(t.base.Flags):
 		d.again(remote.Folder, Again{Flags: true})
 	case base == nil || remote.Folder != base.Folder || t.remote.UID != t.base.UID:
 		d.again(remote.Folder, Again{From: t.remote.UID})

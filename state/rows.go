@@ -13,8 +13,8 @@ import (
 )
 
 // baseColumns are the columns of a base row in the order baseValues gives them:
-// first the indexed ones that indexes are written for, then the others. Of the flags
-// only few are indexed.
+// first those with an index, then the others, among them the flags, of which indexes
+// have few.
 const (
 	baseColumns = `uid, key, digest, whole, remote_size, remote_only, ` + baseInfo
 	baseInfo    = `header, body, size, wire, net, fields, flags, date, file_size, file_mtime`

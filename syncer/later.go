@@ -13,10 +13,10 @@ import (
 // outcome is what was done in one folder of a step and is to be recorded.
 type outcome struct {
 	f       *folder
-	targets []mail.FolderName // of the Maildir, where files came to; durable before the folder itself
-	onDisk  bool              // files of the folder changed
-	ops     int               // how many operations it is of
-	record  func() (mail.Batch, []*plan.Op)
+	targets []mail.FolderName               // of the Maildir, where files came to; durable before the folder itself
+	onDisk  bool                            // files of the folder changed
+	ops     int                             // how many operations it is of
+	record  func() (mail.Batch, []*plan.Op) // what, and of which operations; called once, when all is durable
 }
 
 // Outcomes are recorded together, for what is made durable and recorded together

@@ -167,3 +167,28 @@ func TestOnlyLittleIsGathered(t *testing.T) {
 		}
 	}
 }
+
+// brimful has a disk on which nothing can be changed any more, which the user sees.
+type brimful struct {
+	syncer.Local
+	seen func()
+}
+
+var errNoRoom = &mail.Fault{Scope: mail.ScopeAccount, Doing: "set flags", Err: errors.New("no space left on device")}
+
+func (l brimful) SetFlags(context.Context, mail.FolderName, mail.Key, mail.Flags, mail.Flags) error {
+	l.seen()
+	return errNoRoom
+}
+
+// An interruption does not hide what ended the run.
+func TestErrorOfAnInterruptedStepIsTold(t *testing.T) {
+	b := changedFolders(t, 2)
+	b.Begin(time.Hour)
+	ctx, cancel := context.WithCancel(t.Context())
+	acc := b.account()
+	acc.Local = brimful{b.Disk, cancel}
+	if r, err := syncer.Run(ctx, acc, syncer.Options{Lanes: 1}, nil); !errors.Is(err, errNoRoom) || !r.Interrupted {
+		t.Errorf("%v, interrupted %v", err, r.Interrupted)
+	}
+}

@@ -322,9 +322,11 @@ func (a *applier) foundMark(d *departure, flags mail.Flags) {
 	}
 }
 
-// firstOf returns the error that came first, unless the other costs more.
+// firstOf returns the error that came first, unless the other costs more. An
+// interruption hides none that ends the run.
 func firstOf(err, other error) error {
-	if err == nil || accountScope(other) {
+	hides := errors.Is(other, errInterrupted) && accountScope(err)
+	if err == nil || accountScope(other) && !hides {
 		return other
 	}
 	return err
