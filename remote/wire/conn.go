@@ -116,17 +116,33 @@ func (c *Conn) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// Close closes the connection; it is not a failure and leaves Err as it is.
+// Close closes the connection when what was written has been sent; it is not a failure
+// and leaves Err as it is.
 func (c *Conn) Close() error {
 	c.mu.Lock()
 	c.closed = true
 	c.end()
 	c.mu.Unlock()
+	linger(c.tcp, true)
 	return c.raw.Close()
 }
 
-// Abort closes the raw connection at once; err becomes the cause that Err
-// tells, unless there is one already.
+// linger has a connection that ends send what was written or, where it does not linger,
+// forget it: the system would go on sending for minutes, also for a process that has
+// died, and the next session would look for a message before the last one is through
+// with it. It does nothing to what is no TCP connection of our own.
+func linger(conn net.Conn, on bool) {
+	tcp, ok := conn.(*net.TCPConn)
+	switch {
+	case ok && on:
+		_ = tcp.SetLinger(-1)
+	case ok:
+		_ = tcp.SetLinger(0)
+	}
+}
+
+// Abort closes the raw connection at once; what the server has not got yet it does not
+// get. err becomes the cause that Err tells, unless there is one already.
 func (c *Conn) Abort(err error) {
 	c.mu.Lock()
 	if c.err == nil && !c.closed {

@@ -53,6 +53,7 @@ func Dial(ctx context.Context, o Options) (*Conn, error) {
 	if err != nil {
 		return nil, err
 	}
+	linger(tcp, false)
 	c := newConn(o, tcp)
 	c.handshakeEnd, _ = ctx.Deadline()
 	stop := context.AfterFunc(ctx, func() { tcp.Close() })
