@@ -3,9 +3,11 @@ package syncer
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"slices"
+	"time"
 
 	"imapsync/mail"
 )
@@ -13,8 +15,9 @@ import (
 // recoverUploads looks for messages on the server, from the UIDNEXT the
 // intents were made at, and compares whole contents before adopting one.
 func (r *run) recoverUploads(ctx context.Context, byFolder map[mail.FolderName][]*mail.Intent) error {
+	waits := slices.Clone(lateWaits)
 	for _, name := range slices.Sorted(maps.Keys(byFolder)) {
-		if err := r.recoverFolder(ctx, name, byFolder[name]); err != nil {
+		if err := r.recoverFolder(ctx, name, byFolder[name], &waits); err != nil {
 			names := []mail.FolderName{name}
 			for _, in := range byFolder[name] {
 				if isTrashing(in) { // else it would be copied once more
@@ -29,7 +32,7 @@ func (r *run) recoverUploads(ctx context.Context, byFolder map[mail.FolderName][
 	return nil
 }
 
-func (r *run) recoverFolder(ctx context.Context, name mail.FolderName, intents []*mail.Intent) error {
+func (r *run) recoverFolder(ctx context.Context, name mail.FolderName, intents []*mail.Intent, waits *[]time.Duration) error {
 	gone, err := r.Remote.Missing(ctx, name)
 	if err != nil {
 		return err
@@ -54,7 +57,7 @@ func (r *run) recoverFolder(ctx context.Context, name mail.FolderName, intents [
 	if err := r.unnumber(ctx, name, mb.Mark().UIDValidity, rows, &b); err != nil {
 		return err
 	}
-	found, err := findCopies(ctx, mb, rows, valid, false)
+	found, err := r.findLate(ctx, mb, rows, valid, waits)
 	if err != nil {
 		return err
 	}
@@ -75,6 +78,31 @@ func (r *run) recoverFolder(ctx context.Context, name mail.FolderName, intents [
 		}
 	}
 	return r.commit(b)
+}
+
+// lateWaits are the waits between looks for copies that are not there yet: the session
+// that asked for them is gone, but the server may still be busy with what it asked. What
+// comes after the last look is on the server twice.
+var lateWaits = []time.Duration{time.Second, 2 * time.Second, 4 * time.Second}
+
+// findLate finds the copies that intents have created, and looks again where some are
+// missing as long as there are waits left, which it takes away.
+func (r *run) findLate(ctx context.Context, mb Mailbox, rows []*mail.Base, intents []*mail.Intent, waits *[]time.Duration) (map[*mail.Intent]mail.Remote, error) {
+	for told := false; ; told = true {
+		found, err := findCopies(ctx, mb, rows, intents, false)
+		missing := len(intents) - len(found)
+		if err != nil || missing == 0 || len(*waits) == 0 {
+			return found, err
+		}
+		if !told {
+			r.note(intents[0].Folder, fmt.Sprintf("%d messages were being sent when a session broke off and are not on the server; it may still be busy with them: looking again in a moment", missing))
+		}
+		wait := (*waits)[0]
+		*waits = (*waits)[1:]
+		if err := r.Wait(ctx, wait); err != nil {
+			return nil, err
+		}
+	}
 }
 
 // unnumber takes their UIDs from rows that are of another mailbox than the one which

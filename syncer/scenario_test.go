@@ -87,7 +87,8 @@ func TestScenariosOnPoorServers(t *testing.T) {
 // Whatever goes wrong at whichever effect of a run, the runs after it reach
 // the same end. With the race detector a part of the scenarios is played.
 func TestScenariosKilledAtEveryStep(t *testing.T) {
-	troubles := []simworld.Trouble{simworld.CrashBefore, simworld.CrashAfter, simworld.LostBefore, simworld.LostAfter, simworld.Refused}
+	troubles := []simworld.Trouble{simworld.CrashBefore, simworld.CrashAfter, simworld.LostBefore, simworld.LostAfter, simworld.Refused,
+		simworld.CrashLate, simworld.LostLate}
 	rich := simworld.Variation{}
 	poor := simworld.Variation{NoMove: true, NoUIDPlus: true, NoModSeq: true, NoMarks: true}
 	scenarios(t, func(t *testing.T, file string, s *simworld.Scenario) {

@@ -107,11 +107,16 @@ func TestWhyOfWhatAKilledRunCopied(t *testing.T) {
 	a.phone.Create("Down")
 	a.seedRemote(1, "Down", 60)
 	a.seedLocal(2, "Up", 60)
+	want := a.remote()
+	for i, n := range a.local() {
+		want[i] += n
+	}
 	for step := range 4 {
 		a.interrupted(interruptions[1], step)
 	}
 	a.sync(0)
-	a.converged()
+	mustEqual(t, "local", a.local(), want)
+	mustEqual(t, "remote", a.remote(), want)
 	db, err := state.OpenReadOnly(t.Context(), filepath.Join(a.state, "test.db"))
 	if err != nil {
 		t.Fatal(err)

@@ -146,14 +146,14 @@ func (d *decoder) someRun() {
 		d.at(d.when(), d.someEdit)
 	}
 	if kinds&4 != 0 {
-		d.trouble(d.when(), Trouble(1+d.below(int(lastTrouble))))
+		d.trouble(d.when(), d.someTrouble(1, lastTrouble))
 	}
 	if kinds&8 != 0 {
-		d.trouble(When{N: 1 + d.below(30)}, CrashBefore+Trouble(d.below(2)))
+		d.trouble(When{N: 1 + d.below(30)}, d.someTrouble(CrashBefore, CrashAfter))
 	}
 	if kinds&0x18 == 0x10 {
 		for range 2 {
-			d.trouble(d.when(), LostBefore+Trouble(d.below(int(lastTrouble-LostBefore+1))))
+			d.trouble(d.when(), d.someTrouble(LostBefore, lastTrouble))
 		}
 	}
 	as := Act{Kind: Go, Wait: wait}
@@ -166,6 +166,17 @@ func (d *decoder) someRun() {
 		}
 	}
 	d.goOn(as)
+}
+
+// someTrouble is one of those from first to last; of effects that happen all the same
+// some happen late.
+func (d *decoder) someTrouble(first, last Trouble) Trouble {
+	b := d.next()
+	t := first + Trouble(b)%(last-first+1)
+	if b >= 0xc0 {
+		t = t.later()
+	}
+	return t
 }
 
 // notAll is what a run does not propagate in one direction: nothing, something or

@@ -200,10 +200,14 @@ func (v Variation) plain() bool {
 // maxRuns is how many runs may pass before all is quiet.
 const maxRuns = 8
 
-// settle runs until a run has nothing to do, and returns that run's error.
+// settle runs until a run has nothing to do, and returns that run's error. The first
+// begins at once, where the server may have something to do yet.
 func (p *playing) settle(o Options) error {
+	var wait time.Duration
 	for range maxRuns {
-		_, err := p.run(o)
+		p.w.Begin(wait)
+		wait = 10 * time.Second
+		_, err := p.runBegun(o)
 		if len(p.effects()) == 0 {
 			return err
 		}

@@ -2,6 +2,7 @@ package simworld
 
 import (
 	"errors"
+	"time"
 
 	"imapsync/mail"
 )
@@ -13,21 +14,24 @@ type Trouble int
 // Those that end a connection break the mailbox they happen on. On the Maildir
 // side each is an error of the disk, as fault has it.
 const (
-	CrashBefore Trouble = iota + 1 // the process dies, the effect did not happen
-	CrashAfter                     // the process dies, the effect happened
-	LostBefore                     // connection or disk error, the effect did not happen
-	LostAfter                      // connection or disk error, though the effect happened
-	Refused                        // NO, no space left: the effect did not happen, the rest goes on
-	Temporary                      // server unavailable: the effect did not happen
-	Bad                            // BAD, permission denied: the effect did not happen, the rest goes on
-	Bye                            // the server ends the session: the effect did not happen
-	Timeout                        // no answer in time, though the effect happened
-	lastTrouble = Timeout
+	CrashBefore Trouble   = iota + 1 // the process dies, the effect did not happen
+	CrashAfter                       // the process dies, the effect happened
+	LostBefore                       // connection or disk error, the effect did not happen
+	LostAfter                        // connection or disk error, though the effect happened
+	Refused                          // NO, no space left: the effect did not happen, the rest goes on
+	Temporary                        // server unavailable: the effect did not happen
+	Bad                              // BAD, permission denied: the effect did not happen, the rest goes on
+	Bye                              // the server ends the session: the effect did not happen
+	Timeout                          // no answer in time, though the effect happened
+	CrashLate                        // the process dies, what it asked of the server happens a moment later
+	LostLate                         // connection error, likewise
+	lastTrouble = Timeout            // of those that strike any call
 )
 
 var troubleWords = map[Trouble]string{
 	CrashBefore: "crash before", CrashAfter: "crash after", LostBefore: "lost before", LostAfter: "lost after",
 	Refused: "refused", Temporary: "temporary", Bad: "bad", Bye: "bye", Timeout: "timeout",
+	CrashLate: "crash late", LostLate: "lost late",
 }
 
 func (t Trouble) String() string { return troubleWords[t] }
@@ -44,6 +48,26 @@ func parseTrouble(s string) (Trouble, error) {
 // after tells whether the effect of the call happens all the same.
 func (t Trouble) after(c Call) bool {
 	return t == CrashAfter || c.Effect && (t == LostAfter || t == Timeout)
+}
+
+// lateness is how long after the trouble a server comes to do what it had been asked.
+const lateness = 3 * time.Second
+
+// late tells whether the effect of the call happens later: the server has all of the
+// command and is slow.
+func (t Trouble) late(c Call) bool {
+	return (t == CrashLate || t == LostLate) && c.Side == Remote && c.Effect
+}
+
+// later returns the trouble as it is where the effect comes late.
+func (t Trouble) later() Trouble {
+	switch t {
+	case CrashAfter:
+		return CrashLate
+	case LostAfter, Timeout:
+		return LostLate
+	}
+	return t
 }
 
 var (

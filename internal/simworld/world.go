@@ -106,6 +106,13 @@ type World struct {
 	named    map[mail.Digest]string // what scenarios call the contents made so far
 	open     int                    // mailboxes and deliveries not yet given back
 	apart    mail.FolderName        // a mailbox that no history speaks of: the trash
+	late     []late                 // what the server comes to do yet, the first first
+}
+
+// late is an effect of a call that its caller has given up.
+type late struct {
+	due    time.Time
+	effect func() error
 }
 
 // New returns an empty world: a server with INBOX alone and every feature, no
@@ -133,8 +140,18 @@ func (w *World) Begin(d time.Duration) {
 	defer w.mu.Unlock()
 	w.dead = false
 	w.Disk.writeBack()
-	w.now = w.now.Add(d)
+	w.pass(d)
 	w.reset()
+}
+
+// pass lets time go by, and happen what is due.
+func (w *World) pass(d time.Duration) {
+	w.now = w.now.Add(d)
+	for len(w.late) > 0 && !w.now.Before(w.late[0].due) {
+		effect := w.late[0].effect
+		w.late = w.late[1:]
+		_ = effect() // there is nobody to tell
+	}
 }
 
 // TroubleAt makes a call of this run go wrong.
@@ -163,7 +180,7 @@ func (w *World) Now() time.Time {
 func (w *World) Wait(_ context.Context, d time.Duration) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.now = w.now.Add(d)
+	w.pass(d)
 	return nil
 }
 
@@ -219,6 +236,9 @@ func (w *World) do(ctx context.Context, c Call, effect func() error) error {
 		return err
 	}
 	t := w.enter(&c)
+	if t.late(c) {
+		w.late = append(w.late, late{w.now.Add(lateness), effect})
+	}
 	if t != 0 && !t.after(c) {
 		return w.strike(t, c)
 	}
@@ -248,7 +268,7 @@ func (w *World) deleting(name mail.FolderName) bool {
 
 // enter numbers the call, runs the hooks set for it and tells what goes wrong.
 func (w *World) enter(c *Call) Trouble {
-	w.now = w.now.Add(time.Millisecond)
+	w.pass(time.Millisecond)
 	w.calls[c.Side]++
 	c.N = w.calls[c.Side]
 	at := []When{{c.Side, c.N}}
@@ -271,7 +291,7 @@ func (w *World) enter(c *Call) Trouble {
 }
 
 func (w *World) strike(t Trouble, c Call) error {
-	if t == CrashBefore || t == CrashAfter {
+	if t == CrashBefore || t == CrashAfter || t == CrashLate {
 		return w.die()
 	}
 	return w.fault(t, c)
