@@ -88,7 +88,8 @@ func (a *applier) clearGone(ctx context.Context, f *folder) error {
 	}
 	for _, o := range ops {
 		if a.completed[o] {
-			f.Base = slices.DeleteFunc(f.Base, func(row *mail.Base) bool { return row == o.Row })
+			of := a.source(o.Row.Folder) // the file was moved here from there
+			of.Base = slices.DeleteFunc(of.Base, func(row *mail.Base) bool { return row == o.Row })
 		}
 	}
 	return nil
