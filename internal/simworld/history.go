@@ -80,14 +80,15 @@ func (h *History) logf(format string, args ...any) {
 }
 
 // allowed tells whether an edit may happen now. Nobody takes a state away under
-// a run. A mailbox is put back to a backup only while all is quiet, and other
+// a run, nor while the server is busy with what one asked: with it goes what is to
+// come. A mailbox is put back to a backup only while all is quiet, and other
 // clients leave it alone until it has been settled: with its counters grown
 // again past those that were seen, nobody could tell. And a Maildir not mounted
 // looks like one not made yet where no state knows better.
 func (h *History) allowed(side Side, e Edit) bool {
 	switch {
 	case side == State:
-		return h.hook == nil && !h.w.Disk.Unmounted
+		return h.hook == nil && !h.w.Disk.Unmounted && (len(h.w.late) == 0 || e.Verb == Limit || e.Verb == Backup)
 	case e.Verb == Backup:
 		return h.hook == nil
 	case e.Verb == Unmount:
