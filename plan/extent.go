@@ -280,8 +280,10 @@ func (d *decider) mayBeDropped(t *triple, out conflict.Outcome) bool {
 	}
 	flags := f.Remote.Space.Complete(t.base.Flags, t.remote.Flags)
 	limit, left := d.beyond(f, t.base.Date, t.base.UID, flags)
-	if !left {
-		return false
+	if !left { // it may have been dropped before somebody made it unread
+		if limit, left = d.beyond(f, t.base.Date, t.base.UID, t.base.Flags); !left {
+			return false
+		}
 	}
 	d.kept[f.Name] = true
 	d.add(&Op{Kind: Leave, Folder: f.Name, Row: t.base, Remote: t.remote, Flags: flags},
