@@ -88,14 +88,21 @@ var lateWaits = []time.Duration{time.Second, 2 * time.Second, 4 * time.Second}
 // findLate finds the copies that intents have created, and looks again where some are
 // missing as long as there are waits left, which it takes away.
 func (r *run) findLate(ctx context.Context, mb Mailbox, rows []*mail.Base, intents []*mail.Intent, waits *[]time.Duration) (map[*mail.Intent]mail.Remote, error) {
-	for told := false; ; told = true {
-		found, err := findCopies(ctx, mb, rows, intents, false)
-		missing := len(intents) - len(found)
-		if err != nil || missing == 0 || len(*waits) == 0 {
-			return found, err
+	search := copySearch{mb: mb, rows: rows}
+	found, missing, told := map[*mail.Intent]mail.Remote{}, intents, false
+	for {
+		come, err := search.find(ctx, missing, false)
+		if err != nil {
+			return nil, err
+		}
+		maps.Copy(found, come)
+		missing = slices.DeleteFunc(slices.Clone(missing), func(in *mail.Intent) bool { return come[in].UID != 0 })
+		if len(missing) == 0 || len(*waits) == 0 {
+			return found, nil
 		}
 		if !told {
-			r.note(intents[0].Folder, fmt.Sprintf("%d messages were being sent when a session broke off and are not on the server; it may still be busy with them: looking again in a moment", missing))
+			told = true
+			r.note(intents[0].Folder, fmt.Sprintf("%d messages were being sent when a session broke off and are not on the server; it may still be busy with them: looking again in a moment", len(missing)))
 		}
 		wait := (*waits)[0]
 		*waits = (*waits)[1:]
@@ -168,14 +175,23 @@ func (r *run) adoptUpload(ctx context.Context, in *mail.Intent, found mail.Remot
 	return nil
 }
 
-// findCopies finds the messages that intents have created, each message for
-// one intent. Rows' messages are not candidates. Of copies that the server has
-// surely stored, altered ones whose header differs are known by their body.
-func findCopies(ctx context.Context, mb Mailbox, rows []*mail.Base, intents []*mail.Intent, stored bool) (map[*mail.Intent]mail.Remote, error) {
+// copySearch looks for copies in a mailbox, where the messages of rows are none. What
+// one look has seen the next leaves out: a message that comes later has a higher UID.
+type copySearch struct {
+	mb   Mailbox
+	rows []*mail.Base
+	seen mail.Known // by the last look
+}
+
+// find finds the messages that intents have created, each message for one intent. Of
+// copies that the server has surely stored, altered ones whose header differs are known
+// by their body.
+func (c *copySearch) find(ctx context.Context, intents []*mail.Intent, stored bool) (map[*mail.Intent]mail.Remote, error) {
 	if len(intents) == 0 {
 		return nil, nil
 	}
-	s, err := mb.Snapshot(ctx, mail.Known{}, true)
+	first := c.unseen()
+	s, err := c.mb.Snapshot(ctx, c.seen, first == 0)
 	if err != nil {
 		return nil, err
 	}
@@ -183,22 +199,22 @@ func findCopies(ctx context.Context, mb Mailbox, rows []*mail.Base, intents []*m
 		return nil, &mail.Fault{Scope: mail.ScopeFolder, Class: mail.ClassTemporary, Folder: s.Folder, Doing: "look for copies of an interrupted run",
 			Err: errors.New("the server may not show all messages: " + s.Doubt), Hint: "the next run looks again"}
 	}
-	first := intents[0].UIDNext
-	headers := map[mail.Digest]bool{}
+	c.seen = knownBy(s)
+	from, headers := intents[0].UIDNext, map[mail.Digest]bool{}
 	for _, in := range intents {
-		first = min(first, in.UIDNext)
+		from = min(from, in.UIDNext)
 		headers[in.Content.Header] = true
 	}
-	for _, row := range rows {
+	for _, row := range c.rows {
 		delete(s.Messages, row.UID)
 	}
 	var uids []mail.UID
 	for _, uid := range sortedUIDs(s.Messages) {
-		if uid >= first {
+		if uid >= max(first, from) {
 			uids = append(uids, uid)
 		}
 	}
-	contents, err := wholeContents(ctx, mb, uids, headers)
+	contents, err := wholeContents(ctx, c.mb, uids, headers)
 	if err != nil {
 		return nil, err
 	}
@@ -209,7 +225,22 @@ func findCopies(ctx context.Context, mb Mailbox, rows []*mail.Base, intents []*m
 	if !stored || len(found) == len(intents) {
 		return found, nil
 	}
-	return found, findAltered(ctx, mb, intents, uids, s.Messages, found)
+	return found, findAltered(ctx, c.mb, intents, uids, s.Messages, found)
+}
+
+// unseen is the UID from which on messages have not been seen.
+func (c *copySearch) unseen() mail.UID {
+	if len(c.seen.UIDs) == 0 {
+		return 0
+	}
+	return c.seen.UIDs[len(c.seen.UIDs)-1] + 1
+}
+
+// knownBy is what is known of a mailbox when it was listed.
+func knownBy(s mail.RemoteSnapshot) mail.Known {
+	uids := append(sortedUIDs(s.Messages), s.Same...)
+	slices.Sort(uids)
+	return mail.Known{Mark: s.Mark, UIDs: uids}
 }
 
 // matchCopies gives each intent the first message that is its, from the UIDNEXT

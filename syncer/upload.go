@@ -200,7 +200,8 @@ func (a *applier) findSilent(ctx context.Context, mb Mailbox, f *folder, silent 
 	if err != nil {
 		return err
 	}
-	found, err := findCopies(ctx, mb, rows, intents, silent[0].op.Kind == plan.Upload)
+	search := copySearch{mb: mb, rows: rows}
+	found, err := search.find(ctx, intents, silent[0].op.Kind == plan.Upload)
 	if err != nil {
 		return err
 	}
