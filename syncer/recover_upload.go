@@ -102,7 +102,7 @@ func (r *run) findLate(ctx context.Context, mb Mailbox, rows []*mail.Base, inten
 		}
 		if !told {
 			told = true
-			r.note(intents[0].Folder, fmt.Sprintf("%d messages were being sent when a session broke off and are not on the server; it may still be busy with them: looking again in a moment", len(missing)))
+			r.note(intents[0].Folder, fmt.Sprintf("of what was being sent when a session broke off, %d are not on the server; it may still be busy with them: looking again in a moment", len(missing)))
 		}
 		wait := (*waits)[0]
 		*waits = (*waits)[1:]
