@@ -3,7 +3,9 @@ package mail
 import (
 	"bytes"
 	"crypto/sha256"
+	"errors"
 	"fmt"
+	"io"
 	"regexp"
 	"strings"
 	"testing"
@@ -158,6 +160,20 @@ func TestHeaderOnlyIsTheHeaderOfTheWhole(t *testing.T) {
 				t.Errorf("%s: wire size %d of a block of %d", name, got.Wire, len(form))
 			}
 		}
+	}
+}
+
+func TestHasherReadsFrom(t *testing.T) {
+	for name, m := range messages {
+		h := NewHasher()
+		n, err := h.ReadFrom(iotest.DataErrReader(iotest.HalfReader(strings.NewReader(m))))
+		if got := h.Content(); n != int64(len(m)) || err != nil || got != dumbContent([]byte(m)) {
+			t.Errorf("%s: %d bytes, %v, %+v", name, n, err, got)
+		}
+	}
+	broken := errors.New("broken")
+	if n, err := NewHasher().ReadFrom(io.MultiReader(strings.NewReader("some"), iotest.ErrReader(broken))); n != 4 || err != broken {
+		t.Errorf("of a reader that fails: %d bytes, %v", n, err)
 	}
 }
 

@@ -260,6 +260,30 @@ func TestMove(t *testing.T) {
 	}
 }
 
+// TestMoveIntoADamagedFolder covers a folder that lost its directories since it
+// was listed. Where only those that the file does not go to are missing it arrives.
+func TestMoveIntoADamagedFolder(t *testing.T) {
+	for _, missing := range []string{"cur", "new", "."} {
+		m := open(t, Config{}, "A", "B")
+		put(t, m, "A/cur/first:2,S", "1")
+		put(t, m, "A/cur/k:2,S", "2")
+		if _, err := m.Move(t.Context(), "A", "first", "B"); err != nil {
+			t.Fatal(err)
+		}
+		os.RemoveAll(filepath.Join(m.root, "B", missing))
+		_, err := m.Move(t.Context(), "A", "k", "B")
+		if missing == "new" {
+			want(t, m, "B", "cur/first:2,S", "cur/k:2,S")
+			continue
+		}
+		var fault *mail.Fault
+		if !errors.As(err, &fault) || fault.Scope != mail.ScopeFolder || fault.Folder != "B" {
+			t.Errorf("without %s: %v", missing, err)
+		}
+		want(t, m, "A", "cur/k:2,S")
+	}
+}
+
 func TestMoveToATakenKey(t *testing.T) {
 	for _, taken := range []string{"cur/k:2,S", "new/k", "cur/k:2,F"} {
 		for _, stale := range []bool{false, true} {

@@ -49,6 +49,11 @@ func (m *Maildir) Move(ctx context.Context, name mail.FolderName, key mail.Key, 
 		}
 		return err
 	})
+	if errors.Is(err, mail.ErrChanged) { // or it is the other folder that is not there
+		if lacking := x.to.complete(); lacking != nil {
+			return "", x.to.writing("", "move message into folder", lacking)
+		}
+	}
 	return as, x.from.message(key, doing, err)
 }
 
@@ -98,9 +103,6 @@ func (m *Maildir) transfer(ctx context.Context, name, to mail.FolderName) (x tra
 	}
 	if x.to, err = m.folder(to); err != nil {
 		return x, err
-	}
-	if err := x.to.complete(); err != nil {
-		return x, x.to.writing("", "move message into folder", err)
 	}
 	return x, x.to.listOnce(ctx)
 }
@@ -155,6 +157,9 @@ func (x transfer) rename(p, q place) error {
 	from, to := x.from.at(p), x.to.at(q)
 	err := renameNew(from, to)
 	if !errors.Is(err, syscall.EXDEV) {
+		return err
+	}
+	if err = x.to.complete(); err != nil {
 		return err
 	}
 	err = copyFile(from, x.to.tmp(parseName(q.file).key), to, x.to.m.fsync)
