@@ -118,6 +118,25 @@ func BenchmarkCommitFlags1000(b *testing.B) {
 	}
 }
 
+// Rows of messages that were moved to another folder, and back.
+func BenchmarkCommitMoves500(b *testing.B) {
+	d := filled(b, 100_000)
+	rows := rowsOf(b, d, "INBOX")
+	at := 0
+	for b.Loop() {
+		batch := mail.Batch{}
+		for range 500 {
+			at = (at + 7919) % len(rows)
+			if rows[at].Folder = "Archive"; rows[at].UID > 1_000_000 {
+				rows[at].Folder = "INBOX"
+			}
+			rows[at].UID += 1_000_000
+			batch.Put = append(batch.Put, rows[at])
+		}
+		commit(b, d, batch)
+	}
+}
+
 func BenchmarkOpen(b *testing.B) {
 	path := closedState(b)
 	for b.Loop() {

@@ -4,6 +4,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"slices"
 
 	"imapsync/mail"
 )
@@ -68,7 +69,8 @@ func (t *tx) changeAll(put []*mail.Base) (adds []*mail.Base, err error) {
 }
 
 // change brings a row up to date in place. Most often only flags or stamps are
-// new; then no index is written.
+// new; then no index is written. Of a message that was moved the indexes of its
+// content stay as they are.
 func (t *tx) change(row *mail.Base) error {
 	folder, err := t.folder(row.Folder)
 	if err != nil {
@@ -83,7 +85,12 @@ func (t *tx) change(row *mail.Base) error {
 	if err != nil {
 		return err
 	}
-	if err := t.updateOne(updateBase, append(append([]any{folder}, values...), row.ID)...); err != nil {
+	moved, content := append([]any{folder}, values[:place]...), values[place:indexed]
+	err = t.updateOne(updatePlace, slices.Concat(moved, values[indexed:], []any{row.ID}, content)...)
+	if errors.Is(err, errNoRow) {
+		err = t.updateOne(updateBase, slices.Concat(moved, values[place:], []any{row.ID})...)
+	}
+	if err != nil {
 		return err
 	}
 	t.counts[before]--
@@ -117,10 +124,13 @@ func (t *tx) add(row *mail.Base) error {
 }
 
 var (
-	insertBase = insert("base", "id, folder, "+baseColumns)
-	updateBase = update("base", "folder, "+baseColumns)
-	updateInfo = update("base", baseInfo) + ` AND folder = ? AND uid IS ? AND key IS ? AND digest IS ? AND whole = ? AND remote_size = ? AND remote_only = ?`
+	insertBase  = insert("base", "id, folder, "+baseColumns)
+	updateBase  = update("base", "folder, "+baseColumns)
+	updatePlace = update("base", "folder, "+basePlace+", "+baseInfo) + sameContent
+	updateInfo  = update("base", baseInfo) + ` AND folder = ? AND uid IS ? AND key IS ?` + sameContent
 )
+
+const sameContent = ` AND digest IS ? AND whole = ? AND remote_size = ? AND remote_only = ?`
 
 // dropFolder removes a folder with its rows.
 func (t *tx) dropFolder(name mail.FolderName) error {

@@ -13,11 +13,13 @@ import (
 )
 
 // baseColumns are the columns of a base row in the order baseValues gives them:
-// first those with an index, then the others, among them the flags, of which indexes
-// have few.
+// first those with an index, of place and content, then the others, among them the
+// flags, of which indexes have few.
 const (
-	baseColumns = `uid, key, digest, whole, remote_size, remote_only, ` + baseInfo
+	baseColumns = basePlace + `, digest, whole, remote_size, remote_only, ` + baseInfo
+	basePlace   = `uid, key`
 	baseInfo    = `header, body, size, wire, net, fields, flags, date, file_size, file_mtime`
+	place       = 2
 	indexed     = 6
 )
 
