@@ -11,8 +11,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"runtime"
-	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -20,22 +18,6 @@ import (
 
 	"imapsync/discover"
 )
-
-// gcPercent lets the heap grow by half of what lives in it before garbage is
-// collected: of a first sync that is a sixth of its memory, and no measurable
-// time. The first time it may grow to 16 MiB instead, four times what Go begins
-// with: a run that finds nothing ends below that, and is spared two collections,
-// a tenth of its time.
-const (
-	gcPercent      = 50
-	firstGCPercent = 400
-)
-
-// collectLate sets the garbage collector up.
-func collectLate() {
-	debug.SetGCPercent(firstGCPercent)
-	runtime.AddCleanup(new([16]byte), func(percent int) { debug.SetGCPercent(percent) }, gcPercent)
-}
 
 func main() {
 	collectLate()
