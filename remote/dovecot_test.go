@@ -312,17 +312,22 @@ func TestDovecotStoresOnWhatIsGone(t *testing.T) {
 		if err := other.Expunge(t.Context(), []mail.UID{uids[0], uids[2]}); err != nil {
 			t.Fatal(err)
 		}
-		if err := m.Store(t.Context(), uids, mail.ParseFlags(":F"), mail.Flags{}); err != nil {
-			t.Fatal(err)
+		changes := []mail.FlagChange{{UIDs: uids, Add: mail.ParseFlags(":F")}}
+		there, err := m.StoreAndLook(t.Context(), changes, func(_ int, err error) { t.Error(err) })
+		if err != nil || !slices.Equal(there, uids[1:2]) {
+			t.Errorf("there are %v, want %v (%v)", there, uids[1:2], err)
 		}
 		sought := []mail.Sought{{Folder: mail.Inbox, UIDValidity: m.Mark().UIDValidity, UIDs: uids}}
-		err := a.StillThere(t.Context(), sought, false, func(_ mail.FolderName, there []mail.UID, err error) {
+		err = a.StillThere(t.Context(), sought, false, func(_ mail.FolderName, there []mail.UID, err error) {
 			if err != nil || !slices.Equal(there, uids[1:2]) {
 				t.Errorf("there are %v, want %v (%v)", there, uids[1:2], err)
 			}
 		})
 		if err != nil {
 			t.Error(err)
+		}
+		if s := snapshot(t, m, mail.Known{}, true); s.Messages[uids[1]].Flags.System&mail.Flagged == 0 {
+			t.Error("the flag was not stored")
 		}
 	})
 }

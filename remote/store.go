@@ -15,20 +15,22 @@ import (
 // called for each change the server does not make; the error returned is for all
 // others, of which it is not known whether they were made.
 func (m *Mailbox) StoreAll(ctx context.Context, changes []mail.FlagChange, refused func(i int, err error)) error {
+	return m.storeAll(ctx, changes, refused, m.goOn)
+}
+
+func (m *Mailbox) storeAll(ctx context.Context, changes []mail.FlagChange, refused func(i int, err error), sent func()) error {
 	if err := m.selectNow(ctx); err != nil {
 		return err
 	}
 	defer m.use(ctx)()
-	var uids []mail.UID
 	storable := slices.Clone(changes)
 	for i, change := range changes {
-		uids = append(uids, change.UIDs...)
 		storable[i].Add, storable[i].Remove = m.c.box.space.Storable(change.Add), m.c.box.space.Storable(change.Remove)
 	}
-	if err := m.see(uids); err != nil {
+	if err := m.see(uidsIn(changes)); err != nil {
 		return m.c.grade(ctx, err, m.fault("change flags"))
 	}
-	errs, err := m.store(storable, m.goOn)
+	errs, err := m.store(storable, sent)
 	for i, refusal := range errs {
 		if refusal == nil {
 			continue
@@ -42,6 +44,13 @@ func (m *Mailbox) StoreAll(ctx context.Context, changes []mail.FlagChange, refus
 		refused(i, m.c.grade(ctx, refusal, fault))
 	}
 	return m.c.grade(ctx, err, m.fault("change flags"))
+}
+
+func uidsIn(changes []mail.FlagChange) (uids []mail.UID) {
+	for _, change := range changes {
+		uids = append(uids, change.UIDs...)
+	}
+	return uids
 }
 
 // store sends STORE .SILENT (RFC 3501 section 6.4.6) in sets, pipelined, and

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -355,18 +356,20 @@ func (p picky) Open(ctx context.Context, f mail.FolderName, readOnly bool) (sync
 
 type pickyBox struct{ syncer.Mailbox }
 
-func (p pickyBox) StoreAll(ctx context.Context, changes []mail.FlagChange, refused func(int, error)) error {
+func (p pickyBox) StoreAndLook(ctx context.Context, changes []mail.FlagChange, refused func(int, error)) (all []mail.UID, err error) {
 	for i, change := range changes {
 		if change.Add.HasKeyword("bad") {
 			refused(i, &mail.Fault{Scope: mail.ScopeMessage, Err: errors.New("NO too many keywords")})
 			continue
 		}
-		err := p.Mailbox.StoreAll(ctx, changes[i:i+1], func(_ int, err error) { refused(i, err) })
+		there, err := p.Mailbox.StoreAndLook(ctx, changes[i:i+1], func(_ int, err error) { refused(i, err) })
 		if err != nil {
-			return err
+			return nil, err
 		}
+		all = append(all, there...)
 	}
-	return nil
+	slices.Sort(all)
+	return all, nil
 }
 
 // TestRefusedStoreCostsItsMessages: the other flags and the deletions of the

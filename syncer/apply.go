@@ -49,7 +49,6 @@ type applier struct {
 	origins map[*plan.Op]mail.Entry      // where the messages lay that operations take elsewhere
 	crowded map[*plan.Op]bool            // moves of a file to where another row's has its key
 	carried map[*mail.Base]bool          // rows of copies that came with a mark: see foundMark
-	stored  map[*folder][]*plan.Op       // flags stored on the server and not recorded yet
 	places  map[mail.FolderName]*queued  // of the folders that are downloaded
 	ahead   map[mail.FolderName]upcoming // after which mailbox comes which in this step
 	making  chan struct{}                // held while the trash folder is created
@@ -62,34 +61,34 @@ type applier struct {
 
 func (r *run) apply(ctx, work context.Context, p *plan.Plan) error {
 	a := &applier{run: r, stop: ctx, plan: p, origins: map[*plan.Op]mail.Entry{}, crowded: map[*plan.Op]bool{}, carried: map[*mail.Base]bool{},
-		stored: map[*folder][]*plan.Op{}, ahead: map[mail.FolderName]upcoming{}, places: map[mail.FolderName]*queued{},
+		ahead: map[mail.FolderName]upcoming{}, places: map[mail.FolderName]*queued{},
 		making: make(chan struct{}, 1)}
 	if err := a.prepare(p); err != nil {
 		return err
 	}
-	confirmed := func() error { return nil }
+	recorded := func() error { return nil }
 	for _, s := range steps {
 		if s.kinds[0] == plan.Forget || a.awaitsFlags(s) { // what follows is for mailboxes where nothing is left to do
-			if err := confirmed(); err != nil {
+			if err := recorded(); err != nil {
 				return err
 			}
 		}
 		err := a.step(work, s, p)
-		if s.kinds[0] == plan.SetFlags && (err == nil || errors.Is(err, errInterrupted)) {
-			confirmed = a.confirming(work)
+		if s.kinds[0] == plan.SetFlags {
+			recorded = a.recordingFlags()
 		}
 		if err != nil {
-			return firstOf(err, confirmed())
+			return firstOf(err, recorded())
 		}
 	}
 	return nil
 }
 
 // awaitsFlags reports whether a step is to do something that flags must have been
-// stored for, and known to be.
+// recorded for.
 func (a *applier) awaitsFlags(s step) bool {
 	return slices.ContainsFunc(a.plan.Ops, func(o *plan.Op) bool {
-		return s.has(o) && o.After != nil && o.After.Kind == plan.SetFlags && o.After.OnRemote
+		return s.has(o) && o.After != nil && o.After.Kind == plan.SetFlags
 	})
 }
 
@@ -109,7 +108,10 @@ func (a *applier) step(work context.Context, s step, p *plan.Plan) error {
 		return names[x] < names[y]
 	})
 	err := a.abreast(work, s, names, lanes)
-	return firstOf(err, firstOf(a.recordPending(), a.interrupted()))
+	if s.kinds[0] != plan.SetFlags {
+		err = firstOf(err, a.recordPending())
+	}
+	return firstOf(err, a.interrupted())
 }
 
 // onDisk are the kinds of work that wait for the disk alone where they are not

@@ -131,13 +131,13 @@ func (m sloppyMailbox) Append(ctx context.Context, messages iter.Seq[mail.Outgoi
 	return m.Mailbox.Append(ctx, messages, done)
 }
 
-func (m sloppyMailbox) StoreAll(ctx context.Context, changes []mail.FlagChange, refused func(int, error)) error {
+func (m sloppyMailbox) StoreAndLook(ctx context.Context, changes []mail.FlagChange, refused func(int, error)) ([]mail.UID, error) {
 	if m.wrong == "store" {
 		for i := range changes {
 			changes[i].Remove = mail.Flags{}
 		}
 	}
-	return m.Mailbox.StoreAll(ctx, changes, refused)
+	return m.Mailbox.StoreAndLook(ctx, changes, refused)
 }
 
 func (m sloppyMailbox) Expunge(ctx context.Context, uids []mail.UID) error {

@@ -5,8 +5,6 @@ import (
 	"slices"
 	"sync"
 
-	"golang.org/x/sync/errgroup"
-
 	"imapsync/mail"
 	"imapsync/plan"
 )
@@ -44,14 +42,11 @@ func (a *applier) setFlags(ctx context.Context, f *folder, ops []*plan.Op) error
 			}
 			local = false
 		}
-		refused, err := a.storeFlags(ctx, f, remote)
+		stored, err := a.storeFlags(ctx, f, remote)
 		if err != nil {
 			return err
 		}
-		settled = slices.DeleteFunc(settled, func(o *plan.Op) bool { return o.OnRemote })
-		a.mu.Lock()
-		a.stored[f] = slices.DeleteFunc(remote, func(o *plan.Op) bool { return refused[o] })
-		a.mu.Unlock()
+		settled = slices.DeleteFunc(settled, func(o *plan.Op) bool { return o.OnRemote && !stored[o] })
 	}
 	if len(settled) == 0 {
 		return nil
@@ -70,85 +65,25 @@ func agreed(ops []*plan.Op) (b mail.Batch) {
 	return b
 }
 
-// confirming confirms beside the deletions, which concern other messages; the
+// recordingFlags records them beside the deletions, which concern other messages; the
 // returned function waits for it.
-func (a *applier) confirming(ctx context.Context) (wait func() error) {
+func (a *applier) recordingFlags() (wait func() error) {
+	pending := a.takePending()
+	if a.opt.Lanes <= 2 {
+		err := a.recordAll(pending)
+		return func() error { return err }
+	}
 	done := make(chan error, 1)
-	go func() { done <- a.confirmStored(ctx) }()
+	go func() { done <- a.recordAll(pending) }()
 	return sync.OnceValue(func() error { return <-done })
 }
 
-// confirmStored records the flags that were stored on the server. A STORE on a
-// message that another client has taken away is OK and does nothing; it may have
-// been taken to another mailbox, without the change. So the messages of all
-// mailboxes are asked for once more, and those that are gone left to the next run.
-func (a *applier) confirmStored(ctx context.Context) error {
-	var sought []mail.Sought
-	for _, f := range a.sorted() {
-		if ops := a.stored[f]; len(ops) > 0 {
-			s := mail.Sought{Folder: f.Name, UIDValidity: f.validity}
-			for _, o := range ops {
-				s.UIDs = append(s.UIDs, o.Row.UID)
-			}
-			sought = append(sought, s)
-		}
-	}
-	if len(sought) == 0 {
-		return nil
-	}
-	var fatal error
-	there := map[mail.FolderName][]mail.UID{}
-	err := a.Remote.StillThere(ctx, sought, false, func(name mail.FolderName, uids []mail.UID, err error) {
-		switch {
-		case accountScope(err) || ctx.Err() != nil:
-			fatal = firstOf(fatal, err)
-		case err != nil:
-			a.failFolder(a.folders[name])
-			a.fail(name, nil, err)
-		default:
-			there[name] = uids
-		}
-	})
-	if err = firstOf(fatal, err); err != nil {
-		return err
-	}
-	g, _ := errgroup.WithContext(ctx) // all at once: what is recorded together waits for the disk once
-	for _, f := range a.sorted() {
-		if uids, told := there[f.Name]; told {
-			g.Go(func() error { return a.recordStored(f, uids) })
-		}
-	}
-	return g.Wait()
-}
-
-func (a *applier) recordStored(f *folder, uids []mail.UID) error {
-	there := make(map[mail.UID]bool, len(uids))
-	for _, uid := range uids {
-		there[uid] = true
-	}
-	var settled []*plan.Op
-	for _, o := range a.stored[f] {
-		if there[o.Row.UID] {
-			settled = append(settled, o)
-		} else {
-			a.fail(f.Name, o, mail.ErrChanged)
-		}
-	}
-	if len(settled) == 0 {
-		return nil
-	}
-	err := a.record(agreed(settled), settled...)
-	if err == nil || accountScope(err) {
-		return err
-	}
-	a.failFolder(f)
-	a.fail(f.Name, nil, err)
-	return nil
-}
-
-// storeFlags sends as few STOREs as there are different changes, and tells
-// which operations the server refused.
-func (a *applier) storeFlags(ctx context.Context, f *folder, ops []*plan.Op) (refused map[*plan.Op]bool, err error) {
+// storeFlags sends as few STOREs as there are different changes, and tells which
+// operations were carried out. A STORE on a message that another client has taken
+// away is OK and does nothing; it may have been taken to another mailbox, without
+// the change. So the messages are looked for once more, and those that are gone left
+// to the next run.
+func (a *applier) storeFlags(ctx context.Context, f *folder, ops []*plan.Op) (stored map[*plan.Op]bool, err error) {
 	mb, err := a.open(ctx, f)
 	if err != nil {
 		return nil, err
@@ -173,11 +108,27 @@ func (a *applier) storeFlags(ctx context.Context, f *folder, ops []*plan.Op) (re
 		groups[i] = append(groups[i], o)
 	}
 	a.goAhead(mb, f)
-	refused = map[*plan.Op]bool{}
-	return refused, mb.StoreAll(ctx, changes, func(i int, err error) {
+	refused := map[int]bool{}
+	there, err := mb.StoreAndLook(ctx, changes, func(i int, err error) {
+		refused[i] = true
 		for _, o := range groups[i] {
-			refused[o] = true
 			a.fail(f.Name, o, naming(err, o))
 		}
 	})
+	if err != nil {
+		return nil, err
+	}
+	stored = map[*plan.Op]bool{}
+	for i, ops := range groups {
+		for _, o := range ops {
+			switch _, found := slices.BinarySearch(there, o.Row.UID); {
+			case refused[i]:
+			case found:
+				stored[o] = true
+			default:
+				a.fail(f.Name, o, mail.ErrChanged)
+			}
+		}
+	}
+	return stored, nil
 }

@@ -47,11 +47,17 @@ func (a *applier) recordLater(o outcome, most int) error {
 // recordPending makes durable what was done and records it. It is not interrupted, for
 // what was done must be recorded; what cannot be made durable the next run finds out.
 // An error that costs a folder is told.
-func (a *applier) recordPending() error {
+func (a *applier) recordPending() error { return a.recordAll(a.takePending()) }
+
+func (a *applier) takePending() []outcome {
 	a.mu.Lock()
+	defer a.mu.Unlock()
 	pending := a.pending
 	a.pending = nil
-	a.mu.Unlock()
+	return pending
+}
+
+func (a *applier) recordAll(pending []outcome) error {
 	synced := map[mail.FolderName]error{}
 	pending, err := a.syncOutcomes(pending, outcome.arrivedIn, synced)
 	pending, serr := a.syncOutcomes(pending, outcome.changed, synced)

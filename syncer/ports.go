@@ -178,10 +178,12 @@ type Mailbox interface {
 	// sequence and done are called by the caller's goroutine.
 	Append(ctx context.Context, messages iter.Seq[mail.Outgoing], done func(i int, uid mail.UID, err error)) error
 	// StoreAll adds and removes flags. Messages that are gone are no error, and a
-	// session that was not told so yet does not know: see StillThere. refused is
+	// session that was not told so yet does not know: see StoreAndLook. refused is
 	// called for each change the server does not make; the error returned is for
 	// all others.
 	StoreAll(ctx context.Context, changes []mail.FlagChange, refused func(i int, err error)) error
+	// StoreAndLook is StoreAll, and StillThere for all these messages behind it.
+	StoreAndLook(ctx context.Context, changes []mail.FlagChange, refused func(i int, err error)) (there []mail.UID, err error)
 	// Copy and Move return the new UIDs where the server tells (COPYUID) and
 	// they are told under the UIDVALIDITY given. Move is only called when
 	// Features.Move.

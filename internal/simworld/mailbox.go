@@ -388,6 +388,22 @@ func (m *Mailbox) StoreAll(ctx context.Context, changes []mail.FlagChange, refus
 	return nil
 }
 
+// StoreAndLook implements syncer.Mailbox.
+func (m *Mailbox) StoreAndLook(ctx context.Context, changes []mail.FlagChange, refused func(i int, err error)) ([]mail.UID, error) {
+	return StoreAndLook(ctx, m, m.s, mail.Sought{Folder: m.name, UIDValidity: m.validity}, changes, refused)
+}
+
+// StoreAndLook stores and asks afterwards, by Flags.
+func StoreAndLook(ctx context.Context, m syncer.Mailbox, r syncer.Remote, in mail.Sought, changes []mail.FlagChange, refused func(i int, err error)) ([]mail.UID, error) {
+	if err := m.StoreAll(ctx, changes, refused); err != nil {
+		return nil, err
+	}
+	for _, change := range changes {
+		in.UIDs = append(in.UIDs, change.UIDs...)
+	}
+	return stillThere(ctx, r, in, false)
+}
+
 // Store makes one change of flags. Each message is a step of its own.
 func (m *Mailbox) Store(ctx context.Context, uids []mail.UID, add, remove mail.Flags) error {
 	if !add.Intersect(remove).IsEmpty() {
