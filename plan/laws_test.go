@@ -39,16 +39,20 @@ func unmarked(side string) string {
 	}), " ")
 }
 
-// checkLaws checks agreement and settling, then the prefix law: any prefix of
-// the plan, the last operation of it recorded or not, and planning again reach
-// the same end.
+// checkLaws checks agreement and settling, that flags can be recorded beside what
+// comes later, then the prefix law: any prefix of the plan, the last operation of it
+// recorded or not, and planning again reach the same end.
 func checkLaws(start *model, policy conflict.Policy) error {
 	whole := start.clone()
 	want, err := settles(whole, policy)
 	if err != nil {
 		return err
 	}
-	count := len(Make(start.clone().observe(policy)).Ops)
+	all := Make(start.clone().observe(policy)).Ops
+	if err := flagsApart(all); err != nil {
+		return err
+	}
+	count := len(all)
 	for n := range count {
 		for _, recorded := range []bool{true, false} {
 			m := start.clone()
@@ -70,6 +74,26 @@ func checkLaws(start *model, policy conflict.Policy) error {
 				(recorded || !unsureOfMark(ops[n], policy) || loses(want, got)) {
 				return fmt.Errorf("after %d of %d operations (last recorded: %v) the end is another\nwant %s\ngot  %s\n%v", n+1, count, recorded, want, got, ops)
 			}
+		}
+	}
+	return nil
+}
+
+// flagsApart checks that what follows flags of the same row says so.
+func flagsApart(ops []*Op) error {
+	flags := map[*mail.Base]*Op{}
+	for _, o := range ops {
+		if first := flags[o.Row]; first != nil {
+			after := o.After
+			for after != nil && after != first {
+				after = after.After
+			}
+			if after == nil {
+				return fmt.Errorf("%v does not await %v", o, first)
+			}
+		}
+		if o.Kind == SetFlags {
+			flags[o.Row] = o
 		}
 	}
 	return nil
