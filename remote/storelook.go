@@ -21,17 +21,16 @@ func (m *Mailbox) StoreAndLook(ctx context.Context, changes []mail.FlagChange, r
 		}
 	})
 	defer m.c.guard(ctx)()
-	if back == nil && err == nil {
-		return m.lookNow(ctx, uids)
+	if back != nil {
+		there, lookErr := back.wait(ctx) // also where the changes failed, for it is under way
+		if err == nil {
+			return there, lookErr
+		}
 	}
-	if back == nil {
+	if err != nil {
 		return nil, err
 	}
-	there, lookErr := back.wait(ctx)
-	if err == nil {
-		err = lookErr
-	}
-	return there, err
+	return m.lookNow(ctx, uids)
 }
 
 // lookingBack is a SELECT of the mailbox that is selected, with the question for
@@ -95,7 +94,10 @@ func (m *Mailbox) lookNow(ctx context.Context, uids []mail.UID) ([]mail.UID, err
 	if err := list.fetch(m.c, uids, flagItems, after); err != nil {
 		return nil, m.c.grade(ctx, err, m.fault("look for messages with other flags"))
 	}
-	return list.those(uids), after.wait()
+	if err := after.wait(); err != nil {
+		return nil, err
+	}
+	return list.those(uids), nil
 }
 
 // those returns which of the messages were told of.

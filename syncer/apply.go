@@ -66,9 +66,9 @@ func (r *run) apply(ctx, work context.Context, p *plan.Plan) error {
 	if err := a.prepare(p); err != nil {
 		return err
 	}
-	recorded := func() error { return nil }
+	recorded, flagged := func() error { return nil }, rowsOfFlags(p)
 	for _, s := range steps {
-		if s.kinds[0] == plan.Forget || a.awaitsFlags(s) { // what follows is for mailboxes where nothing is left to do
+		if s.kinds[0] == plan.Forget || s.awaitsFlags(p, flagged) { // what follows is for mailboxes where nothing is left to do
 			if err := recorded(); err != nil {
 				return err
 			}
@@ -84,11 +84,22 @@ func (r *run) apply(ctx, work context.Context, p *plan.Plan) error {
 	return nil
 }
 
+// rowsOfFlags are the rows that flags are recorded in.
+func rowsOfFlags(p *plan.Plan) map[*mail.Base]bool {
+	rows := map[*mail.Base]bool{}
+	for _, o := range p.Ops {
+		if o.Kind == plan.SetFlags {
+			rows[o.Row] = true
+		}
+	}
+	return rows
+}
+
 // awaitsFlags reports whether a step is to do something that flags must have been
-// recorded for.
-func (a *applier) awaitsFlags(s step) bool {
-	return slices.ContainsFunc(a.plan.Ops, func(o *plan.Op) bool {
-		return s.has(o) && o.After != nil && o.After.Kind == plan.SetFlags
+// recorded for, or that is about a row in which they are.
+func (s step) awaitsFlags(p *plan.Plan, flagged map[*mail.Base]bool) bool {
+	return slices.ContainsFunc(p.Ops, func(o *plan.Op) bool {
+		return s.has(o) && (flagged[o.Row] || flagged[o.Old] || o.After != nil && o.After.Kind == plan.SetFlags)
 	})
 }
 
