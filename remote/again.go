@@ -10,7 +10,7 @@ import (
 	"imapsync/mail"
 )
 
-// mailboxesAtOnce is how many mailboxes StillThere asks in one flight.
+// mailboxesAtOnce is how many mailboxes are asked for messages in one flight.
 const mailboxesAtOnce = 32
 
 // StillThere asks for messages by their numbers, each mailbox in a new session
@@ -19,12 +19,62 @@ const mailboxesAtOnce = 32
 // for another is that a message seems to be there: what told gets besides those
 // asked for means nothing. The error is for the mailboxes without a call to told.
 func (a *Account) StillThere(ctx context.Context, absent []mail.Sought, readOnly bool, told func(folder mail.FolderName, there []mail.UID, err error)) error {
-	for batch := range slices.Chunk(absent, mailboxesAtOnce) {
-		if err := a.stillThere(ctx, batch, readOnly, told); err != nil {
-			return err
-		}
+	if len(absent) == 0 {
+		return nil
 	}
+	c, err := a.acquire(ctx, "")
+	if err != nil {
+		return err
+	}
+	defer a.release(c)
+	defer c.guard(ctx)()
+	a.stillThere(ctx, c, absent, readOnly, told)
 	return nil
+}
+
+func (a *Account) stillThere(ctx context.Context, c *conn, absent []mail.Sought, readOnly bool, told func(mail.FolderName, []mail.UID, error)) {
+	for batch := range slices.Chunk(absent, mailboxesAtOnce) {
+		s := a.seek(ctx, c, batch, readOnly)
+		s.wait(ctx)
+		s.tell(told)
+	}
+}
+
+// LookAgain is Folders, and StillThere behind it: in the same flight where the LIST
+// brings the marks, for a STATUS is not meant for a mailbox that is selected
+// (RFC 3501 section 6.3.10).
+func (a *Account) LookAgain(ctx context.Context, absent []mail.Sought, readOnly bool, told func(folder mail.FolderName, there []mail.UID, err error)) ([]mail.RemoteFolder, error) {
+	c, err := a.acquire(ctx, "")
+	if err != nil {
+		return nil, err
+	}
+	defer a.release(c)
+	defer c.guard(ctx)()
+	var along *sightings
+	folders, err := a.folders(ctx, c, func() {
+		if c.has("LIST-STATUS") && len(absent) > 0 {
+			n := min(len(absent), mailboxesAtOnce)
+			along, absent = a.seek(ctx, c, absent[:n], readOnly), absent[n:]
+		}
+	})
+	if along != nil {
+		along.wait(ctx) // also where the LIST failed, for it is under way
+	}
+	if err != nil {
+		return nil, err
+	}
+	if along != nil {
+		along.tell(told)
+	}
+	a.stillThere(ctx, c, absent, readOnly, told)
+	return folders, nil
+}
+
+// sightings are the questions of one flight.
+type sightings struct {
+	c     *conn
+	asked []*sighting
+	left  func() // waits until no mailbox is selected
 }
 
 // sighting is the question to one mailbox.
@@ -33,21 +83,16 @@ type sighting struct {
 	after  *selecting
 	flight flight
 	list   *listing
-	err    error // why it could not be asked
+	err    error // why it could not be asked, or was not answered
 }
 
-func (a *Account) stillThere(ctx context.Context, absent []mail.Sought, readOnly bool, told func(mail.FolderName, []mail.UID, error)) error {
-	c, err := a.acquire(ctx, "")
-	if err != nil {
-		return err
-	}
-	defer a.release(c)
-	defer c.guard(ctx)()
-	asked := make([]*sighting, len(absent))
-	for i, gone := range absent {
+// seek sends the questions.
+func (a *Account) seek(ctx context.Context, c *conn, absent []mail.Sought, readOnly bool) *sightings {
+	all := &sightings{c: c}
+	for _, gone := range absent {
 		m := &Mailbox{a: a, c: c, folder: gone.Folder, readOnly: readOnly}
 		s := &sighting{folder: gone.Folder, list: newListing(c)}
-		asked[i] = s
+		all.asked = append(all.asked, s)
 		if s.after, s.err = m.begin(ctx); s.err != nil {
 			continue
 		}
@@ -57,19 +102,29 @@ func (a *Account) stillThere(ctx context.Context, absent []mail.Sought, readOnly
 			s.flight.add(c.client.Fetch(set, flagItems))
 		}
 	}
-	defer c.leaveUnknown()()
-	for _, s := range asked {
+	all.left = c.leaveUnknown()
+	return all
+}
+
+// wait waits for all answers.
+func (all *sightings) wait(ctx context.Context) {
+	for _, s := range all.asked {
 		answer := s.flight.wait()
 		if s.err == nil {
 			s.err = s.after.wait()
 		}
 		if s.err == nil {
 			fault := mail.Fault{Scope: mail.ScopeFolder, Folder: s.folder, Doing: "look for missing messages"}
-			s.err = c.grade(ctx, answer, fault)
+			s.err = all.c.grade(ctx, answer, fault)
 		}
+	}
+	all.left()
+}
+
+func (all *sightings) tell(told func(mail.FolderName, []mail.UID, error)) {
+	for _, s := range all.asked {
 		told(s.folder, slices.Sorted(maps.Keys(s.list.records)), s.err)
 	}
-	return nil
 }
 
 // leaveUnknown sends the command that deselects whatever mailbox is selected, so

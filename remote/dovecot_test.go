@@ -326,6 +326,15 @@ func TestDovecotStoresOnWhatIsGone(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
+		told := 0
+		list, err := a.LookAgain(t.Context(), sought, false, func(_ mail.FolderName, there []mail.UID, err error) {
+			if told++; err != nil || !slices.Equal(there, uids[1:2]) {
+				t.Errorf("there are %v, want %v (%v)", there, uids[1:2], err)
+			}
+		})
+		if i := slices.IndexFunc(list, func(f mail.RemoteFolder) bool { return f.Name == mail.Inbox }); err != nil || told != 1 || i < 0 || list[i].Mark.Messages != 1 {
+			t.Errorf("%v, told %d times, listed %v", err, told, list)
+		}
 		if s := snapshot(t, m, mail.Known{}, true); s.Messages[uids[1]].Flags.System&mail.Flagged == 0 {
 			t.Error("the flag was not stored")
 		}

@@ -29,9 +29,13 @@ func (a *Account) Folders(ctx context.Context) ([]mail.RemoteFolder, error) {
 	}
 	defer a.release(c)
 	defer c.guard(ctx)()
-	a.hear(c)
+	return a.folders(ctx, c, func() {})
+}
 
-	list, err := a.list(ctx, c)
+// folders lists them; behind is called when the LIST is on its way.
+func (a *Account) folders(ctx context.Context, c *conn, behind func()) ([]mail.RemoteFolder, error) {
+	a.hear(c)
+	list, err := a.list(ctx, c, behind)
 	if err != nil {
 		return nil, err
 	}

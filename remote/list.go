@@ -15,14 +15,15 @@ import (
 // of namespaces to be looked at that "*" does not show are asked for by their
 // prefix, and where LIST cannot tell which are subscribed LSUB is, if it matters.
 // Whatever of this is refused, the run ends: folders would seem to be missing, or
-// to be called otherwise.
-func (a *Account) list(ctx context.Context, c *conn) ([]*imap.ListData, error) {
+// to be called otherwise. behind is called when the first LIST is on its way.
+func (a *Account) list(ctx context.Context, c *conn, behind func()) ([]*imap.ListData, error) {
 	namespace := a.askNamespace(c)
 	cmd := c.client.List("", "*", c.listOptions())
 	var subscribed func() ([]string, wire.Answer, error)
 	if a.cfg.Subscribed && !c.has("LIST-EXTENDED") {
 		subscribed = c.wire.Subscriptions()
 	}
+	behind()
 	list, err := cmd.Collect()
 	if err != nil {
 		return nil, c.grade(ctx, err, mail.Fault{Scope: mail.ScopeAccount, Doing: "list folders"})

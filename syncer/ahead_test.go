@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"imapsync/internal/simworld"
 	"imapsync/mail"
 	"imapsync/syncer"
 )
@@ -26,6 +27,10 @@ func (l *lists) Folders(ctx context.Context) ([]mail.RemoteFolder, error) {
 		return nil, err
 	}
 	return l.Remote.Folders(ctx)
+}
+
+func (l *lists) LookAgain(ctx context.Context, absent []mail.Sought, readOnly bool, told func(mail.FolderName, []mail.UID, error)) ([]mail.RemoteFolder, error) {
+	return simworld.LookAgain(ctx, l, absent, readOnly, told)
 }
 
 // opened does something where the record is first asked.

@@ -163,6 +163,10 @@ func (s *throttled) Folders(ctx context.Context) ([]mail.RemoteFolder, error) {
 	return nil, &mail.Fault{Scope: mail.ScopeAccount, Class: mail.ClassTemporary, After: s.after, Err: errors.New("NO throttled")}
 }
 
+func (s *throttled) LookAgain(ctx context.Context, absent []mail.Sought, readOnly bool, told func(mail.FolderName, []mail.UID, error)) ([]mail.RemoteFolder, error) {
+	return simworld.LookAgain(ctx, s, absent, readOnly, told)
+}
+
 // A server that asked to be left alone is left alone by later runs, too, unless
 // the user insists.
 func TestPauseOutlivesTheRun(t *testing.T) {

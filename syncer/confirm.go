@@ -95,8 +95,16 @@ func (r *run) movedOnLocally(now mail.LocalFolder) bool {
 	return ours && (!rec.Settled || now.Stamp.Cur != rec.Stamp.Cur || now.Stamp.New != rec.Stamp.New)
 }
 
+// confirmRemote asks in one flight where mailboxes have moved on, and for the very
+// messages that the listings lacked: the same suspicion, by another question.
 func (r *run) confirmRemote(ctx context.Context) error {
-	now, err := r.Remote.Folders(ctx)
+	var absent []mail.Sought
+	for _, f := range r.sorted() {
+		if gone := f.goneRemotely(); len(gone) > 0 && f.Remote.Exists && f.Remote.Doubt == "" && !f.failed { // what does not exist was asked for by name: see lookForMissing
+			absent = append(absent, mail.Sought{Folder: f.Name, UIDValidity: f.validity, UIDs: gone})
+		}
+	}
+	now, sightings, err := r.lookAgain(ctx, absent)
 	if err != nil {
 		return err
 	}
@@ -111,20 +119,53 @@ func (r *run) confirmRemote(ctx context.Context) error {
 			}
 		}
 	}
-	var absent []mail.Sought
 	for _, f := range r.sorted() {
-		gone := f.goneRemotely()
+		seen, asked := sightings[f.Name]
 		switch {
-		case f.Remote.Doubt != "" || f.failed || len(gone) == 0 && !f.rematched():
+		case f.Remote.Doubt != "" || f.failed || !asked && len(f.goneRemotely()) == 0 && !f.rematched():
 		case to != "":
 			f.Remote.Doubt = mayLieIn(to)
-		case len(gone) > 0 && f.Remote.Exists: // else it was asked for by name: see lookForMissing
+		case asked:
 			if f.Remote.Doubt = f.contradicted(now); f.Remote.Doubt == "" {
-				absent = append(absent, mail.Sought{Folder: f.Name, UIDValidity: f.validity, UIDs: gone})
+				r.judge(f, seen)
 			}
 		}
 	}
-	return r.lookAgain(ctx, absent)
+	return nil
+}
+
+// sighting is the answer for the messages that a mailbox seemed to lack.
+type sighting struct {
+	there, asked int
+	err          error
+}
+
+// lookAgain lists the mailboxes once more, and asks for messages.
+func (r *run) lookAgain(ctx context.Context, absent []mail.Sought) ([]mail.RemoteFolder, map[mail.FolderName]sighting, error) {
+	asked := map[mail.FolderName]int{}
+	for _, gone := range absent {
+		asked[gone.Folder] = len(gone.UIDs)
+	}
+	var fatal error
+	seen := map[mail.FolderName]sighting{}
+	now, err := r.Remote.LookAgain(ctx, absent, r.opt.DryRun, func(name mail.FolderName, there []mail.UID, err error) {
+		seen[name] = sighting{len(there), asked[name], err}
+		if accountScope(err) || ctx.Err() != nil {
+			fatal = firstOf(fatal, err)
+		}
+	})
+	return now, seen, firstOf(fatal, err)
+}
+
+// judge doubts a listing that the answer does not bear out.
+func (r *run) judge(f *folder, seen sighting) {
+	switch {
+	case seen.err != nil:
+		f.Remote.Doubt = "the server does not answer when asked for them by number"
+		r.fail(f.Name, nil, seen.err)
+	case seen.there > 0:
+		f.Remote.Doubt = fmt.Sprintf("the server showed them as gone, and %d of %d when asked for by number", seen.there, seen.asked)
+	}
 }
 
 // goneRemotely lists the messages that the base knows and the server no longer
@@ -157,29 +198,6 @@ func (f *folder) contradicted(now []mail.RemoteFolder) (doubt string) {
 		return fmt.Sprintf("the server showed %d messages and says that there are %d", f.Remote.Mark.Messages, mark.Messages)
 	}
 	return ""
-}
-
-// lookAgain asks the server for the very messages that its listings lacked: the
-// same suspicion, by another question.
-func (r *run) lookAgain(ctx context.Context, absent []mail.Sought) error {
-	var fatal error
-	asked := map[mail.FolderName]int{}
-	for _, gone := range absent {
-		asked[gone.Folder] = len(gone.UIDs)
-	}
-	err := r.Remote.StillThere(ctx, absent, r.opt.DryRun, func(name mail.FolderName, there []mail.UID, err error) {
-		f := r.folders[name]
-		switch {
-		case accountScope(err) || ctx.Err() != nil:
-			fatal = firstOf(fatal, err)
-		case err != nil:
-			f.Remote.Doubt = "the server does not answer when asked for them by number"
-			r.fail(name, nil, err)
-		case len(there) > 0:
-			f.Remote.Doubt = fmt.Sprintf("the server showed them as gone, and %d of %d when asked for by number", len(there), asked[name])
-		}
-	})
-	return firstOf(fatal, err)
 }
 
 // mayHaveGot names a folder that may have got a message which this run has not

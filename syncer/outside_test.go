@@ -36,6 +36,10 @@ func (m *mapping) Folders(ctx context.Context) ([]mail.RemoteFolder, error) {
 	return list, err
 }
 
+func (m *mapping) LookAgain(ctx context.Context, absent []mail.Sought, readOnly bool, told func(mail.FolderName, []mail.UID, error)) ([]mail.RemoteFolder, error) {
+	return simworld.LookAgain(ctx, m, absent, readOnly, told)
+}
+
 func (m *mapping) LeftOut(folder, _ mail.FolderName) (string, error) {
 	if err, out := m.out[folder]; out {
 		return "out of here", err

@@ -137,6 +137,8 @@ type Remote interface {
 	// that knows all that happened before, and tells of each which exist. The error
 	// is for the mailboxes without a call to told.
 	StillThere(ctx context.Context, absent []mail.Sought, readOnly bool, told func(folder mail.FolderName, there []mail.UID, err error)) error
+	// LookAgain is Folders, and StillThere in the same flight where the server can.
+	LookAgain(ctx context.Context, absent []mail.Sought, readOnly bool, told func(folder mail.FolderName, there []mail.UID, err error)) ([]mail.RemoteFolder, error)
 	// Open gives a mailbox on a connection that is the caller's until Close; it
 	// waits for a free one, preferring one that has the mailbox selected. One that
 	// was selected before in this run, or listed with its mark, is selected only for

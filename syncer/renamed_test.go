@@ -114,6 +114,10 @@ func (r renamer) Folders(ctx context.Context) ([]mail.RemoteFolder, error) {
 	return list, err
 }
 
+func (r renamer) LookAgain(ctx context.Context, absent []mail.Sought, readOnly bool, told func(mail.FolderName, []mail.UID, error)) ([]mail.RemoteFolder, error) {
+	return simworld.LookAgain(ctx, r, absent, readOnly, told)
+}
+
 func no(class mail.Class) func(mail.FolderName, mail.FolderName) error {
 	return func(folder, _ mail.FolderName) error {
 		return &mail.Fault{Scope: mail.ScopeFolder, Class: class, Folder: folder, Doing: "rename", Err: errors.New("NO")}
@@ -279,6 +283,10 @@ func (s sameSecond) Folders(ctx context.Context) ([]mail.RemoteFolder, error) {
 		list[i].Mark.UIDValidity = 77
 	}
 	return list, err
+}
+
+func (s sameSecond) LookAgain(ctx context.Context, absent []mail.Sought, readOnly bool, told func(mail.FolderName, []mail.UID, error)) ([]mail.RemoteFolder, error) {
+	return simworld.LookAgain(ctx, s, absent, readOnly, told)
 }
 
 func (s sameSecond) Open(ctx context.Context, folder mail.FolderName, readOnly bool) (syncer.Mailbox, error) {

@@ -61,6 +61,10 @@ func (p *partial) Folders(ctx context.Context) ([]mail.RemoteFolder, error) {
 	return list, err
 }
 
+func (p *partial) LookAgain(ctx context.Context, absent []mail.Sought, readOnly bool, told func(mail.FolderName, []mail.UID, error)) ([]mail.RemoteFolder, error) {
+	return simworld.LookAgain(ctx, p, absent, readOnly, told)
+}
+
 func (m *partialBox) Mark() mail.Mark {
 	mark := m.Mailbox.Mark()
 	mark.Messages -= uint32(len(m.p.hides))
@@ -96,6 +100,10 @@ func (u unmarked) Folders(ctx context.Context) ([]mail.RemoteFolder, error) {
 		list[i].Mark = nil
 	}
 	return list, err
+}
+
+func (u unmarked) LookAgain(ctx context.Context, absent []mail.Sought, readOnly bool, told func(mail.FolderName, []mail.UID, error)) ([]mail.RemoteFolder, error) {
+	return simworld.LookAgain(ctx, u, absent, readOnly, told)
 }
 
 // A server that shows a part of a mailbox, or none of it, without saying so, is

@@ -53,3 +53,13 @@ func (r remoteSide) Folders(ctx context.Context) ([]mail.RemoteFolder, error) {
 	}
 	return list, err
 }
+
+// LookAgain implements syncer.Remote.
+func (r remoteSide) LookAgain(ctx context.Context, absent []mail.Sought, readOnly bool, told func(mail.FolderName, []mail.UID, error)) ([]mail.RemoteFolder, error) {
+	began := time.Now()
+	list, err := r.Account.LookAgain(ctx, absent, readOnly, told)
+	if err == nil {
+		r.lane.cost(began, "the server's %s listed once more, and missing messages looked for in %d", count(len(list), "folder"), len(absent))
+	}
+	return list, err
+}

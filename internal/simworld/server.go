@@ -271,6 +271,20 @@ func StillThere(ctx context.Context, r syncer.Remote, absent []mail.Sought, read
 	return nil
 }
 
+// LookAgain implements syncer.Remote.
+func (s *Server) LookAgain(ctx context.Context, absent []mail.Sought, readOnly bool, told func(mail.FolderName, []mail.UID, error)) ([]mail.RemoteFolder, error) {
+	return LookAgain(ctx, s, absent, readOnly, told)
+}
+
+// LookAgain lists the mailboxes, then asks for the messages.
+func LookAgain(ctx context.Context, r syncer.Remote, absent []mail.Sought, readOnly bool, told func(mail.FolderName, []mail.UID, error)) ([]mail.RemoteFolder, error) {
+	folders, err := r.Folders(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return folders, r.StillThere(ctx, absent, readOnly, told)
+}
+
 func stillThere(ctx context.Context, r syncer.Remote, gone mail.Sought, readOnly bool) ([]mail.UID, error) {
 	m, err := r.Open(ctx, gone.Folder, readOnly)
 	if err != nil {
