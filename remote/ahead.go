@@ -33,7 +33,8 @@ const foretoldFor = 2 * time.Second
 // Ahead tells which mailbox the caller opens next, and of which messages it asks
 // the flags first there. Its SELECT and that question then travel behind the last
 // change in this one, of which nothing more can be asked until it is selected
-// again. It is a hint: whoever gets the connection may open another.
+// again. It is a hint: whoever gets the connection may open another. Of this very
+// mailbox the flags are asked for by StoreAndLook, which selects it once more.
 func (m *Mailbox) Ahead(folder mail.FolderName, flags []mail.UID) {
 	m.next = &coming{folder: folder, flags: sorted(flags)}
 }

@@ -40,12 +40,15 @@ func (m *Mailbox) foretold(uids []mail.UID) (flags map[mail.UID]mail.Flags, told
 	if f == nil || !m.selected() || !slices.Equal(f.flags, sorted(uids)) {
 		return nil, false
 	}
-	flags = make(map[mail.UID]mail.Flags, len(f.list.records))
-	for uid, r := range f.list.records {
-		if !r.hasFlags {
+	flags = make(map[mail.UID]mail.Flags, len(f.flags))
+	for _, uid := range f.flags {
+		switch r, there := f.list.records[uid]; {
+		case !there:
+		case !r.hasFlags:
 			return nil, false
+		default:
+			flags[uid] = r.flags
 		}
-		flags[uid] = r.flags
 	}
 	return flags, true
 }

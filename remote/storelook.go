@@ -3,6 +3,8 @@ package remote
 import (
 	"context"
 	"fmt"
+	"slices"
+	"time"
 
 	"imapsync/mail"
 	"imapsync/remote/wire"
@@ -43,11 +45,19 @@ type lookingBack struct {
 }
 
 // lookBack sends them behind what was sent; nil where that takes more than a flight.
+// Flags that Ahead asks for in this very mailbox are asked for with them.
 func (m *Mailbox) lookBack(uids []mail.UID) *lookingBack {
 	m.a.mu.Lock()
 	name, learnt := m.a.learnt[m.folder]
 	m.a.mu.Unlock()
+	next := m.next
+	if next != nil && next.folder != m.folder {
+		next = nil
+	}
 	asked := sets(uids)
+	if next != nil {
+		asked = sets(sorted(slices.Concat(uids, next.flags)))
+	}
 	if !learnt || len(asked) > inFlight {
 		return nil
 	}
@@ -58,6 +68,11 @@ func (m *Mailbox) lookBack(uids []mail.UID) *lookingBack {
 		b.visit.Ask = append(b.visit.Ask, fmt.Sprintf("UID FETCH %s (UID FLAGS)", set.String()))
 	}
 	m.was, c.box = *m.box(), selection{}
+	if next != nil {
+		next.m = &Mailbox{a: m.a, c: c, folder: m.folder, readOnly: m.readOnly, was: m.was}
+		next.visit, next.list, next.sent = b.visit, b.list, time.Now()
+		c.coming = next
+	}
 	c.wire.Visit(b.visit)
 	return b
 }

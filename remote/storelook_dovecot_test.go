@@ -37,6 +37,45 @@ func TestDovecotLooksBack(t *testing.T) {
 	}
 }
 
+// TestDovecotForetells: the flags of another message that come with StoreAndLook are
+// those that another client gave it behind the back of this session.
+func TestDovecotForetells(t *testing.T) {
+	onVariants(t, func(t *testing.T, a *Account) {
+		if _, err := a.Folders(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		m := open(t, a, mail.Inbox)
+		uids := mustAppend(t, m, outgoing(message(1), ":"), outgoing(message(2), ":"), outgoing(message(3), ":"))
+		snapshot(t, m, mail.Known{}, false)
+		other := open(t, a, mail.Inbox)
+		if err := other.Store(t.Context(), uids[1:2], mail.NewFlags(mail.Answered), mail.Flags{}); err != nil {
+			t.Fatal(err)
+		}
+		m.Ahead(mail.Inbox, uids[1:])
+		changes := []mail.FlagChange{{UIDs: uids[:1], Add: mail.NewFlags(mail.Flagged)}}
+		if there, err := m.StoreAndLook(t.Context(), changes, func(_ int, err error) { t.Error(err) }); err != nil || !slices.Equal(there, uids[:1]) {
+			t.Errorf("there are %v, %v", there, err)
+		}
+		c := m.c
+		m.Close()
+		m = open(t, a, mail.Inbox)
+		before := c.wire.Stats().Commands
+		flags, err := m.Flags(t.Context(), uids[1:])
+		if err != nil || len(flags) != 2 || flags[uids[1]].System != mail.Answered || flags[uids[2]].System != 0 {
+			t.Errorf("flags %v, %v", flags, err)
+		}
+		if n := c.wire.Stats().Commands - before; m.c != c || n != 0 {
+			t.Errorf("asked by %d commands", n)
+		}
+		if err := m.Expunge(t.Context(), uids[1:]); err != nil {
+			t.Fatal(err)
+		}
+		if s := snapshot(t, m, mail.Known{}, true); len(s.Messages) != 1 || s.Messages[uids[0]].Flags.System&mail.Flagged == 0 {
+			t.Errorf("left are %v", s.Messages)
+		}
+	})
+}
+
 // raw is a session whose packets the test decides on.
 type raw struct {
 	t *testing.T

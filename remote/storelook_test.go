@@ -2,8 +2,10 @@ package remote
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"imapsync/mail"
@@ -75,6 +77,75 @@ func TestStoreAndLookGoesOn(t *testing.T) {
 	}
 }
 
+// Flags that Ahead asks for in the same mailbox come with that flight, for the next
+// session there; what is done then needs no SELECT.
+func TestStoreAndLookForetells(t *testing.T) {
+	for name, ask := range map[string][]mail.UID{"of another": {4}, "of one with other flags, too": {4, 1}, "of one that is gone": {9, 4}} {
+		t.Run(name, func(t *testing.T) {
+			f, on, m := lookingAt(t, 1, 2, 4)
+			on["UID EXPUNGE"] = func(c *fakeConn, tag, args string) { c.send("%s OK done", tag) }
+			m.Ahead(mail.Inbox, ask)
+			there, err := m.StoreAndLook(t.Context(), toFlag, func(_ int, err error) { t.Error(err) })
+			if err != nil || !slices.Equal(there, []mail.UID{1, 2}) {
+				t.Errorf("there are %v, %v", there, err)
+			}
+			a, before := m.a, len(f.sent("SELECT", "UID FETCH"))
+			m.Close()
+			m = open(t, a, mail.Inbox)
+			flags, err := m.Flags(t.Context(), ask)
+			want := slices.DeleteFunc(slices.Sorted(slices.Values(ask)), func(uid mail.UID) bool { return uid == 9 })
+			if got := slices.Sorted(maps.Keys(flags)); err != nil || !slices.Equal(got, want) {
+				t.Errorf("flags of %v, want %v: %v", got, want, err)
+			}
+			if err := m.Expunge(t.Context(), []mail.UID{4}); err != nil {
+				t.Error(err)
+			}
+			if got := f.sent("SELECT", "UID FETCH")[before:]; len(got) > 0 {
+				t.Errorf("asked once more: %q", got)
+			}
+			if got := f.sent("UID EXPUNGE"); len(got) != 1 {
+				t.Errorf("expunged %q", got)
+			}
+		})
+	}
+}
+
+// What comes between makes nothing of them.
+func TestStoreAndLookForetellsStale(t *testing.T) {
+	for name, between := range map[string]func(m *Mailbox) error{
+		"other messages are asked for": func(m *Mailbox) error { _, err := m.Flags(t.Context(), []mail.UID{2}); return err },
+		"a change": func(m *Mailbox) error {
+			return m.Store(t.Context(), []mail.UID{2}, mail.NewFlags(mail.Seen), mail.Flags{})
+		},
+		"the same session goes on": nil,
+	} {
+		t.Run(name, func(t *testing.T) {
+			f, on, m := lookingAt(t, 1, 2, 4)
+			m.Ahead(mail.Inbox, []mail.UID{4})
+			if _, err := m.StoreAndLook(t.Context(), toFlag, func(_ int, err error) { t.Error(err) }); err != nil {
+				t.Fatal(err)
+			}
+			if between != nil {
+				a := m.a
+				m.Close()
+				m = open(t, a, mail.Inbox)
+				on["UID STORE"] = func(c *fakeConn, tag, args string) { c.send("%s OK done", tag) }
+				if err := between(m); err != nil {
+					t.Fatal(err)
+				}
+			}
+			before := len(f.sent("UID FETCH"))
+			flags, err := m.Flags(t.Context(), []mail.UID{4})
+			if _, there := flags[4]; err != nil || !there {
+				t.Errorf("flags %v, %v", flags, err)
+			}
+			if got := f.sent("UID FETCH")[before:]; len(got) != 1 {
+				t.Errorf("asked %q", got)
+			}
+		})
+	}
+}
+
 func TestStoreAndLookWhereThatFails(t *testing.T) {
 	for name, c := range map[string]struct {
 		command string
@@ -89,11 +160,37 @@ func TestStoreAndLookWhereThatFails(t *testing.T) {
 		"the connection breaks": {"UID FETCH", func(c *fakeConn, tag, _ string) { c.Close() }, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, on, m := lookingAt(t, 1, 2, 3)
-			on[c.command] = c.answer
+			f, on, m := lookingAt(t, 1, 2, 3)
+			sound := map[string]answer{"SELECT": box(selected), "UID FETCH": func(c *fakeConn, tag, _ string) {
+				c.send("* 3 FETCH (UID 3 FLAGS (\\Seen))\n%s OK done", tag)
+			}}
+			var mended atomic.Bool
+			for name, answer := range sound {
+				if on[name] = answer; name == c.command {
+					on[name] = func(conn *fakeConn, tag, args string) {
+						if mended.Load() {
+							answer(conn, tag, args)
+						} else {
+							c.answer(conn, tag, args)
+						}
+					}
+				}
+			}
+			m.Ahead(mail.Inbox, []mail.UID{3})
 			there, err := m.StoreAndLook(t.Context(), toFlag, func(_ int, err error) { t.Error(err) })
 			if err == nil || !strings.Contains(err.Error(), c.want) || mail.ScopeOf(err) < mail.ScopeFolder || len(there) > 0 {
 				t.Errorf("there are %v, %v", there, err)
+			}
+			if name == "the connection breaks" { // and what was asked ahead with it
+				return
+			}
+			a := m.a
+			m.Close()
+			mended.Store(true)
+			before := len(f.sent("UID FETCH"))
+			flags, err := open(t, a, mail.Inbox).Flags(t.Context(), []mail.UID{3})
+			if got := f.sent("UID FETCH")[before:]; err != nil || flags[3].System != mail.Seen || len(got) != 1 {
+				t.Errorf("afterwards %v, %v, asked %q", flags, err, got)
 			}
 		})
 	}

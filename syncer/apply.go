@@ -168,7 +168,11 @@ func (a *applier) abreast(work context.Context, s step, names []mail.FolderName,
 	if slices.Contains(onDisk, s.kinds[0]) {
 		g.SetLimit(a.foldersOnDisk())
 	}
-	for _, turn := range a.turns(names, lanes) {
+	turns := a.turns(names, lanes)
+	if s.kinds[0] == plan.SetFlags {
+		a.stayFor(turns)
+	}
+	for _, turn := range turns {
 		g.Go(func() error {
 			for _, name := range turn {
 				if err := inFolder(name); err != nil {

@@ -195,7 +195,7 @@ type Mailbox interface {
 	Expunge(ctx context.Context, uids []mail.UID) error
 	// Ahead tells which mailbox the caller opens next, and of which messages it asks
 	// the flags first there, so that both can travel behind the last change made in
-	// this one. It is a hint.
+	// this one. Of this very mailbox StoreAndLook can ask for them. It is a hint.
 	Ahead(folder mail.FolderName, flags []mail.UID)
 	// FetchAhead is Ahead for a caller that fetches these messages first, to be
 	// called before the Fetch that is the last thing done in this mailbox.

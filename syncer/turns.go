@@ -37,6 +37,18 @@ func (a *applier) turns(names []mail.FolderName, lanes map[mail.FolderName][]*pl
 	return append(turns, single...)
 }
 
+// stayFor has the last mailbox of each turn asked behind its flags for those of the
+// messages that are deleted there next.
+func (a *applier) stayFor(turns [][]mail.FolderName) {
+	deletions := a.lanes(step{kinds: []plan.Kind{plan.DeleteRemote}}, a.plan)
+	for _, turn := range turns {
+		last := turn[len(turn)-1]
+		if uids := askedFirst(deletions[last]); len(uids) > 0 {
+			a.ahead[last] = upcoming{last, uids}
+		}
+	}
+}
+
 // onServer reports whether an operation changes a mailbox that has to be selected
 // for it.
 func onServer(o *plan.Op) bool {

@@ -79,3 +79,28 @@ func TestTurnsLeaveNobodyOut(t *testing.T) {
 		}
 	}
 }
+
+// The last mailbox of a turn whose flags are stored is asked for those of the
+// messages that are deleted there next, but not of those that wait for something.
+func TestStayFor(t *testing.T) {
+	flags := map[mail.FolderName][]*plan.Op{"A": {op(plan.SetFlags, 1)}, "B": {op(plan.SetFlags, 2)}, "C": {op(plan.SetFlags, 3)}}
+	var all []*plan.Op
+	for _, name := range []mail.FolderName{"A", "B", "C"} {
+		waiting, held := op(plan.DeleteRemote, 7), op(plan.DeleteRemote, 6)
+		waiting.After, held.Held = flags[name][0], true
+		deletions := []*plan.Op{op(plan.DeleteRemote, 9), waiting, held, op(plan.DeleteRemote, 8)}
+		if name == "B" {
+			deletions = nil
+		}
+		for _, o := range slices.Concat(flags[name], deletions) {
+			o.Folder = name
+			all = append(all, o)
+		}
+	}
+	a := &applier{run: &run{opt: Options{Lanes: 2}}, ahead: map[mail.FolderName]upcoming{}, plan: &plan.Plan{Ops: all}}
+	a.stayFor(a.turns([]mail.FolderName{"A", "B", "C"}, flags)) // A and C share a turn
+	want := map[mail.FolderName]upcoming{"A": {"C", nil}, "C": {"C", []mail.UID{9, 8}}}
+	if fmt.Sprint(a.ahead) != fmt.Sprint(want) {
+		t.Errorf("ahead %v, want %v", a.ahead, want)
+	}
+}
