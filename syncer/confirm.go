@@ -100,7 +100,10 @@ func (r *run) movedOnLocally(now mail.LocalFolder) bool {
 func (r *run) confirmRemote(ctx context.Context) error {
 	var absent []mail.Sought
 	for _, f := range r.sorted() {
-		if gone := f.goneRemotely(); len(gone) > 0 && f.Remote.Exists && f.Remote.Doubt == "" && !f.failed { // what does not exist was asked for by name: see lookForMissing
+		if !f.Remote.Exists || f.Remote.Doubt != "" || f.failed { // what does not exist was asked for by name: see lookForMissing
+			continue
+		}
+		if gone := f.goneRemotely(); len(gone) > 0 {
 			absent = append(absent, mail.Sought{Folder: f.Name, UIDValidity: f.validity, UIDs: gone})
 		}
 	}
