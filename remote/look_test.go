@@ -463,3 +463,31 @@ func TestLooksAskAgainWhatWasRefused(t *testing.T) {
 		t.Errorf("%v, %+v", err, s)
 	}
 }
+
+// A HIGHESTMODSEQ that a server tells without CONDSTORE, or with that disabled, is
+// not asked about.
+func TestLookWithoutCondstore(t *testing.T) {
+	for name, change := range map[string]func(*Config){
+		"not offered": func(c *Config) {},
+		"disabled":    disable("CONDSTORE"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			caps := allCaps
+			if name == "not offered" {
+				caps = strings.ReplaceAll(allCaps, "CONDSTORE ", "")
+			}
+			f := newFake(t, caps, map[string]answer{"SELECT": box(selected)})
+			for _, full := range []bool{false, true} {
+				s, err := f.account(change).Look(t.Context(), mail.Inbox, false, knownAll, full)
+				if err != nil || s.Delta || s.Mark.HighestModSeq != 0 {
+					t.Errorf("%+v, %v", s, err)
+				}
+			}
+			for _, line := range f.sent("SELECT", "UID FETCH") {
+				if strings.Contains(line, "CHANGEDSINCE") || strings.Contains(line, "CONDSTORE") {
+					t.Errorf("sent %q", line)
+				}
+			}
+		})
+	}
+}

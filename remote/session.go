@@ -135,8 +135,12 @@ func (s *selecting) judge() error {
 	return nil
 }
 
-// selection is the mailbox as a SELECT told of it.
+// selection is the mailbox as a SELECT told of it. A server may tell a HIGHESTMODSEQ that
+// is of no use here: because another client has asked for it before.
 func (m *Mailbox) selection(mark mail.Mark, space mail.FlagSpace) selection {
+	if !m.c.condstore() {
+		mark.HighestModSeq = 0
+	}
 	return selection{folder: m.folder, readOnly: m.readOnly, mark: mark, space: space, seen: mark.UIDNext, next: mark.UIDNext}
 }
 
