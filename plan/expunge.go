@@ -10,15 +10,15 @@ import (
 
 // marked looks once more at what was decided on a message that a side has marked
 // as deleted. What a row says of a message that had to be found again by identity
-// is too old to tell who marked it. So is what it says of an edited file beside a
-// message of another place or number: a run may have marked it, to be removed with a
-// message that went.
+// is too old to tell who marked it. So is what it says of an edited file that alone is
+// marked, beside a message of another place or number: a run may have marked it, to be
+// removed with the message that went.
 func (d *decider) marked(t *triple, out conflict.Outcome, base, local, remote *conflict.State) conflict.Outcome {
 	folder := out.Folder
 	if folder == "" {
 		folder = place(t)
 	}
-	if t.rematch || t.local != nil && t.local.Edited && t.renumbered() {
+	if t.rematch || t.local != nil && t.local.Edited && t.renumbered() && hasMark(local.Flags) && !hasMark(remote.Flags) {
 		base = nil
 	}
 	return conflict.Marked(out, base, local, remote, d.policy(folder))
