@@ -21,6 +21,9 @@ import (
 //
 // Batches that several goroutines bring while another is written share the next
 // transaction, and with it the wait for the disk.
+//
+// A batch of nothing but the end of a run that found nothing to do is told of
+// beside the state, not durably, and the run gets no ID; see QuietRun.
 func (d *DB) Commit(ctx context.Context, batch mail.Batch) error {
 	const doing = "write state"
 	if d.readOnly {
@@ -29,7 +32,7 @@ func (d *DB) Commit(ctx context.Context, batch mail.Batch) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if isEmpty(batch) {
+	if isEmpty(batch) || isQuiet(batch) && d.keepQuiet(ctx, batch.Run) {
 		return nil
 	}
 	w := &waiting{batch: batch}

@@ -2,7 +2,9 @@ package state
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"os"
 	"reflect"
 	"testing"
 	"time"
@@ -127,5 +129,133 @@ func TestThePastIsCutOff(t *testing.T) {
 	commit(t, d, mail.Batch{Run: &mail.RunRecord{Started: now, Finished: now.Add(2 * historyAge)}})
 	if got, err := d.History(context.Background(), Trail{}); err != nil || len(got) != 0 {
 		t.Errorf("entries left: %+v, %v", got, err)
+	}
+}
+
+// A run that finds nothing is told of without a row; whatever else there is to
+// record has one.
+func TestQuietRuns(t *testing.T) {
+	ctx := context.Background()
+	at := time.UnixMilli(1700000000000).UTC()
+	ended := func(minute int) *mail.RunRecord {
+		started := at.Add(time.Duration(minute) * time.Minute)
+		return &mail.RunRecord{Started: started, Finished: started.Add(time.Second), Outcome: "done", Counts: map[string]int{}}
+	}
+	nothing := func(minute int) mail.Batch {
+		return mail.Batch{Run: ended(minute), Holds: &[]mail.Hold{}, Pause: &mail.Pause{}}
+	}
+	var d *DB
+	// told are the minutes of the runs that have a row, and that of a quiet one.
+	told := func(want ...int) {
+		t.Helper()
+		runs, err := d.Runs(ctx, 100)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if q := d.QuietRun(runs[0]); q != nil {
+			if q.ID != 0 || q.Outcome != "done" || q.Finished.Sub(q.Started) != time.Second {
+				t.Errorf("quiet run %+v", q)
+			}
+			runs = append([]mail.RunRecord{*q}, runs...)
+		}
+		var got []int
+		for _, r := range runs {
+			got = append(got, int(r.Started.Sub(at)/time.Minute))
+		}
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("runs at minutes %v, want %v", got, want)
+		}
+	}
+	begin := func() {
+		d = newState(t)
+		commit(t, d, nothing(0))
+		told(0) // the first one
+		commit(t, d, nothing(1))
+		told(1, 0)
+	}
+
+	begin()
+	commit(t, d, nothing(2))
+	told(2, 0)
+	third := ended(3)
+	commit(t, d, mail.Batch{Run: third})
+	if third.ID != 0 {
+		t.Errorf("a quiet run has ID %d", third.ID)
+	}
+	told(3, 0)
+	failed := ended(4)
+	failed.Outcome, failed.Error = "failed", "no"
+	commit(t, d, mail.Batch{Run: failed})
+	told(4, 0)
+	commit(t, d, nothing(5))
+	told(5, 4, 0)
+
+	for name, batch := range map[string]mail.Batch{
+		"work done":    {Run: &mail.RunRecord{Started: at.Add(time.Hour), Finished: at.Add(time.Hour), Outcome: "done", Counts: map[string]int{"pair": 1}}},
+		"a beginning":  {Run: &mail.RunRecord{Started: at.Add(time.Hour)}},
+		"a hold":       {Run: ended(60), Holds: &[]mail.Hold{{Side: "local", Folder: "INBOX", Since: at}}},
+		"a pause":      {Run: ended(60), Pause: &mail.Pause{Until: at, Said: "later"}},
+		"a quarantine": {Run: ended(60), Quarantine: &[]mail.Quarantined{}},
+		"a line":       {Run: ended(60), Log: []mail.Entry{{Folder: "INBOX", Action: "flags"}}},
+	} {
+		begin()
+		commit(t, d, batch)
+		if batch.Run.ID == 0 {
+			t.Errorf("%s: no row was written", name)
+		}
+		told(60, 0)
+	}
+
+	// What is left of earlier runs is ended by a row.
+	begin()
+	commit(t, d, mail.Batch{Holds: &[]mail.Hold{{Side: "local", Folder: "INBOX", Since: at}}})
+	commit(t, d, nothing(2))
+	told(2, 0)
+	if holds, err := d.Holds(ctx); err != nil || len(holds) > 0 {
+		t.Errorf("holds left: %v, %v", holds, err)
+	}
+	commit(t, d, mail.Batch{Pause: &mail.Pause{Until: at, Said: "later"}})
+	commit(t, d, nothing(3))
+	told(3, 2, 0)
+	if pause, err := d.Pause(ctx); err != nil || pause != (mail.Pause{}) {
+		t.Errorf("pause left: %v, %v", pause, err)
+	}
+
+	// One that was cut short, or cannot be written, is not told of or has a row.
+	begin()
+	if err := os.WriteFile(quietName(d.path), []byte(`{"after":1,"sta`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	told(0)
+	if err := errors.Join(os.Remove(quietName(d.path)), os.Mkdir(quietName(d.path), 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	commit(t, d, nothing(2))
+	told(2, 0)
+}
+
+// It costs no write to the database, which would be synced.
+func TestQuietRunsLeaveTheFile(t *testing.T) {
+	d := newState(t)
+	end := mail.RunRecord{Started: time.UnixMilli(1), Finished: time.UnixMilli(2), Outcome: "done"}
+	first, second := end, end
+	commit(t, d, mail.Batch{Run: &first})
+	size := func() int64 {
+		info, err := os.Stat(d.path + "-wal")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return info.Size()
+	}
+	before := size()
+	commit(t, d, mail.Batch{Run: &second})
+	if size() != before || before == 0 {
+		t.Errorf("the write-ahead log has %d bytes, then %d", before, size())
+	}
+	third := end
+	third.Counts = map[string]int{"pair": 1}
+	commit(t, d, mail.Batch{Run: &third})
+	if size() == before {
+		t.Error("a run that did something left no trace in the write-ahead log either")
 	}
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -146,6 +147,9 @@ func (l *lane) readStatus(ctx context.Context) (*statusObject, error) {
 		return nil, err
 	}
 	if len(runs) > 0 {
+		if quiet := db.QuietRun(runs[0]); quiet != nil {
+			runs = slices.Insert(runs, 0, *quiet)
+		}
 		s.LastRun = newRunObject(runs[0])
 	}
 	for _, r := range runs {
