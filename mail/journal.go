@@ -102,8 +102,7 @@ type Hold struct {
 	Since  time.Time
 }
 
-// RunRecord is the run log's row; ID 0 inserts, filled in by Commit unless it is
-// the end of a run that found nothing to do.
+// RunRecord is the run log's row; ID 0 inserts, filled in by Commit.
 type RunRecord struct {
 	ID       int64
 	Started  time.Time

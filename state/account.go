@@ -106,9 +106,10 @@ func (d *DB) Holds(ctx context.Context) ([]mail.Hold, error) {
 		})
 }
 
-// Runs returns the last runs, newest first, at most limit.
+// Runs returns the last runs, newest first, at most limit and, of those that found
+// nothing to do, the last one where none of the others came after it.
 func (d *DB) Runs(ctx context.Context, limit int) ([]mail.RunRecord, error) {
-	return list(ctx, d, "read runs from state",
+	runs, err := list(ctx, d, "read runs from state",
 		`SELECT id, started, finished, outcome, error, counts FROM runs ORDER BY id DESC LIMIT ?`, []any{int64(limit)},
 		func(c *columns) mail.RunRecord {
 			r := mail.RunRecord{
@@ -120,4 +121,5 @@ func (d *DB) Runs(ctx context.Context, limit int) ([]mail.RunRecord, error) {
 			}
 			return r
 		})
+	return d.withQuiet(runs), err
 }

@@ -23,7 +23,7 @@ import (
 // transaction, and with it the wait for the disk.
 //
 // A batch of nothing but the end of a run that found nothing to do is told of
-// beside the state, not durably, and the run gets no ID; see QuietRun.
+// beside the state, not durably.
 func (d *DB) Commit(ctx context.Context, batch mail.Batch) error {
 	const doing = "write state"
 	if d.readOnly {
@@ -80,7 +80,7 @@ func (d *DB) transact(ctx context.Context, group ...*waiting) error {
 	var assigned []*int64
 	err := d.conn.within(ctx, func() error {
 		for _, w := range group {
-			t := &tx{ctx: ctx, conn: d.conn, folders: map[mail.FolderName]int64{}, counts: map[int64]int64{}}
+			t := &tx{ctx: ctx, path: d.path, conn: d.conn, folders: map[mail.FolderName]int64{}, counts: map[int64]int64{}}
 			err := t.apply(w.batch)
 			assigned = append(assigned, t.assigned...)
 			if err != nil {
@@ -125,6 +125,7 @@ func isEmpty(b mail.Batch) bool {
 // tx is one batch of a transaction.
 type tx struct {
 	ctx      context.Context
+	path     string
 	conn     *conn
 	folders  map[mail.FolderName]int64 // ids looked up
 	counts   map[int64]int64           // rows more or, below zero, fewer, by ID of the folders whose rows are others
@@ -278,7 +279,10 @@ func (t *tx) run(r *mail.RunRecord) error {
 	const columns = "started, finished, outcome, error, counts"
 	values := []any{r.Started.UnixMilli(), millisValue(r.Finished), r.Outcome, r.Error, string(text)}
 	if r.ID == 0 {
-		err = t.insertNew(&r.ID, insert("runs", columns), values...)
+		var next int64
+		if _, next, err = nextRun(t.ctx, t.conn, t.path); err == nil {
+			err = t.insertNew(&r.ID, insert("runs", columns+", id"), append(values, next)...)
+		}
 	} else {
 		err = t.updateOne(update("runs", columns), append(values, r.ID)...)
 	}

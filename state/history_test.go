@@ -145,50 +145,43 @@ func TestQuietRuns(t *testing.T) {
 		return mail.Batch{Run: ended(minute), Holds: &[]mail.Hold{}, Pause: &mail.Pause{}}
 	}
 	var d *DB
-	// told are the minutes of the runs that have a row, and that of a quiet one.
-	told := func(want ...int) {
+	// told are the runs that Runs tells of, as number@minute.
+	told := func(want ...string) {
 		t.Helper()
 		runs, err := d.Runs(ctx, 100)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if q := d.QuietRun(runs[0]); q != nil {
-			if q.ID != 0 || q.Outcome != "done" || q.Finished.Sub(q.Started) != time.Second {
-				t.Errorf("quiet run %+v", q)
-			}
-			runs = append([]mail.RunRecord{*q}, runs...)
-		}
-		var got []int
+		var got []string
 		for _, r := range runs {
-			got = append(got, int(r.Started.Sub(at)/time.Minute))
+			got = append(got, fmt.Sprintf("%d@%d", r.ID, r.Started.Sub(at)/time.Minute))
 		}
 		if !reflect.DeepEqual(got, want) {
-			t.Errorf("runs at minutes %v, want %v", got, want)
+			t.Errorf("runs %v, want %v", got, want)
 		}
 	}
 	begin := func() {
 		d = newState(t)
 		commit(t, d, nothing(0))
-		told(0) // the first one
+		told("1@0") // the first one
 		commit(t, d, nothing(1))
-		told(1, 0)
+		told("2@1", "1@0")
 	}
 
 	begin()
-	commit(t, d, nothing(2))
-	told(2, 0)
-	third := ended(3)
+	third := ended(2)
 	commit(t, d, mail.Batch{Run: third})
-	if third.ID != 0 {
-		t.Errorf("a quiet run has ID %d", third.ID)
+	told("3@2", "1@0")
+	runs, err := d.Runs(ctx, 1)
+	if err != nil || !reflect.DeepEqual(runs[0], *third) {
+		t.Errorf("told of %+v (%v), want %+v", runs[0], err, *third)
 	}
-	told(3, 0)
 	failed := ended(4)
 	failed.Outcome, failed.Error = "failed", "no"
 	commit(t, d, mail.Batch{Run: failed})
-	told(4, 0)
+	told("4@4", "1@0")
 	commit(t, d, nothing(5))
-	told(5, 4, 0)
+	told("5@5", "4@4", "1@0")
 
 	for name, batch := range map[string]mail.Batch{
 		"work done":    {Run: &mail.RunRecord{Started: at.Add(time.Hour), Finished: at.Add(time.Hour), Outcome: "done", Counts: map[string]int{"pair": 1}}},
@@ -200,38 +193,57 @@ func TestQuietRuns(t *testing.T) {
 	} {
 		begin()
 		commit(t, d, batch)
-		if batch.Run.ID == 0 {
-			t.Errorf("%s: no row was written", name)
+		told("3@60", "1@0")
+		if batch.Run.ID != 3 || rows(t, d) != 2 {
+			t.Errorf("%s: run %d, %d rows", name, batch.Run.ID, rows(t, d))
 		}
-		told(60, 0)
 	}
 
 	// What is left of earlier runs is ended by a row.
 	begin()
 	commit(t, d, mail.Batch{Holds: &[]mail.Hold{{Side: "local", Folder: "INBOX", Since: at}}})
 	commit(t, d, nothing(2))
-	told(2, 0)
-	if holds, err := d.Holds(ctx); err != nil || len(holds) > 0 {
-		t.Errorf("holds left: %v, %v", holds, err)
+	told("3@2", "1@0")
+	if holds, err := d.Holds(ctx); err != nil || len(holds) > 0 || rows(t, d) != 2 {
+		t.Errorf("holds left: %v, %v; %d rows", holds, err, rows(t, d))
 	}
 	commit(t, d, mail.Batch{Pause: &mail.Pause{Until: at, Said: "later"}})
 	commit(t, d, nothing(3))
-	told(3, 2, 0)
-	if pause, err := d.Pause(ctx); err != nil || pause != (mail.Pause{}) {
-		t.Errorf("pause left: %v, %v", pause, err)
+	told("4@3", "3@2", "1@0")
+	if pause, err := d.Pause(ctx); err != nil || pause != (mail.Pause{}) || rows(t, d) != 3 {
+		t.Errorf("pause left: %v, %v; %d rows", pause, err, rows(t, d))
 	}
 
-	// One that was cut short, or cannot be written, is not told of or has a row.
-	begin()
-	if err := os.WriteFile(quietName(d.path), []byte(`{"after":1,"sta`), 0o600); err != nil {
-		t.Fatal(err)
+	// One that was cut short, is of another state or cannot be written.
+	for name, text := range map[string]string{
+		"cut short":       `{"after":1,"ru`,
+		"another state's": `{"after":7,"run":9,"started":1800000000000,"finished":1800000000000}`,
+		"an earlier one":  `{"after":1,"run":9,"started":1600000000000,"finished":1600000000000}`,
+	} {
+		begin()
+		if err := os.WriteFile(quietName(d.path), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if told("1@0"); t.Failed() {
+			t.Fatal(name)
+		}
+		commit(t, d, nothing(2))
+		told("2@2", "1@0")
 	}
-	told(0)
 	if err := errors.Join(os.Remove(quietName(d.path)), os.Mkdir(quietName(d.path), 0o700)); err != nil {
 		t.Fatal(err)
 	}
-	commit(t, d, nothing(2))
-	told(2, 0)
+	commit(t, d, nothing(3))
+	told("2@3", "1@0")
+}
+
+// rows counts the runs that have one.
+func rows(t *testing.T, d *DB) (n int64) {
+	t.Helper()
+	if err := d.conn.query(context.Background(), `SELECT count(*) FROM runs`, nil, func(c *columns) { n = c.int() }); err != nil {
+		t.Fatal(err)
+	}
+	return n
 }
 
 // It costs no write to the database, which would be synced.

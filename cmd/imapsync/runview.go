@@ -52,7 +52,7 @@ type (
 	}
 	summaryObject struct {
 		head
-		Run      int64             `json:"run"` // 0 of a dry run, of one that found nothing to do, or where it could not be recorded
+		Run      int64             `json:"run"` // 0 of a dry run, or where it could not be recorded
 		Outcome  string            `json:"outcome"`
 		Exit     int               `json:"exit"`
 		DryRun   bool              `json:"dry_run"`

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -147,9 +146,6 @@ func (l *lane) readStatus(ctx context.Context) (*statusObject, error) {
 		return nil, err
 	}
 	if len(runs) > 0 {
-		if quiet := db.QuietRun(runs[0]); quiet != nil {
-			runs = slices.Insert(runs, 0, *quiet)
-		}
 		s.LastRun = newRunObject(runs[0])
 	}
 	for _, r := range runs {

@@ -106,7 +106,7 @@ func (s *site) look() *world {
 		switch kept := strings.Contains(path, "test.deleted/"); {
 		case kept && !strings.HasSuffix(name, ".part"):
 			w.kept[corpus.Sum(text)] = true
-		case name != "test.db" && name != "test.db.lock" && name != "test.lock":
+		case name != "test.db" && name != "test.db.quiet" && name != "test.db.lock" && name != "test.lock":
 			w.left = append(w.left, path)
 		}
 	}, nil)
