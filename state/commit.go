@@ -125,7 +125,7 @@ func isEmpty(b mail.Batch) bool {
 // tx is one batch of a transaction.
 type tx struct {
 	ctx      context.Context
-	path     string
+	path     string // of the state
 	conn     *conn
 	folders  map[mail.FolderName]int64 // ids looked up
 	counts   map[int64]int64           // rows more or, below zero, fewer, by ID of the folders whose rows are others

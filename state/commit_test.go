@@ -466,18 +466,21 @@ func TestDiskFull(t *testing.T) {
 func TestNothingToReplaceWritesNothing(t *testing.T) {
 	d := newState(t)
 	commit(t, d, mail.Batch{Put: []*mail.Base{row("INBOX", 1, "a")}})
-	logged := func() int64 {
-		info, err := os.Stat(d.path + "-wal")
-		if err != nil {
-			t.Fatal(err)
-		}
-		return info.Size()
-	}
-	before := logged()
+	before := logged(t, d)
 	commit(t, d, mail.Batch{Holds: &[]mail.Hold{}, Quarantine: &[]mail.Quarantined{}, Pause: &mail.Pause{}})
-	if after := logged(); after != before {
+	if after := logged(t, d); after != before {
 		t.Errorf("%d bytes written", after-before)
 	}
+}
+
+// logged is the size of the write-ahead log.
+func logged(t *testing.T, d *DB) int64 {
+	t.Helper()
+	info, err := os.Stat(d.path + "-wal")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return info.Size()
 }
 
 func TestRowsOfSize(t *testing.T) {

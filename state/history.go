@@ -63,11 +63,12 @@ func entryValues(e mail.Entry) []any {
 	}
 }
 
-// How much of the past is kept. Each run that ends cuts off what is more.
+// How much of the past is kept. Each run that ends and has a row cuts off what is
+// more.
 const (
 	historyAge  = 180 * 24 * time.Hour
 	historyRows = 200_000 // about 40 MB
-	runRows     = 10_000  // a week of a run each minute
+	runRows     = 10_000  // in numbers of runs, with or without a row: a week of one each minute
 )
 
 // prune cuts off the past as seen from the end of a run. Rows lie in the order

@@ -148,7 +148,8 @@ CREATE TABLE holds (
     since  INTEGER NOT NULL
 ) STRICT;
 
--- The runs, newest last. A run without finished is under way or was killed.
+-- The runs, newest last, without those that found nothing to do. A run without
+-- finished is under way or was killed.
 CREATE TABLE runs (
     id       INTEGER PRIMARY KEY,
     started  INTEGER NOT NULL,

@@ -204,7 +204,8 @@ type Mailbox interface {
 	Close()
 }
 
-// State is the record of one account. Commit is one durable transaction.
+// State is the record of one account. Commit is one durable transaction; only the end
+// of a run that found nothing to do may be lost.
 type State interface {
 	// Account returns the identity this state was made for; zero when new.
 	Account(ctx context.Context) (mail.Identity, error)
