@@ -49,7 +49,8 @@ type Options struct {
 	Link     *Link
 
 	// Trace, when not nil, is told each line in either direction, literals
-	// shortened and secrets replaced.
+	// shortened and secrets replaced, until Close or Abort returns. It must call
+	// neither.
 	Trace func(fromServer bool, line string)
 
 	// Stage, when not nil, is told each step of the handshake as it ends: name

@@ -38,7 +38,8 @@ type Conn struct {
 	greeting string
 	secrets  []string   // what scrub removes,
 	encoded  []string   // also from within base64
-	tracing  sync.Mutex // Options.Trace is called by one goroutine at a time
+	tracing  sync.Mutex // Options.Trace is called by one goroutine at a time,
+	hushed   bool       // and no more
 	told     bool       // the server has listed capabilities since the login began
 
 	rmu     sync.Mutex      // Read
@@ -124,6 +125,7 @@ func (c *Conn) Close() error {
 	c.end()
 	c.mu.Unlock()
 	linger(c.tcp, true)
+	defer c.hush()
 	return c.raw.Close()
 }
 
@@ -151,6 +153,7 @@ func (c *Conn) Abort(err error) {
 	c.end()
 	c.mu.Unlock()
 	c.tcp.Close()
+	c.hush()
 }
 
 // end tells those who wait for answers that none will come. The caller holds

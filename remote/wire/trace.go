@@ -23,7 +23,17 @@ func (c *Conn) trace(fromServer bool, line []byte) {
 	}
 	c.tracing.Lock()
 	defer c.tracing.Unlock()
-	c.o.Trace(fromServer, c.scrub(printable(s)))
+	if !c.hushed {
+		c.o.Trace(fromServer, c.scrub(printable(s)))
+	}
+}
+
+// hush ends the trace. imapclient's reader may still have a line in its hands,
+// and where the trace went need not outlive the connection.
+func (c *Conn) hush() {
+	c.tracing.Lock()
+	defer c.tracing.Unlock()
+	c.hushed = true
 }
 
 // keepSecret makes scrub replace the secret and the forms it takes on the wire:
