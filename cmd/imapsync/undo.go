@@ -11,7 +11,6 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"imapsync/config"
 	"imapsync/mail"
 	"imapsync/maildir"
 	"imapsync/plan"
@@ -32,12 +31,9 @@ func (p *program) undoCommand() *cli.Command {
 			&cli.StringFlag{Name: "wait", Usage: "wait `TIME`, such as 30s or 5m, for another run on the account to end"},
 		},
 		Action: func(c *cli.Context) error {
-			var wait time.Duration
-			if c.IsSet("wait") {
-				var err error
-				if wait, err = config.ParseDuration(c.String("wait")); err != nil {
-					return usagef("undo: --wait: %v", err)
-				}
+			wait, err := waitOf(c)
+			if err != nil {
+				return err
 			}
 			lanes, run, err := p.undoArguments(c)
 			if err != nil {
@@ -134,14 +130,6 @@ func deletionOf(d *syncer.Deleted, run int64) (syncer.Deletion, error) {
 		return d.Last()
 	}
 	return d.Of(run)
-}
-
-// openKept opens the Maildir with the place for removed mail, whether or not
-// anything is put there now.
-func (l *lane) openKept() (*maildir.Maildir, error) {
-	return maildir.Open(maildir.Config{
-		Root: l.Maildir, Layout: maildir.Layout(l.Layout), Separator: l.Separator, Fsync: l.Fsync, KeepDir: l.keptPath(),
-	})
 }
 
 // deleted looks at what runs deleted from the Maildir.

@@ -141,10 +141,16 @@ func (e *pinError) Error() string {
 	return fmt.Sprintf("the certificate has fingerprint %X, which is not the one configured", e.shown)
 }
 
-func (l *lane) openMaildir() (*maildir.Maildir, error) {
+func (l *lane) openMaildir() (*maildir.Maildir, error) { return l.maildirWith(l.keepDir()) }
+
+// openKept opens the Maildir with the place for removed mail, whether or not
+// anything is put there now.
+func (l *lane) openKept() (*maildir.Maildir, error) { return l.maildirWith(l.keptPath()) }
+
+func (l *lane) maildirWith(keepDir string) (*maildir.Maildir, error) {
 	return maildir.Open(maildir.Config{
 		Root: l.Maildir, Layout: maildir.Layout(l.Layout), Separator: l.Separator, Inbox: l.Inbox, UTF7: l.UTF7,
-		Fsync: l.Fsync, KeepDir: l.keepDir(),
+		Fsync: l.Fsync, KeepDir: keepDir,
 	})
 }
 
