@@ -33,10 +33,6 @@ func (a *olAccount) where() bool {
 		return a.leaveOut(a.account, "maildir-windows-compatible", "its files have \"!2,\" where a Maildir has \":2,\"; rename them: "+
 			"find %s -name '*!2,*' -exec sh -c 'mv \"$1\" \"${1%%!2,*}:2,${1##*!2,}\"' sh '{}' ';' , remove the option, and import again", shellQuote(p.root))
 	}
-	if reference := readable(strings.Trim(a.remote.text("reference"), `"`)); reference != "" {
-		p.folders = []string{reference + "/*"}
-		a.remote.note(a.remote.lineOf("reference"), "reference", "the server is asked for all folders, of which those below %s are taken", reference)
-	}
 	dirs := a.account.env.Dirs(p.root)
 	p.utf7 = holdsUTF7(dirs)
 	if text := a.remote.text("nametrans"); text != "" {
