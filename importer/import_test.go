@@ -130,7 +130,7 @@ func TestMasked(t *testing.T) {
 			if shown := a.Masked().TOML(); strings.Contains(shown, "er2") {
 				t.Errorf("%s shows\n%s", file, shown)
 			}
-			if evaluates := strings.Contains(written, evaluated); strings.Contains(written, "er2") && !evaluates && !HoldsSecret(written) {
+			if strings.Contains(written, "er2") && !HoldsSecret(written) {
 				t.Errorf("%s: nobody finds the secret in\n%s", file, written)
 			}
 		}

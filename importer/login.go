@@ -52,7 +52,7 @@ func (l *login) put(s *settings, env Env) (missing string) {
 	if tls == "implicit" {
 		usual = 993
 	}
-	if l.port > 0 && l.port < 1<<16 && l.tunnel == "" && l.port != usual {
+	if l.port > 0 && l.tunnel == "" && l.port != usual {
 		s.set("port", l.port)
 	}
 	text("tunnel", l.tunnel)

@@ -1,15 +1,14 @@
 package importer
 
 import (
-	"strconv"
+	"math"
 	"strings"
 )
 
 func (t *mbsync) channel(b *mbBlock) {
 	c := t.defaults // whose slices and maps no channel changes in place
-	c.name, c.line, c.lines = b.name, b.line, map[string]int{}
+	c.name, c.line = b.name, b.line
 	for _, o := range b.options {
-		c.lines[o.name] = o.line
 		switch o.name {
 		case "far", "master":
 			c.far = t.end(o)
@@ -45,9 +44,9 @@ func (t *mbsync) channelOption(c *mbChannel, o mbOption) bool {
 	case "expungesolo":
 		c.solo = t.sides(o)
 	case "maxmessages":
-		c.maxMessages, _ = strconv.Atoi(o.arg())
+		c.maxMessages = t.number(o, 0, math.MaxInt32)
 	case "expireunread":
-		if c.expireUnread = t.yes(o); c.expireUnread {
+		if t.yes(o) {
 			t.note(o.line, o.said, "unread and flagged messages are always kept beyond max_messages")
 		}
 	case "expireside":

@@ -21,7 +21,7 @@ func (t *mbsync) serverOption(s *mbServer, o mbOption) bool {
 		}
 		s.host = strings.TrimPrefix(s.host, "imap:")
 	case "port":
-		s.port, _ = strconv.Atoi(o.arg())
+		s.port = t.number(o, 1, 65535)
 	case "timeout":
 		if s.timeout, _ = strconv.Atoi(o.arg()); s.timeout <= 0 || s.timeout > int(24*time.Hour/time.Second) {
 			s.timeout = 0

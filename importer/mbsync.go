@@ -61,8 +61,6 @@ type mbChannel struct {
 	expunge, solo  mbSides
 	maxSize        int64
 	maxMessages    int
-	expireUnread   bool
-	lines          map[string]int
 }
 
 // mbEnd is a side of a channel: ":store:box".
@@ -242,6 +240,16 @@ func (t *mbsync) size(o mbOption) int64 {
 		n <<= 10
 	case "m":
 		n <<= 20
+	}
+	return n
+}
+
+// number reads a whole number; 0 where it is none in the range, which is told.
+func (t *mbsync) number(o mbOption, least, most int) int {
+	n, err := strconv.Atoi(o.arg())
+	if err != nil || n < least || n > most {
+		t.note(o.line, o.said, "%q is no number from %d to %d; left out", o.arg(), least, most)
+		return 0
 	}
 	return n
 }

@@ -2,6 +2,7 @@ package importer
 
 import (
 	"fmt"
+	"math"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -116,6 +117,20 @@ func (s *olSection) yes(name string, otherwise bool) bool {
 	}
 }
 
+// number is a whole number; 0 where there is none in the range, which is told.
+func (s *olSection) number(name string, least, most int) int {
+	text := s.text(name)
+	if text == "" {
+		return 0
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < least || n > most {
+		s.note(s.lineOf(name), name, "%q is no number from %d to %d; left out", text, least, most)
+		return 0
+	}
+	return n
+}
+
 // path is a path with "~" and environment variables replaced.
 func (s *olSection) path(name string) string {
 	text := s.text(name)
@@ -153,9 +168,7 @@ func (t *offlineimap) general(s *olSection) {
 	s.text("dry-run")
 	t.pythonFile = s.path("pythonfile")
 	t.fsync = s.yes("fsync", true)
-	if n := s.text("socktimeout"); n != "" {
-		t.timeout, _ = strconv.Atoi(n)
-	}
+	t.timeout = s.number("socktimeout", 1, 24*60*60)
 	s.say("ui", "there is one output: quiet but for a line per account, -v and -q for more and less, --json for programs")
 	s.rest()
 }
@@ -215,8 +228,8 @@ func (a *olAccount) settings(s *settings, trash string) {
 			s.set(way.key, list)
 		}
 	}
-	if n, _ := strconv.ParseInt(a.account.text("maxsize"), 10, 64); n > 0 {
-		s.set("max_size", bytesText(n))
+	if n := a.account.number("maxsize", 0, math.MaxInt32); n > 0 {
+		s.set("max_size", bytesText(int64(n)))
 		t.note(a.account.lineOf("maxsize"), "maxsize", "of a larger message a stub is kept, with its header and what was left out; imapsync fetch brings the whole")
 	}
 	if age := a.account.text("maxage"); age != "" {
@@ -226,7 +239,7 @@ func (a *olAccount) settings(s *settings, trash string) {
 			t.note(a.account.lineOf("maxage"), "maxage", "max_age is a time before today, not a date: write max_age = \"2y\", for instance, before the first sync")
 		}
 	}
-	if n, err := strconv.Atoi(a.remote.text("maxconnections")); err == nil && n > 1 && n <= 32 {
+	if n := a.remote.number("maxconnections", 1, 32); n > 1 {
 		s.set("connections", n)
 	}
 	if a.remote.text("usecompression") != "" {

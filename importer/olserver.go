@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -15,9 +14,9 @@ func (a *olAccount) server(gmail bool) (trash string) {
 	s, l := a.remote, &a.login
 	l.tls = "starttls"
 	l.host, l.user, l.timeout = s.text("remotehost"), s.text("remoteuser"), s.timeout
-	l.port, _ = strconv.Atoi(s.text("remoteport"))
+	l.port = s.number("remoteport", 1, 65535)
 	switch {
-	case s.yes("ssl", true) || gmail && s.text("ssl") == "":
+	case s.yes("ssl", true):
 		l.tls = "implicit"
 	case !s.yes("starttls", true):
 		l.tls = "none"
@@ -124,11 +123,11 @@ func (s *olSection) python(expression string) string {
 		code = fmt.Sprintf("exec(open(%s).read())\n", pyQuote(s.pythonFile))
 	}
 	code += "r = " + strings.ReplaceAll(expression, "\n", " ") + "\nprint(r.decode() if isinstance(r, bytes) else r)"
-	return evaluated + shellQuote(code)
+	return evaluated + " " + shellQuote(code)
 }
 
 // evaluated begins the command that an expression becomes, which may hold the secret.
-const evaluated = "python3 -c "
+const evaluated = "python3 -c"
 
 func pyQuote(s string) string {
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`).Replace(s) + `"`

@@ -10,8 +10,9 @@ import (
 // should not.
 var userInfo = lazily(`://.*@`)
 
-// spelled is a command that prints what it is given, which is the secret then.
-var spelled = lazily(`^"?\s*(echo|printf)\s`)
+// spelled is a command that prints what it is given, which is the secret then, or
+// has Python evaluate an expression, in which the secret may be.
+var spelled = lazily(`^"?\s*(echo|printf|` + evaluated + `)\s`)
 
 // isCommand reports whether a key has a command that prints a secret.
 func isCommand(key string) bool { return key == "password_command" || key == "token_command" }
@@ -38,7 +39,7 @@ func (a *Account) Masked() *Account {
 	for _, have := range a.settings {
 		text := fmt.Sprint(have.value)
 		switch {
-		case have.key == "password", isCommand(have.key) && (spelled().MatchString(text) || strings.HasPrefix(text, evaluated)):
+		case have.key == "password", isCommand(have.key) && spelled().MatchString(text):
 			masked.Missing = have.key + ` = "…"  # not shown; import without --print writes it`
 			continue
 		case have.key == "proxy":
