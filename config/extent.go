@@ -63,8 +63,11 @@ func folderUpgrade(v value) func(*conflict.Policy) {
 	return func(p *conflict.Policy) { p.Extent.Upgrade = s == "flagged" }
 }
 
-// ParseSize reads a number of bytes: "500kB", "10MB", "1GB", or "0" for none; the
-// units are powers of 1024.
+// maxSize is the largest size in bytes that is believed to be meant.
+const maxSize = 1 << 40
+
+// ParseSize reads a number of bytes up to 1024 GB: "500kB", "10MB", "1GB", or "0"
+// for none; the units are powers of 1024.
 func ParseSize(s string) (int64, error) {
 	number, factor := s, int64(1)
 	for _, unit := range []struct {
@@ -77,8 +80,11 @@ func ParseSize(s string) (int64, error) {
 		}
 	}
 	n, err := strconv.ParseFloat(number, 64)
-	if err != nil || n < 0 || n > 1<<40 || strings.ContainsAny(number, "eExXnN") {
+	if err != nil || strings.Trim(number, "0123456789.") != "" {
 		return 0, fmt.Errorf("%q is no size such as \"500kB\", \"10MB\" or \"1GB\"", s)
 	}
-	return int64(n * float64(factor)), nil
+	if n *= float64(factor); n > maxSize {
+		return 0, fmt.Errorf("%q is too large a size; the largest is \"1024GB\"", s)
+	}
+	return int64(n), nil
 }

@@ -41,7 +41,7 @@ func TestParseSize(t *testing.T) {
 			t.Errorf("%q: %d, %v", s, got, err)
 		}
 	}
-	for _, s := range []string{"", "big", "-1MB", "1TB", "1e3MB", "NaN", "0x10"} {
+	for _, s := range []string{"", "big", "-1MB", "1TB", "1e3MB", "NaN", "0x10", "Inf", "+1", "1_0MB", "9000000000GB", "1025GB"} {
 		if got, err := ParseSize(s); err == nil {
 			t.Errorf("%q is %d", s, got)
 		}
