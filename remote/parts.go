@@ -238,26 +238,38 @@ func (m *Mailbox) sections(ctx context.Context, uids []mail.UID, sections []*ima
 		f.add(m.c.client.Fetch(set, &imap.FetchOptions{UID: true, BodySection: sections}))
 	}
 	err = f.wait()
+	found, broken := a.end()
 	if err == nil {
-		err = a.err
+		err = broken
 	}
 	if err != nil && (!refused(err) || temporary(err)) {
 		return nil, m.c.grade(ctx, err, m.fault("fetch parts"))
 	}
-	return a.found, nil
+	return found, nil
 }
 
-// answers gathers sections from FETCH answers.
+// answers gathers sections from FETCH answers, of which those that found no command
+// come beside the others, and beside the end of the last command.
 type answers struct {
 	sections []*imap.FetchItemBodySection
 
-	mu     sync.Mutex
+	mu     sync.Mutex // held while an answer is read
 	wanted map[mail.UID]bool
 	found  map[mail.UID][][]byte
 	err    error
 }
 
+// end hands over what was found; what comes later is not taken.
+func (a *answers) end() (map[mail.UID][][]byte, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.wanted = nil
+	return a.found, a.err
+}
+
 func (a *answers) take(msg *imapclient.FetchMessageData) (goOn bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	var uid mail.UID
 	got := make([][]byte, len(a.sections))
 	for item := msg.Next(); item != nil; item = msg.Next() {
@@ -278,15 +290,11 @@ func (a *answers) take(msg *imapclient.FetchMessageData) (goOn bool) {
 				_, err = io.Copy(io.Discard, body)
 			}
 			if err != nil {
-				a.mu.Lock()
 				a.err = err
-				a.mu.Unlock()
 				return !body.broken
 			}
 		}
 	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
 	if a.wanted[uid] && (a.found[uid] == nil || len(got[0]) > 0) {
 		a.found[uid] = got
 	}

@@ -85,6 +85,32 @@ func TestPartsOfAMessage(t *testing.T) {
 	}
 }
 
+// A server says everything twice. What it says the second time finds no command, and
+// comes beside the end of the one that was answered the first time.
+func TestPartsToldTwice(t *testing.T) {
+	f := newFake(t, allCaps, map[string]answer{"UID FETCH": func(c *fakeConn, tag, args string) {
+		for range 2 {
+			for _, uid := range asked(args, 100) {
+				fmt.Fprintf(c, "* %d FETCH (UID %d", uid, uid)
+				for _, s := range askedSection.FindAllStringSubmatch(args, -1) {
+					text, origin := map[string]string{"HEADER": "From: a@example.org\r\n\r\n", "TEXT": "Hello."}[s[1]], ""
+					if s[2] != "" {
+						origin = "<0>"
+					}
+					fmt.Fprintf(c, " BODY[%s]%s {%d}\r\n%s", s[1], origin, len(text), text)
+				}
+				c.send(")")
+			}
+		}
+		c.send("%s OK done", tag)
+	}})
+	fetchStubs(t, f, 20, func(stub string) {
+		if !strings.Contains(stub, "From: a@example.org\r\n") || !strings.Contains(stub, "\r\n\r\nHello.") {
+			t.Errorf("%q", stub)
+		}
+	})
+}
+
 // A part whose MIME header has no end in sight is named, and its text left out.
 func TestPartWithALongHeader(t *testing.T) {
 	f := ofParts(t, true, func(section string) string {
