@@ -65,9 +65,13 @@ func (m *Mailbox) goOn() {
 	next.m = &Mailbox{a: m.a, c: c, folder: next.folder, readOnly: m.readOnly, was: m.a.told(next.folder, m.readOnly)}
 	next.sent = time.Now()
 	c.wire.Visit(next.visit)
-	if len(next.contents) > 0 {
-		next.fetching = next.m.fetchAhead(next)
+	if len(next.contents) == 0 {
+		c.straysBehind(next.visit, nil)
+		return
 	}
+	next.fetching = next.m.toFetch(next)
+	c.straysBehind(next.visit, next.fetching.b.take)
+	next.fetching.send(next.m)
 }
 
 // arrive waits for the mailbox that the connection goes on to, folder being what

@@ -23,8 +23,13 @@ type conn struct {
 	used     time.Time // when it was last given back, zero before that
 
 	mu    sync.Mutex
-	stray func(*imapclient.FetchMessageData) (goOn bool) // takes FETCH answers that found no command
+	stray taker       // of FETCH answers that found no command,
+	left  *wire.Visit // before this SELECT was answered,
+	next  taker       // and after that
 }
+
+// taker reads a FETCH answer; where it returns false the connection broke in it.
+type taker func(*imapclient.FetchMessageData) (goOn bool)
 
 // attempts is how often a dial is tried before the fault is reported.
 const attempts = 4
@@ -147,6 +152,9 @@ func (c *conn) condstore() bool { return c.has("CONDSTORE") }
 func (c *conn) takeStray(msg *imapclient.FetchMessageData) {
 	c.mu.Lock()
 	take := c.stray
+	if c.left != nil && c.left.Answered() {
+		take = c.next
+	}
 	c.mu.Unlock()
 	if take != nil && !take(msg) {
 		return
@@ -155,14 +163,25 @@ func (c *conn) takeStray(msg *imapclient.FetchMessageData) {
 	}
 }
 
-// catchStrays gives strays to take until the returned function is called.
-func (c *conn) catchStrays(take func(*imapclient.FetchMessageData) (goOn bool)) (stop func()) {
+// catchStrays gives strays to take until the returned function is called, or the
+// connection has gone on to another mailbox.
+func (c *conn) catchStrays(take taker) (stop func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.stray = take
+	c.stray, c.left, c.next = take, nil, nil
 	return func() {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		c.stray = nil
 	}
+}
+
+// straysBehind gives strays to another taker once a SELECT is answered: they tell no
+// more than a UID, and the next mailbox may have the same. A body keeps the
+// connection's reader waiting, so when it is taken it can still be seen on which
+// side of that answer it came.
+func (c *conn) straysBehind(v *wire.Visit, take taker) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.left, c.next = v, take
 }

@@ -116,6 +116,7 @@ func (m *Mailbox) fetch(ctx context.Context, uids []mail.UID, b *bodies, ahead *
 	for _, uid := range uids {
 		b.want[uid] = true
 	}
+	defer b.end()
 	defer m.c.catchStrays(b.take)()
 	if ahead != nil {
 		ahead.taken()
@@ -226,6 +227,13 @@ func (b *bodies) missing(uids []mail.UID) []mail.UID {
 		}
 	}
 	return missing
+}
+
+// end has nothing more handed on.
+func (b *bodies) end() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.want = nil
 }
 
 // fetchSets sends a command for each set, two in flight, but for the first ones

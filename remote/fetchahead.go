@@ -25,18 +25,22 @@ func (m *Mailbox) FetchAhead(folder mail.FolderName, uids []mail.UID) {
 	m.next = &coming{folder: folder, contents: sorted(uids)}
 }
 
-// fetchAhead sends the first of the commands that Fetch would send.
-func (m *Mailbox) fetchAhead(next *coming) *fetching {
+// toFetch makes the commands that Fetch would send.
+func (m *Mailbox) toFetch(next *coming) *fetching {
 	fit, _ := m.withoutHuge(next.contents, wholeMessage, func(mail.UID, error) error { return nil })
 	taken := make(chan struct{})
 	f := &fetching{uids: next.contents, sets: m.fetchSetsOf(fit, wholeMessage), taken: sync.OnceFunc(func() { close(taken) })}
 	// What is told here is told to who opens the mailbox; nobody else is concerned.
 	after := &selecting{m: m, ctx: context.Background(), visit: next.visit}
 	f.b = &bodies{c: m.c, section: wholeMessage, after: after, taken: taken}
+	return f
+}
+
+// send sends the first of them.
+func (f *fetching) send(m *Mailbox) {
 	for _, set := range f.sets[:min(fetchInFlight, len(f.sets))] {
 		f.sent = append(f.sent, m.askContents(set, f.b))
 	}
-	return f
 }
 
 // abandon lets go of what was fetched ahead over a connection that ends.

@@ -49,7 +49,8 @@ func twoBoxes(t *testing.T, missing int, first func(c *fakeConn, uids []int)) *f
 				}
 				first(c, asked(args, 3))
 			default:
-				for _, uid := range asked(args, 3) {
+				c.send("* 2 FETCH (UID 2 FLAGS (\\Seen))") // unasked, before its contents
+				for _, uid := range []int{2, 1, 3} {
 					c.body(uid, nextMessage(uid))
 				}
 			}

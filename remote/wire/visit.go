@@ -119,6 +119,16 @@ func (v *Visit) Wait() error {
 	return v.c.awaitOwn(v.done)
 }
 
+// Answered reports whether all answers are in.
+func (v *Visit) Answered() bool {
+	select {
+	case <-v.done:
+		return true
+	default:
+		return false
+	}
+}
+
 // Box is what the SELECT told, to be looked at after Wait.
 func (v *Visit) Box() Box { return v.box }
 
