@@ -3,6 +3,7 @@ package discover
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -19,12 +20,16 @@ type web struct {
 	pages map[string]string
 	mu    sync.Mutex
 	asked []string
+	leaks []string // with which another domain was told the address
 }
 
 func (w *web) RoundTrip(r *http.Request) (*http.Response, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.asked = append(w.asked, r.URL.String())
+	if told := r.URL.String() + fmt.Sprint(r.Header); !strings.HasSuffix(r.URL.Host, "example.org") && strings.Contains(told, "emailaddress") {
+		w.leaks = append(w.leaks, told)
+	}
 	page, ok := w.pages[r.URL.Scheme+"://"+r.URL.Host+r.URL.Path]
 	if !ok {
 		return nil, errors.New("no such host")
@@ -99,10 +104,13 @@ func TestFind(t *testing.T) {
 		{"endless", nil, map[string]string{at: "<clientConfig>" + strings.Repeat("<x/>", maxAutoconfig)}, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			f, _ := testFinder(c.records, c.pages)
+			f, w := testFinder(c.records, c.pages)
 			have, err := f.Find(t.Context(), "me@Example.org")
 			if err != nil || !reflect.DeepEqual(have, c.want) {
 				t.Errorf("have %+v, %v\nwant %+v", have, err, c.want)
+			}
+			if len(w.leaks) > 0 {
+				t.Errorf("another domain is told the address: %q", w.leaks)
 			}
 		})
 	}

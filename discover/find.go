@@ -43,7 +43,10 @@ func New() *Finder {
 // maxRedirects is how many times a web server may send us elsewhere.
 const maxRedirects = 5
 
+// onlySecure follows a redirect by HTTPS, without telling where it comes from: the
+// mail address was a part of that.
 func onlySecure(r *http.Request, via []*http.Request) error {
+	r.Header.Del("Referer")
 	if r.URL.Scheme != "https" || len(via) > maxRedirects {
 		return http.ErrUseLastResponse
 	}
