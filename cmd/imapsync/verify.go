@@ -88,6 +88,7 @@ func (l *lane) verify(ctx context.Context, repair bool, wait time.Duration) int 
 	if err != nil {
 		return show.ended(ctx, &syncer.VerifyReport{}, err)
 	}
+	show.notice(s.note)
 	report, err := syncer.Verify(ctx, s.Account, syncer.VerifyOptions{
 		Lanes: l.Connections, Folders: l.folders, Repair: repair, Progress: show.bar.compared,
 	}, show.difference)
