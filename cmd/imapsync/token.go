@@ -24,11 +24,8 @@ func (l *lane) useTokens(o *wire.Options) {
 		token, err := source.Token(ctx)
 		return token, l.tokenFault(err)
 	}
-	o.Stage = func(name, _ string, err error) {
-		var refused *wire.Error
-		if name == "login" && errors.As(err, &refused) && refused.Kind == wire.KindAuth {
-			_ = source.Refused(context.Background()) // at worst it is refused once more
-		}
+	o.Refused = func() {
+		_ = source.Refused(context.Background()) // at worst it is refused once more
 	}
 }
 

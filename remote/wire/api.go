@@ -58,6 +58,9 @@ type Options struct {
 	// detail what was found, err why it failed.
 	Stage func(name, detail string, err error)
 
+	// Refused, when not nil, is called when a login failed with KindAuth.
+	Refused func()
+
 	// Costs, when not nil, is told how long the steps of Dial took, and how long
 	// it took to begin compression. It may be called from several goroutines.
 	Costs func([]Step)

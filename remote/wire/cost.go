@@ -4,7 +4,7 @@ import "time"
 
 // Step is one part of what it costs to set up a connection.
 type Step struct {
-	Name string // dns, tcp, tls, greeting, login, capabilities, compress
+	Name string // as of Options.Stage, or compress
 	Took time.Duration
 }
 

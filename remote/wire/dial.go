@@ -119,6 +119,13 @@ func (o *Options) stage(name, detail string, err error) {
 	}
 }
 
+func (o *Options) tellRefused(err error) {
+	var e *Error
+	if o.Refused != nil && errors.As(err, &e) && e.Kind == KindAuth {
+		o.Refused()
+	}
+}
+
 // connect resolves the name and opens the connection.
 func (o *Options) connect(ctx context.Context) (net.Conn, error) {
 	doing := "connect to " + o.address()

@@ -46,6 +46,7 @@ func (c *Conn) handshake(ctx context.Context) error {
 	}
 	c.o.stage("login", detail, err)
 	if err != nil {
+		c.o.tellRefused(err)
 		return err
 	}
 	if err := c.capsAfterLogin(); err != nil {

@@ -551,11 +551,15 @@ func TestLoginRefused(t *testing.T) {
 			if change == nil {
 				change = func(*wire.Options) {}
 			}
+			refused := 0
 			e := dialError(t, test.kind, func(s *server) {
 				s.write("* OK [CAPABILITY IMAP4rev1 %s] hi\r\n", test.caps)
 				s.play(test.talk)
 				s.untilClosed()
-			}, change)
+			}, change, func(o *wire.Options) { o.Refused = func() { refused++ } })
+			if told := refused == 1; told != (test.kind == wire.KindAuth) {
+				t.Errorf("a refusal is told %d times", refused)
+			}
 			if !strings.Contains(e.Error(), test.want) {
 				t.Errorf("got %v, want %q", e, test.want)
 			}
