@@ -94,7 +94,7 @@ func (l *lane) listFolders(ctx context.Context) (list []*folderObject, err error
 		return nil, err
 	}
 	for _, r := range records {
-		folder(r.Folder).Known = r.Rows
+		folder(r.Folder).Known = r.Rows - r.RemoteOnly
 	}
 	for _, f := range list {
 		why, _ := s.Remote.LeftOut(f.Folder, "")

@@ -221,12 +221,9 @@ func tomlOf(file string, accounts []*importer.Account) string {
 // writeImported makes the configuration file, or appends to it the accounts that
 // it does not have.
 func (p *program) writeImported(from string, accounts []*importer.Account) error {
-	target := p.configFile
-	if target == "" {
-		var err error
-		if target, err = config.DefaultFile(); err != nil {
-			return usagef("%v", err)
-		}
+	target, err := p.chosenConfig()
+	if err != nil {
+		return err
 	}
 	old, err := os.ReadFile(target)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -275,7 +272,7 @@ func createConfig(file, text string) error {
 func appendConfig(file, text string) error {
 	info, err := os.Stat(file)
 	if err == nil && info.Mode().Perm()&0o077 != 0 && importer.HoldsSecret(text) {
-		err = fmt.Errorf("others may read %s, and a password is to be added; run: chmod 600 %s", file, file)
+		err = fmt.Errorf("others may read %s, and a password is to be added; run: chmod 600 %s", file, quoted(file))
 	}
 	if err != nil {
 		return err
@@ -322,7 +319,7 @@ func (p *program) imported(target string, added, known []*importer.Account) {
 	p.out.say("written to %s: %s", target, names(added, true))
 	c := ""
 	if p.configFile != "" {
-		c = " -c " + p.configFile
+		c = " -c " + quoted(p.configFile)
 	}
 	p.out.say("Next: stop what runs the old program, let it run once more, then\n"+
 		"  imapsync%s check   whether the server is reached\n"+

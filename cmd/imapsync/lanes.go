@@ -12,14 +12,23 @@ import (
 	"imapsync/mail"
 )
 
+// chosenConfig is the configuration file that -c names, or the usual one.
+func (p *program) chosenConfig() (string, error) {
+	if p.configFile != "" {
+		return p.configFile, nil
+	}
+	file, err := config.DefaultFile()
+	if err != nil {
+		return "", usagef("%v", err)
+	}
+	return file, nil
+}
+
 // load reads the configuration.
 func (p *program) load() (*config.Config, error) {
-	file := p.configFile
-	if file == "" {
-		var err error
-		if file, err = config.DefaultFile(); err != nil {
-			return nil, usagef("%v", err)
-		}
+	file, err := p.chosenConfig()
+	if err != nil {
+		return nil, err
 	}
 	c, err := config.Load(file)
 	if err != nil {

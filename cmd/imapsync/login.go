@@ -164,13 +164,13 @@ func (p *program) password(ctx context.Context, l *lane, stdin bool) (password s
 	case p.console.terminal:
 		password, err = p.console.askHidden(ctx, fmt.Sprintf("Password of %s at %s:", l.User, l.Host))
 	default:
-		return "", usagef("login: there is no terminal to ask for the password; give --stdin and the password on standard input")
+		return "", usagef("there is no terminal to ask for the password; give --stdin and the password on standard input")
 	}
 	switch {
 	case err != nil && !errors.Is(err, io.EOF):
 		return "", err
 	case password == "" || strings.ContainsRune(password, 0):
-		return "", usagef("login: that is no password: it is empty, or holds a NUL character")
+		return "", usagef("that is no password: it is empty, or holds a NUL character")
 	}
 	return password, nil
 }

@@ -27,15 +27,11 @@ type target struct {
 
 // target looks at the configuration that is there.
 func (p *program) target() (*target, error) {
-	file := p.configFile
-	if file == "" {
-		var err error
-		if file, err = config.DefaultFile(); err != nil {
-			return nil, usagef("%v", err)
-		}
-	}
-	file, err := filepath.Abs(file)
+	file, err := p.chosenConfig()
 	if err != nil {
+		return nil, err
+	}
+	if file, err = filepath.Abs(file); err != nil {
 		return nil, usagef("%v", err)
 	}
 	t := &target{file: file}

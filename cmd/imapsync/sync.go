@@ -59,7 +59,7 @@ func (p *program) planCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "plan",
 		Usage:     "print what sync would do, and why",
-		ArgsUsage: "[ACCOUNT...]",
+		ArgsUsage: "[ACCOUNT[/FOLDER]...]",
 		Description: "The same as sync --dry-run: looks at both sides, changes nothing, takes no lock. " +
 			"What is not carried out, because pull or push leave it out, is counted at the end.",
 		Flags: []cli.Flag{pullFlag, pushFlag},

@@ -92,7 +92,7 @@ func waysToFind(lanes []*lane, word string) ([]way, error) {
 			return nil, err
 		}
 		if !inAccount(lanes, path) {
-			return nil, usagef("why: %s is in the Maildir of no account of this configuration", path)
+			return nil, usagef("%s is in the Maildir of no account of this configuration", path)
 		}
 		return []way{func(ctx context.Context, q *inquiry) ([]*subject, error) { return q.byPath(ctx, path) }}, nil
 	}
@@ -103,7 +103,7 @@ func waysToFind(lanes []*lane, word string) ([]way, error) {
 	}
 	n, err := strconv.ParseUint(m[2], 10, 32)
 	if err != nil {
-		return nil, usagef("why: %s is no UID: it has more than 32 bits", m[2])
+		return nil, usagef("%s is no UID: it has more than 32 bits", m[2])
 	}
 	byUID := func(ctx context.Context, q *inquiry) ([]*subject, error) {
 		found, err := q.byUID(ctx, folderName(m[1]), mail.UID(n))
