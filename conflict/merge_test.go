@@ -215,14 +215,3 @@ func TestKeywordsMerge(t *testing.T) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 }
-
-func TestParseDeletion(t *testing.T) {
-	for s, want := range map[string]Deletion{"": Yields, "yields": Yields, "wins": Wins} {
-		if got, err := ParseDeletion(s); got != want || err != nil {
-			t.Errorf("%q: %q, %v", s, got, err)
-		}
-	}
-	if _, err := ParseDeletion("loses"); err == nil || !strings.Contains(err.Error(), "loses") {
-		t.Errorf("an unknown value gives %v", err)
-	}
-}

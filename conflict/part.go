@@ -12,7 +12,7 @@ const (
 	Text    Part = "text"    // that, and the beginning of the text parts
 )
 
-// ParsePart reads the config value; "" is Whole.
+// ParsePart reads a part as an operation has it (plan.Op); "" is Whole.
 func ParsePart(s string) Part {
 	if s == "" {
 		return Whole

@@ -1,10 +1,6 @@
 package conflict
 
-import (
-	"fmt"
-
-	"imapsync/mail"
-)
+import "imapsync/mail"
 
 // Deletion says what happens when one side deleted a message that the other
 // has changed since.
@@ -16,17 +12,6 @@ const (
 	Yields Deletion = "yields"
 	Wins   Deletion = "wins"
 )
-
-// ParseDeletion reads the config value; "" is Yields.
-func ParseDeletion(s string) (Deletion, error) {
-	switch d := Deletion(s); d {
-	case "":
-		return Yields, nil
-	case Yields, Wins:
-		return d, nil
-	}
-	return "", fmt.Errorf("conflicts.deletion is %q, want %q or %q", s, Yields, Wins)
-}
 
 // Policy is what the user may choose of the rules. The zero value is the
 // default.

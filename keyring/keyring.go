@@ -38,15 +38,6 @@ func Set(ctx context.Context, service, name, secret string) error {
 	return err
 }
 
-// Delete removes what is kept under the name. That there is nothing is no error.
-func Delete(ctx context.Context, service, name string) error {
-	_, err := await(ctx, func() (string, error) { return "", system.Delete(service, name) })
-	if errors.Is(err, ErrNotFound) {
-		return nil
-	}
-	return err
-}
-
 // one lets one call at a time ask, so that a person has one prompt before them.
 var one sync.Mutex
 

@@ -68,7 +68,7 @@ type Entry struct {
 	Folder   FolderName
 	Key      Key
 	UID      UID
-	Action   string // plan.Kind in words
+	Action   string // plan.Kind in words, or one of those below
 	Rule     string
 	Reason   string
 	Conflict bool
@@ -76,7 +76,8 @@ type Entry struct {
 
 // What the history calls lines that are no operation of a plan.
 const (
-	ActionUndo = "undo" // a kept file was put back; Run is the run that had removed it
+	ActionUndo   = "undo"   // a kept file was put back; Run is the run that had removed it
+	ActionRepair = "repair" // a verification dropped what the state had wrong of the message
 	// ActionLeft stands directly before the line of an operation that gave the
 	// message another folder, UID or key, and says which it had before.
 	ActionLeft = "left"

@@ -36,7 +36,8 @@ func (f *folder) statAll(ctx context.Context, messages map[mail.Key]mail.Local) 
 		err := f.onFile(ctx, key, func(p place) error {
 			info, err := os.Stat(f.at(p))
 			if err == nil {
-				msg.Stamp = &mail.FileStamp{Size: info.Size(), MTime: info.ModTime().UnixNano()}
+				stamp := stampOfFile(info)
+				msg.Stamp = &stamp
 			}
 			return err
 		})

@@ -17,8 +17,9 @@
 //     bytes a message; a folder that has more is not synchronised.
 //   - Commands of one kind are pipelined, those of different kinds awaited, but
 //     for questions, which follow their SELECT at once and count only when that
-//     told the UIDVALIDITY expected. Nothing is sent for a second mailbox before
-//     the first one's answers are in (RFC 9051 section 5.5).
+//     told the UIDVALIDITY expected. A second mailbox is selected before the first
+//     one's answers are in only by package wire's Visit, which tells by the answer
+//     to its SELECT of which mailbox the server speaks (RFC 9051 section 5.5).
 //
 // An Account may be used from several goroutines, a Mailbox from one.
 package remote

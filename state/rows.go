@@ -90,7 +90,7 @@ func (d *DB) RowsOf(ctx context.Context, digests []mail.Digest) ([]*mail.Base, e
 		}
 		rows, err := list(ctx, d, "find rows by content in state",
 			`SELECT folders.name, `+basePacked+` FROM base JOIN folders ON folders.id = base.folder
-			WHERE digest IS NOT NULL AND substr(digest, 1, 8) IN (?`+strings.Repeat(", ?", len(chunk)-1)+`)`,
+			WHERE digest IS NOT NULL AND substr(digest, 1, 8) IN (`+marks(len(chunk))+`)`,
 			args,
 			func(c *columns) *mail.Base { return decode(c, mail.FolderName(c.text())) })
 		if err != nil {
@@ -120,7 +120,7 @@ func (d *DB) RowsOfSize(ctx context.Context, sizes []int64) ([]*mail.Base, error
 		}
 		rows, err := list(ctx, d, "find rows by size in state",
 			`SELECT folders.name, `+basePacked+` FROM base JOIN folders ON folders.id = base.folder
-			WHERE remote_size > 0 AND remote_size IN (?`+strings.Repeat(", ?", len(chunk)-1)+`)`,
+			WHERE remote_size > 0 AND remote_size IN (`+marks(len(chunk))+`)`,
 			args,
 			func(c *columns) *mail.Base { return decode(c, mail.FolderName(c.text())) })
 		if err != nil {

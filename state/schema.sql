@@ -131,7 +131,7 @@ CREATE TABLE intents (
 ) STRICT;
 
 -- Rows whose files a run was about to remove, because the server had lost the
--- messages. Written before the removal, gone with the row. A file of these that
+-- messages or because a limit leaves them there. Written before the removal, gone with the row. A file of these that
 -- is gone was removed by a run that was cut short, and not by the user: should
 -- the server have the message after all, it is not to be deleted there.
 CREATE TABLE removals (

@@ -223,7 +223,7 @@ func atMark(rec mail.FolderRecord) bool {
 }
 
 // unnumber takes the rows' UIDs for meaningless; they are recorded so before
-// anything is done: see known.
+// anything is done: see introduce.
 func (f *folder) unnumber() {
 	for _, row := range f.Base {
 		row.UID = 0

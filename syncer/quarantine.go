@@ -26,8 +26,7 @@ type quarantined struct {
 	digest   mail.Digest
 }
 
-// quarantine is the run's view of those messages. Its methods may be called from
-// several goroutines with the run's mu held.
+// quarantine is the run's view of those messages, guarded by the run's mu.
 type quarantine struct {
 	recorded []mail.Quarantined
 	entries  map[quarantined]*mail.Quarantined

@@ -100,7 +100,7 @@ func (r *run) openLog() error {
 			return err
 		}
 	}
-	if r.moved { // from now on no UID of any folder means anything: see observeFolder
+	if r.moved { // from now on no UID of any folder means anything: see unnumber
 		records, err := r.folderRecords(context.Background())
 		if err != nil {
 			return err

@@ -76,7 +76,7 @@ type Report struct {
 	Failures []error
 	Held     []mail.Hold
 	Folders  int // folders under synchronisation
-	Messages int // base rows after the run
+	Messages int // held on both sides after the run, as the base has them
 	Started  time.Time
 	Finished time.Time
 	// Interrupted says that the run was cancelled and stopped in good order.

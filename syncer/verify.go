@@ -86,7 +86,7 @@ type VerifyReport struct {
 	Failures    []error // folders that could not be compared
 	Started     time.Time
 	Finished    time.Time
-	Interrupted bool // it was cancelled; nothing was found or corrected
+	Interrupted bool // it was cancelled before it was through
 }
 
 // Verify compares state, Maildir and server in full, every content by its

@@ -50,7 +50,7 @@ func (v *verifier) repair(c *comparison) error {
 			continue
 		}
 		repaired, n.Repaired = true, true
-		b.Log = append(b.Log, mail.Entry{Folder: c.Name, Key: n.Key, UID: n.UID, Action: "repair", Rule: "verify", Reason: n.Text})
+		b.Log = append(b.Log, mail.Entry{Folder: c.Name, Key: n.Key, UID: n.UID, Action: mail.ActionRepair, Rule: "verify", Reason: n.Text})
 	}
 	if !repaired {
 		return nil

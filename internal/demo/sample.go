@@ -70,9 +70,9 @@ func (s *Server) Seed() error {
 			return err
 		}
 	}
-	noon := time.Now().Truncate(24 * time.Hour)
+	midnight := time.Now().Truncate(24 * time.Hour)
 	for i, m := range samples {
-		date := noon.AddDate(0, 0, -m.daysAgo).Add(-time.Duration(i) * 7 * time.Minute)
+		date := midnight.AddDate(0, 0, -m.daysAgo).Add(-time.Duration(i) * 7 * time.Minute)
 		if err := s.Append(m.folder, mail.ParseFlags(m.flags), date, m.bytes(date)); err != nil {
 			return err
 		}

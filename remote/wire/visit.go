@@ -46,7 +46,7 @@ type Box struct {
 // Message is what one FETCH told of a message.
 type Message struct {
 	UID      uint32
-	Flags    []string // without \Recent's kin imapclient could not name
+	Flags    []string // without those that are no atoms
 	HasFlags bool
 	Size     int64 // RFC822.SIZE
 	HasSize  bool
