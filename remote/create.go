@@ -42,6 +42,20 @@ func (a *Account) CreateFolder(ctx context.Context, folder mail.FolderName) erro
 	return nil
 }
 
+// ServerName is what the server calls a folder, as of the last Folders or
+// CreateFolder, in our spelling but by its own name where the configuration gives it
+// another.
+func (a *Account) ServerName(folder mail.FolderName) mail.FolderName {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if name, ok := a.learnt[folder]; ok && a.names != nil {
+		if server, err := a.names.ours(name); err == nil {
+			return server
+		}
+	}
+	return folder
+}
+
 // createOne creates the mailbox under the first of the names that the server takes,
 // and tells which.
 func (a *Account) createOne(c *conn, folder mail.FolderName, names []string) (name string, err error) {

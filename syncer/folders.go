@@ -51,6 +51,9 @@ func (a *applier) createRemote(ctx context.Context, f *folder, ops []*plan.Op) e
 		if err := a.Remote.CreateFolder(ctx, f.Name); err != nil {
 			return err
 		}
+		if name := a.Remote.ServerName(f.Name); name != f.Name {
+			f.record.Server = name
+		}
 		if err := a.learnValidity(ctx, f); err != nil {
 			return err
 		}

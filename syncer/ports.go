@@ -124,6 +124,9 @@ type Remote interface {
 	// that it does not exist. Any other answer is false or an error.
 	Missing(ctx context.Context, folder mail.FolderName) (bool, error)
 	CreateFolder(ctx context.Context, folder mail.FolderName) error
+	// ServerName is what the server calls a folder that it has, as of the last
+	// Folders or CreateFolder (mail.RemoteFolder.ServerName).
+	ServerName(folder mail.FolderName) mail.FolderName
 	// RenameFolder renames the mailbox and all below it (RFC 3501 section 6.3.5).
 	RenameFolder(ctx context.Context, folder, to mail.FolderName) error
 	// DeleteFolder deletes the mailbox if it is empty at this moment; else

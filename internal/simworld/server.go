@@ -190,6 +190,9 @@ func (s *Server) CreateFolder(ctx context.Context, folder mail.FolderName) error
 	})
 }
 
+// ServerName implements syncer.Remote.
+func (s *Server) ServerName(folder mail.FolderName) mail.FolderName { return folder }
+
 // RenameFolder implements syncer.Remote.
 func (s *Server) RenameFolder(ctx context.Context, folder, to mail.FolderName) error {
 	return s.w.do(ctx, Call{Side: Remote, Name: "rename folder", Folder: folder, Detail: "to " + string(to), Effect: true}, func() error {
