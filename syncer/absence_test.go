@@ -212,7 +212,7 @@ func TestServerSwitchIsOver(t *testing.T) {
 	}
 	b.settled()
 	b.edit(simworld.Local, simworld.Add, mail.Inbox, "stuck")
-	b.server, b.local = "imap.example.org:143", unreadable{b.Disk}
+	b.server, b.local = "imap.example.net:993", unreadable{b.Disk}
 	b.run(syncer.Options{})
 	b.edit(simworld.Local, simworld.Delete, mail.Inbox, "M1")
 	b.edit(simworld.Remote, simworld.Delete, mail.Inbox, "M2")

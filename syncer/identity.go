@@ -3,6 +3,7 @@ package syncer
 import (
 	"context"
 	"fmt"
+	"net"
 	"strings"
 	"time"
 
@@ -42,7 +43,7 @@ func (r *run) checkIdentity(ctx context.Context) error {
 	if fault := r.checkMarker(id, marker, exists, rows); fault != nil {
 		return fault
 	}
-	other := id.Server != "" && (id.Server != r.Identity.Server || id.User != r.Identity.User)
+	other := id.Server != "" && !sameAccount(accountOf(id), r.owner())
 	r.foreign = other && r.isForeign(id, marker)
 	r.moved = other && !r.foreign
 	if r.foreign {
@@ -68,7 +69,34 @@ func (r *run) newMarker(recorded, found string) string {
 	if id == "" {
 		id = string(r.Local.NewKey())
 	}
-	return id + " " + r.Identity.User + "@" + r.Identity.Server
+	return id + " " + r.owner()
+}
+
+// owner is the account as a marker names it.
+func (r *run) owner() string { return accountOf(r.Identity) }
+
+func accountOf(id mail.Identity) string { return id.User + "@" + id.Server }
+
+// sameAccount reports whether two accounts, each user@host:port, are one: a host has
+// one IMAP server, whatever ports it is reached by. On this machine each port may
+// lead to another one, by a tunnel or a bridge.
+func sameAccount(a, b string) bool {
+	if a == b {
+		return true
+	}
+	hostA, portA := cutPort(a)
+	hostB, portB := cutPort(b)
+	host := hostA[strings.LastIndex(hostA, "@")+1:]
+	ip := net.ParseIP(strings.Trim(host, "[]"))
+	return hostA == hostB && portA != "" && portB != "" && host != "localhost" && (ip == nil || !ip.IsLoopback())
+}
+
+func cutPort(account string) (host, port string) {
+	i := strings.LastIndex(account, ":")
+	if i < 0 || strings.Trim(account[i+1:], "0123456789") != "" {
+		return account, ""
+	}
+	return account[:i], account[i+1:]
 }
 
 func (r *run) checkMarker(id mail.Identity, marker string, exists bool, rows int) error {
@@ -86,7 +114,7 @@ func (r *run) checkMarker(id mail.Identity, marker string, exists bool, rows int
 		return nil
 	case id.Marker != "" && marker != "" && markerID(id.Marker) != markerID(marker):
 		return held(fmt.Errorf("%s is another Maildir than the one known: its .imapsync-id says %q", r.Maildir, marker), mount)
-	case id.Marker == "" && marker != "" && markerOwner(marker) != r.Identity.User+"@"+r.Identity.Server:
+	case id.Marker == "" && marker != "" && !sameAccount(markerOwner(marker), r.owner()):
 		return held(fmt.Errorf("%s belongs to %q, not to %s@%s", r.Maildir, markerOwner(marker), r.Identity.User, r.Identity.Server),
 			"if it is to be this account's from now on, remove its .imapsync-id")
 	}
@@ -98,8 +126,7 @@ func (r *run) checkMarker(id mail.Identity, marker string, exists bool, rows int
 // this account's.
 func (r *run) isForeign(id mail.Identity, marker string) bool {
 	return id.Marker != "" && marker != "" && markerID(id.Marker) != markerID(marker) &&
-		(id.Server != r.Identity.Server || id.User != r.Identity.User) &&
-		markerOwner(marker) == r.Identity.User+"@"+r.Identity.Server
+		!sameAccount(accountOf(id), r.owner()) && sameAccount(markerOwner(marker), r.owner())
 }
 
 func markerID(marker string) string {

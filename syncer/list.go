@@ -71,6 +71,17 @@ func (r *run) listAhead(ctx context.Context) {
 	r.ahead = a
 }
 
+// reach waits until the server has answered: a name or port that is wrong is to cost
+// nothing that is recorded.
+func (r *run) reach(ctx context.Context) error {
+	select {
+	case <-r.ahead.done:
+		return r.ahead.err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
 // remoteFolders is what the LIST sent ahead tells, or another where there is none.
 func (r *run) remoteFolders(ctx context.Context) ([]mail.RemoteFolder, error) {
 	a := r.ahead

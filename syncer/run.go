@@ -165,6 +165,11 @@ func (r *run) sync(ctx context.Context) error {
 	if err := r.checkIdentity(ctx); err != nil {
 		return err
 	}
+	if r.moved {
+		if err := r.reach(ctx); err != nil {
+			return err
+		}
+	}
 	if len(r.records) == 0 || r.foreign || r.moved { // everything has to be looked into
 		r.Remote.Expect(r.opt.Lanes)
 	}
