@@ -1,6 +1,7 @@
 package syncer
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -11,7 +12,7 @@ import (
 // server side says, or because their mailbox has another name here by now, under
 // which it is left out. Else its messages would be gone, or sent to another mailbox.
 func (r *run) leaveOut(remotes []mail.RemoteFolder) {
-	r.outside = map[mail.FolderName]error{}
+	r.outside, r.excluded = map[mail.FolderName]error{}, map[mail.FolderName]bool{}
 	for _, f := range r.sorted() {
 		var was mail.FolderName
 		if f.Known {
@@ -19,6 +20,7 @@ func (r *run) leaveOut(remotes []mail.RemoteFolder) {
 		}
 		if why, err := r.Remote.LeftOut(f.Name, was); why != "" {
 			r.leave(f.Name, why, err)
+			r.excluded[f.Name] = err == nil
 		}
 	}
 	r.called = make(map[mail.FolderName]mail.FolderName, len(remotes))
@@ -37,6 +39,26 @@ func (r *run) leaveOut(remotes []mail.RemoteFolder) {
 			r.leave(f.Name, fmt.Sprintf("its mailbox is now %s, which is not part of this run", now), nil)
 		}
 	}
+}
+
+// forgotten are the records of folders that the configuration leaves out, without
+// their numbers: what happens to them meanwhile is nobody's concern, and when they are
+// taken in again, that something is missing on a side is no deletion.
+func (r *run) forgotten() (records []mail.FolderRecord, err error) {
+	if r.opt.Folders != nil {
+		return nil, nil
+	}
+	all, err := r.folderRecords(context.Background())
+	for _, rec := range all {
+		out := r.excluded[rec.Folder] || r.Select != nil && !r.Select(rec.Folder)
+		if out && !r.apart[rec.Folder] && (rec.Settled || rec.Mark.UIDValidity != 0) {
+			was := rec.Server
+			rec = unsettledRecord(rec.Folder, 0)
+			rec.Server = was
+			records = append(records, rec)
+		}
+	}
+	return records, err
 }
 
 func (r *run) leave(name mail.FolderName, why string, err error) {

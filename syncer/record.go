@@ -163,6 +163,11 @@ func (r *run) recordFolders(p *plan.Plan) error {
 			b.Folders = append(b.Folders, rec)
 		}
 	}
+	left, err := r.forgotten()
+	if err != nil {
+		return err
+	}
+	b.Folders = append(b.Folders, left...)
 	r.release()
 	r.tellAside()
 	if remaining := r.remaining(); !slices.Equal(remaining, r.quarantine.recorded) {

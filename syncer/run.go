@@ -64,6 +64,7 @@ type run struct {
 	remembered  []plan.Remembered                      // those folders
 	renamed     []*plan.Op                             // renames that were followed, before all else was decided
 	outside     map[mail.FolderName]error              // left out, though patterns choose them, and why
+	excluded    map[mail.FolderName]bool               // of these, those that the configuration means
 	called      map[mail.FolderName]mail.FolderName    // what mailboxes are called here, by what the server calls them
 	skipped     map[mail.FolderName]*mail.FolderRecord // unchanged, not looked into
 	unsettled   map[mail.FolderName]bool               // with copies of an earlier run that may or may not exist
