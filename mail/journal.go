@@ -10,6 +10,7 @@ type Identity struct {
 	Marker string // the text of .imapsync-id
 	Server string // host:port
 	User   string
+	Layout string // how the Maildir's folders lie, in words; "" of a state that does not tell
 }
 
 // Batch is one transaction on the state. IDs of new rows and intents are

@@ -9,9 +9,9 @@ import (
 
 // Account returns the identity the state was made for; zero when it is new.
 func (d *DB) Account(ctx context.Context) (mail.Identity, error) {
-	rows, err := list(ctx, d, "read account from state", `SELECT marker, server, user FROM account`, nil,
+	rows, err := list(ctx, d, "read account from state", `SELECT marker, server, user, layout FROM account`, nil,
 		func(c *columns) mail.Identity {
-			return mail.Identity{Marker: c.text(), Server: c.text(), User: c.text()}
+			return mail.Identity{Marker: c.text(), Server: c.text(), User: c.text(), Layout: c.text()}
 		})
 	if err != nil || len(rows) == 0 {
 		return mail.Identity{}, err

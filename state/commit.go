@@ -134,8 +134,8 @@ type tx struct {
 
 func (t *tx) apply(b mail.Batch) error {
 	if b.Identity != nil {
-		if err := t.exec(`INSERT OR REPLACE INTO account (one, marker, server, user) VALUES (1, ?, ?, ?)`,
-			b.Identity.Marker, b.Identity.Server, b.Identity.User); err != nil {
+		if err := t.exec(`INSERT OR REPLACE INTO account (one, marker, server, user, layout) VALUES (1, ?, ?, ?, ?)`,
+			b.Identity.Marker, b.Identity.Server, b.Identity.User, b.Identity.Layout); err != nil {
 			return err
 		}
 	}

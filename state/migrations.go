@@ -60,6 +60,8 @@ ALTER TABLE folders ADD COLUMN last_uid INTEGER NOT NULL DEFAULT 0;
 UPDATE folders SET last_uid = ifnull((SELECT max(uid) FROM base WHERE folder = folders.id), 0);`,
 	5: `
 CREATE INDEX base_deleted ON base (folder) WHERE instr(substr(flags, 1, instr(flags || ' ', ' ')), 'T') > 0;`,
+	6: `
+ALTER TABLE account ADD COLUMN layout TEXT NOT NULL DEFAULT '';`,
 }
 
 // latest is the version written today.

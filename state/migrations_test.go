@@ -64,6 +64,9 @@ func TestUpgradeFromEveryVersion(t *testing.T) {
 				len(holds) != 1 || len(runs) != 1 || len(history) != 1 {
 				t.Errorf("rows lost: %v %v %v %v %v %v", account, folders, intents, holds, runs, history)
 			}
+			if told := account.Layout != ""; told != (fixture >= "testdata/v7.sql") {
+				t.Errorf("layout %q", account.Layout)
+			}
 			left := fixture >= "testdata/v4.sql" // where what a limit left on the server begins
 			if f := folders[0]; left != (f.RemoteOnly == 1) || left != (f.Extent != "") || left == f.Trimmed.IsZero() {
 				t.Errorf("folder %+v", f)

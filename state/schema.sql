@@ -14,7 +14,8 @@ CREATE TABLE account (
     one    INTEGER PRIMARY KEY CHECK (one = 1),
     marker TEXT    NOT NULL,
     server TEXT    NOT NULL, -- host:port
-    user   TEXT    NOT NULL
+    user   TEXT    NOT NULL,
+    layout TEXT    NOT NULL DEFAULT '' -- of the Maildir, in words; '' when it was not recorded
 ) STRICT;
 
 -- A folder under synchronisation, with the watermarks up to which both sides

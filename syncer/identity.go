@@ -54,7 +54,7 @@ func (r *run) checkIdentity(ctx context.Context) error {
 		r.note("", fmt.Sprintf("the account is now %s on %s, it was %s on %s: messages are matched again by their content, nothing is deleted",
 			r.Identity.User, r.Identity.Server, id.User, id.Server))
 	}
-	r.identity = mail.Identity{Marker: r.newMarker(id.Marker, marker), Server: r.Identity.Server, User: r.Identity.User}
+	r.identity = mail.Identity{Marker: r.newMarker(id.Marker, marker), Server: r.Identity.Server, User: r.Identity.User, Layout: r.Identity.Layout}
 	r.recorded, r.hadMarker = id, marker == r.identity.Marker
 	return nil
 }
@@ -117,6 +117,9 @@ func (r *run) checkMarker(id mail.Identity, marker string, exists bool, rows int
 	case id.Marker == "" && marker != "" && !sameAccount(markerOwner(marker), r.owner()):
 		return held(fmt.Errorf("%s belongs to %q, not to %s@%s", r.Maildir, markerOwner(marker), r.Identity.User, r.Identity.Server),
 			"if it is to be this account's from now on, remove its .imapsync-id")
+	case rows > 0 && id.Layout != "" && id.Layout != r.Identity.Layout:
+		return held(fmt.Errorf("%s was laid out as %s and is to be %s now, so its directories would be other folders", r.Maildir, id.Layout, r.Identity.Layout),
+			"set layout, separator, inbox and folder_names as they were; or, once its directories are renamed accordingly, remove the state file: both sides are matched by content then, and nothing is deleted")
 	}
 	return nil
 }

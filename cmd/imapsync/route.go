@@ -55,11 +55,26 @@ func (l *lane) loginName(ctx context.Context) (string, error) {
 
 // identity is whom the state belongs to.
 func (l *lane) identity() mail.Identity {
-	id := mail.Identity{Server: l.Server(), User: l.User}
+	id := mail.Identity{Server: l.Server(), User: l.User, Layout: l.layout()}
 	if l.user != nil {
 		id.User = *l.user
 	}
 	return id
+}
+
+// layout tells in words where a folder's directory is to be found below the root.
+func (l *lane) layout() string {
+	words := []string{string(l.Layout)}
+	if l.Separator != "" {
+		words = append(words, "separator "+l.Separator)
+	}
+	if l.Inbox != "" {
+		words = append(words, "inbox "+l.Inbox)
+	}
+	if l.UTF7 {
+		words = append(words, "names in UTF-7")
+	}
+	return strings.Join(words, ", ")
 }
 
 // clientCertificates are what the server is shown, nil for nothing.
