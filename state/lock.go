@@ -39,7 +39,43 @@ func Lock(ctx context.Context, path string, wait time.Duration) (*Held, error) {
 		return nil, fault(doing, path, err)
 	}
 	file := flock.New(path, flock.SetFlag(os.O_CREATE|os.O_RDWR), flock.SetPermissions(0o600))
-	locked, err := file.TryLock()
+	locked, err := take(ctx, file, wait)
+	if locked {
+		// That it cannot be written down, on a full disk say, is no reason to stop.
+		_ = os.WriteFile(path, []byte(strconv.Itoa(os.Getpid())+"\n"), 0o600)
+		return &Held{file: file}, nil
+	}
+	if err == nil {
+		err = refuse(mail.ClassBusy, doing, path, errors.New("another run has it"+holder(path)),
+			"let it finish, or wait longer for it with --wait")
+	}
+	file.Close()
+	return nil, fault(doing, path, err)
+}
+
+// LockMaildir takes a Maildir, by a kernel lock on its root directory, against a run
+// with another state: each would take what the other delivers for new. One that is not
+// there is not locked, and neither is one on a file system that cannot.
+func LockMaildir(ctx context.Context, root string, wait time.Duration) (unlock func() error, err error) {
+	dir := flock.New(root, flock.SetFlag(os.O_RDONLY))
+	locked, err := take(ctx, dir, wait)
+	switch {
+	case locked:
+		return dir.Unlock, nil
+	case ctx.Err() != nil:
+		return nil, fault("lock Maildir", root, err)
+	case err != nil:
+		return func() error { return nil }, nil
+	}
+	dir.Close()
+	return nil, refuse(mail.ClassBusy, "lock Maildir", root, errors.New("a run with another state has it"),
+		"let it finish; then use one configuration and one state_dir for this Maildir, also where a timer runs imapsync")
+}
+
+// take takes a lock, waiting up to wait; where another process has it still, neither
+// is it taken nor is that an error.
+func take(ctx context.Context, file *flock.Flock, wait time.Duration) (locked bool, err error) {
+	locked, err = file.TryLock()
 	if err == nil && !locked && wait > 0 {
 		waiting, cancel := context.WithTimeout(ctx, wait)
 		defer cancel()
@@ -47,17 +83,13 @@ func Lock(ctx context.Context, path string, wait time.Duration) (*Held, error) {
 	}
 	switch {
 	case locked:
-		// That it cannot be written down, on a full disk say, is no reason to stop.
-		_ = os.WriteFile(path, []byte(strconv.Itoa(os.Getpid())+"\n"), 0o600)
-		return &Held{file: file}, nil
+		return true, nil
 	case ctx.Err() != nil:
-		err = ctx.Err()
-	case err == nil, errors.Is(err, context.DeadlineExceeded):
-		err = refuse(mail.ClassBusy, doing, path, errors.New("another run has it"+holder(path)),
-			"let it finish, or wait longer for it with --wait")
+		return false, ctx.Err()
+	case errors.Is(err, context.DeadlineExceeded):
+		return false, nil
 	}
-	file.Close()
-	return nil, fault(doing, path, err)
+	return false, err
 }
 
 // holder says in words which process has the lock, "" when it did not say.

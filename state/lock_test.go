@@ -117,3 +117,32 @@ func TestLockWhereNoneCanBe(t *testing.T) {
 		t.Errorf("lock: %v", err)
 	}
 }
+
+func TestLockMaildir(t *testing.T) {
+	ctx := context.Background()
+	root := t.TempDir()
+	unlock, err := LockMaildir(ctx, root, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := LockMaildir(ctx, root, 0); mail.ClassOf(err) != mail.ClassBusy {
+		t.Errorf("taken twice: %v", err)
+	}
+	cancelled, cancel := context.WithCancel(ctx)
+	cancel()
+	if _, err := LockMaildir(cancelled, root, time.Hour); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: %v", err)
+	}
+	if err := unlock(); err != nil {
+		t.Error(err)
+	}
+	if unlock, err = LockMaildir(ctx, root, 0); err != nil || unlock() != nil {
+		t.Errorf("given back, and not to be had: %v", err)
+	}
+	if unlock, err = LockMaildir(ctx, filepath.Join(root, "none"), 0); err != nil || unlock() != nil {
+		t.Errorf("one that is not there: %v", err)
+	}
+	if _, err := os.Stat(filepath.Join(root, "none")); err == nil {
+		t.Error("a directory was made to lock it")
+	}
+}

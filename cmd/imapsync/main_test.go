@@ -38,6 +38,7 @@ func TestMain(m *testing.M) {
 //	json EVENT...                    the last output is JSON objects in the form of
 //	                                 docs/json.md, and these events are among them, in this order
 //	holdlock NAME                    another process works on the account
+//	holdmaildir DIR                  another process works on the Maildir with another state
 //	sound NAME                       the account's state keeps its invariants
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -50,7 +51,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"server": serverCmd, "config": configCmd, "exits": exitsCmd, "json": jsonCmd, "holdlock": holdLockCmd, "sound": soundCmd,
+			"server": serverCmd, "config": configCmd, "exits": exitsCmd, "json": jsonCmd, "holdlock": holdLockCmd, "holdmaildir": holdMaildirCmd, "sound": soundCmd,
 		},
 	})
 }
@@ -164,6 +165,12 @@ func holdLockCmd(ts *testscript.TestScript, _ bool, args []string) {
 	lock, err := state.Lock(context.Background(), filepath.Join(ts.Getenv("WORK"), "state", "imapsync", args[0]+".db"), 0)
 	ts.Check(err)
 	ts.Defer(func() { ts.Check(lock.Unlock()) })
+}
+
+func holdMaildirCmd(ts *testscript.TestScript, _ bool, args []string) {
+	unlock, err := state.LockMaildir(context.Background(), ts.MkAbs(args[0]), 0)
+	ts.Check(err)
+	ts.Defer(func() { ts.Check(unlock()) })
 }
 
 func soundCmd(ts *testscript.TestScript, _ bool, args []string) {

@@ -246,11 +246,11 @@ type (
 
 // undo puts back what a run deleted from the Maildir.
 func (l *lane) undo(ctx context.Context, run int64, wait time.Duration) (err error) {
-	lock, err := state.Lock(ctx, l.stateFile(), wait)
+	unlock, err := l.lock(ctx, wait)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, lock.Unlock()) }()
+	defer func() { err = errors.Join(err, unlock()) }()
 	db, err := state.Open(ctx, l.stateFile())
 	if err != nil {
 		return err

@@ -11,7 +11,6 @@ import (
 
 	"imapsync/config"
 	"imapsync/mail"
-	"imapsync/state"
 	"imapsync/syncer"
 )
 
@@ -104,15 +103,15 @@ func (l *lane) openLocked(ctx context.Context, looking bool, wait time.Duration)
 	if !looking {
 		return l.open(ctx, false, wait)
 	}
-	lock, err := state.Lock(ctx, l.stateFile(), wait)
+	unlock, err := l.lock(ctx, wait)
 	if err != nil {
 		return nil, err
 	}
 	s, err := l.open(ctx, true, 0)
 	if err != nil {
-		return nil, errors.Join(err, lock.Unlock())
+		return nil, errors.Join(err, unlock())
 	}
-	s.open = append([]func() error{lock.Unlock}, s.open...)
+	s.open = append([]func() error{unlock}, s.open...)
 	return s, nil
 }
 

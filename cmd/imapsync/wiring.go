@@ -233,11 +233,11 @@ func (l *lane) open(ctx context.Context, looking bool, wait time.Duration) (*ses
 	}
 	openState := state.OpenReadOnly
 	if !looking {
-		lock, err := state.Lock(ctx, l.stateFile(), wait)
+		unlock, err := l.lock(ctx, wait)
 		if err != nil {
 			return nil, err
 		}
-		s.open = append(s.open, lock.Unlock)
+		s.open = append(s.open, unlock)
 		openState = state.Open
 	}
 	began := time.Now()
@@ -254,6 +254,19 @@ func (l *lane) open(ctx context.Context, looking bool, wait time.Duration) (*ses
 	s.open = append(s.open, db.Close)
 	s.Account = l.account(s.dir, s.server, db)
 	return s, nil
+}
+
+// lock takes the account and its Maildir.
+func (l *lane) lock(ctx context.Context, wait time.Duration) (unlock func() error, err error) {
+	account, err := state.Lock(ctx, l.stateFile(), wait)
+	if err != nil {
+		return nil, err
+	}
+	maildir, err := state.LockMaildir(ctx, l.Maildir, wait)
+	if err != nil {
+		return nil, errors.Join(err, account.Unlock())
+	}
+	return func() error { return errors.Join(maildir(), account.Unlock()) }, nil
 }
 
 // setAside makes room for a new state where the old one is damaged, which makes
