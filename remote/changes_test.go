@@ -376,6 +376,7 @@ func TestMissing(t *testing.T) {
 		{name: "NO, listed", status: "NO cannot", list: "* LIST () \"/\" A\n"},
 		{name: "NO, not listed", status: "NO cannot", want: true},
 		{name: "NO, another listed", status: "NO cannot", list: "* LIST () \"/\" a\n"},
+		{name: "NO in Dovecot's words, listed", status: "NO Mailbox doesn't exist: A (0.001 + 0.000 secs).", list: "* LIST () \"/\" A\n", want: true},
 		{name: "busy", status: "NO [INUSE] later", fails: true},
 		{name: "listing not understood", status: "NO cannot", list: "* LIST (\\( \"/\" A\n", fails: true},
 	} {

@@ -313,7 +313,8 @@ func (a *Account) serverNames(ctx context.Context, c *conn, folder mail.FolderNa
 }
 
 // Missing reports whether the server, asked for this mailbox by name, says that
-// it does not exist: STATUS with NO [NONEXISTENT] (RFC 5530), or STATUS with NO
+// it does not exist: STATUS with NO [NONEXISTENT] (RFC 5530), or with NO and the
+// words for that of Dovecot, which lists some such mailboxes all the same; or STATUS with NO
 // and a LIST of exactly this name that ends with OK and shows nothing, or a
 // mere place in the hierarchy, as is left of a deleted mailbox with children
 // (RFC 3501 section 6.3.4).
@@ -353,7 +354,7 @@ func (a *Account) missing(c *conn, name string) (bool, error) {
 	switch {
 	case err == nil:
 		return false, nil
-	case hasCode(err, imap.ResponseCodeNonExistent):
+	case hasCode(err, imap.ResponseCodeNonExistent), saysGone(err):
 		return true, nil
 	case !refused(err) || temporary(err):
 		return false, err
@@ -363,6 +364,13 @@ func (a *Account) missing(c *conn, name string) (bool, error) {
 		return attr == imap.MailboxAttrNoSelect || attr == imap.MailboxAttrNonExistent
 	})
 	return err == nil && gone, err
+}
+
+// saysGone knows the words in which Dovecot says without a code that a mailbox does
+// not exist: of a Maildir that was deleted while it had others below it.
+func saysGone(err error) bool {
+	r := asRefusal(err)
+	return r != nil && r.err.Code == "" && strings.HasPrefix(r.err.Text, "Mailbox doesn't exist: ")
 }
 
 // lookUp lists one mailbox by its exact name, nil if there is none. What the

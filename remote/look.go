@@ -146,10 +146,10 @@ func (t *tour) send(v *wire.Visit) (number int) {
 // visited judges the SELECT of a visit.
 func (m *Mailbox) visited(ctx context.Context, v *wire.Visit) (selection, error) {
 	told := v.Box()
-	f := m.fault("select")
 	if told.Status != "OK" {
-		return selection{}, m.c.grade(ctx, refusalOf(told.Answer), f)
+		return selection{}, m.notSelected(ctx, refusalOf(told.Answer))
 	}
+	f := m.fault("select")
 	mark := mail.Mark{UIDValidity: told.UIDValidity, UIDNext: mail.UID(told.UIDNext), Messages: told.Messages, HighestModSeq: told.HighestModSeq}
 	box := m.selection(mark, spaceIn(told, m.readOnly))
 	if m.was.listed {

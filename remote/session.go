@@ -99,6 +99,16 @@ func (s *selecting) wait() error {
 	return s.err
 }
 
+// notSelected grades why a mailbox could not be selected.
+func (m *Mailbox) notSelected(ctx context.Context, err error) error {
+	f := m.fault("select")
+	if refused(err) && !temporary(err) {
+		f.Hint = fmt.Sprintf("while it cannot be opened, what is missing elsewhere may have been moved to it and is not taken for deleted; "+
+			"if it never can, leave it out: folders = [\"*\", %q]", "!"+string(m.folder))
+	}
+	return m.c.grade(ctx, err, f)
+}
+
 func (s *selecting) judge() error {
 	m := s.m
 	c, a := m.c, m.a
@@ -111,7 +121,7 @@ func (s *selecting) judge() error {
 	}
 	data, err := s.cmd.Wait()
 	if err != nil {
-		return c.grade(s.ctx, err, m.fault("select"))
+		return m.notSelected(s.ctx, err)
 	}
 	f := m.fault("select")
 	if s.passing != 0 {

@@ -243,6 +243,9 @@ func (r *run) movedOnRemotely(now mail.RemoteFolder) bool {
 	if !now.Selectable {
 		return false
 	}
+	if f := r.folders[now.Name]; f != nil && f.phantom {
+		return now.Mark != nil // it was made since
+	}
 	if f := r.folders[now.Name]; f != nil && !f.failed {
 		return !f.Remote.Exists || now.Mark != nil && f.Remote.Mark.UIDNext != now.Mark.UIDNext || f.Remote.Doubt != "" && f.lacksNew()
 	}

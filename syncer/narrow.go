@@ -61,7 +61,7 @@ func (r *run) scanNarrowly(ctx context.Context, f *folder) error {
 // lookNarrowly asks the server what changed.
 func (r *run) lookNarrowly(ctx context.Context, f *folder) (err error) {
 	n := f.narrow
-	if n.whole = !r.mayNarrow(f) || f.remote == nil || !f.remote.Selectable; n.whole {
+	if n.whole = !r.mayNarrow(f) || f.remote == nil || !f.remote.Selectable || f.remote.Mark == nil; n.whole {
 		return nil
 	}
 	if r.sameRemote(f) && !f.restricted() {

@@ -409,6 +409,10 @@ func (r *run) look(ctx context.Context, f *folder) error {
 		return r.lookForMissing(ctx, f)
 	}
 	s, err := r.askServer(ctx, f, f.known(!r.moved), f.full)
+	if err != nil && r.onlyListed(ctx, f, err) {
+		f.phantom = true
+		return r.lookForMissing(ctx, f)
+	}
 	if err != nil {
 		return err
 	}
@@ -435,6 +439,17 @@ func (r *run) look(ctx context.Context, f *folder) error {
 	f.Remote, f.validity = s, s.Mark.UIDValidity
 	f.Settled = f.Settled && f.validity == before && !f.restored // else it may have what a run sent and could not find
 	return nil
+}
+
+// onlyListed reports whether a mailbox that could not be selected does not exist,
+// though LIST tells of it: Dovecot does so of a Maildir that was deleted while it had
+// others below it.
+func (r *run) onlyListed(ctx context.Context, f *folder, err error) bool {
+	if f.remote.Mark != nil || accountScope(err) || ctx.Err() != nil || mail.ClassOf(err) == mail.ClassTemporary {
+		return false
+	}
+	gone, err := r.Remote.Missing(ctx, f.Name)
+	return gone && err == nil
 }
 
 // askServer looks at the mailbox.

@@ -120,6 +120,7 @@ type folder struct {
 	failed    bool               // a folder-scope error: nothing more is done here in this run
 	unchanged bool               // neither side was touched since the last run
 	removed   bool               // gone from both sides
+	phantom   bool               // the server lists it, and says that it does not exist
 	extent    conflict.Extent    // what the Maildir is to hold of it; known where Trim is
 }
 
