@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"strconv"
 	"strings"
 	"time"
 
@@ -45,22 +46,47 @@ func (r *run) checkIdentity(ctx context.Context) error {
 	}
 	other := id.Server != "" && !sameAccount(accountOf(id), r.owner())
 	r.foreign = other && r.isForeign(id, marker)
-	r.moved = other && !r.foreign
+	behind := !r.foreign && rows > 0 && markerTurn(marker) < markerTurn(id.Marker)
+	r.moved = other && !r.foreign || behind
 	if r.foreign {
 		r.note("", fmt.Sprintf("the state is that of %s on %s, not of this Maildir: both sides are matched again by their content, nothing is deleted",
 			id.User, id.Server))
 	}
-	if r.moved {
+	if r.moved && other {
 		r.note("", fmt.Sprintf("the account is now %s on %s, it was %s on %s: messages are matched again by their content, nothing is deleted",
 			r.Identity.User, r.Identity.Server, id.User, id.Server))
 	}
+	if behind {
+		r.note("", fmt.Sprintf("%s is older than what is known of it, as after a restore from a backup: messages are matched again by their content, nothing is deleted", r.Maildir))
+	}
 	r.identity = mail.Identity{Marker: r.newMarker(id.Marker, marker), Server: r.Identity.Server, User: r.Identity.User, Layout: r.Identity.Layout}
-	r.recorded, r.hadMarker = id, marker == r.identity.Marker
+	r.recorded, r.marker = id, marker
+	r.hadMarker = markerID(marker) == markerID(r.identity.Marker) && markerOwner(marker) == r.owner()
 	return nil
 }
 
+// sameIdentity reports whether nothing is to be recorded of the account and the
+// Maildir but which turn it is.
+func (r *run) sameIdentity() bool {
+	was, now := r.recorded, r.identity
+	return markerID(was.Marker) == markerID(now.Marker) && markerOwner(was.Marker) == markerOwner(now.Marker) &&
+		was.Server == now.Server && was.User == now.User && was.Layout == now.Layout
+}
+
+// setMarker marks the Maildir as this account's, before anything is recorded of it.
+// That only the turn cannot be written down is no reason to stop.
+func (r *run) setMarker() error {
+	err := r.Local.SetMarker(context.Background(), r.identity.Marker)
+	if err != nil && r.hadMarker {
+		r.identity.Marker, err = r.marker, nil
+	}
+	return err
+}
+
 // newMarker is what .imapsync-id is to say: an identifier of this Maildir for
-// ever, and the account it is synchronised with.
+// ever, the account it is synchronised with, and the turn, one more with each run
+// that changes anything. The state says the same, so that a Maildir from a backup is
+// told by its turn from one in which messages were deleted.
 func (r *run) newMarker(recorded, found string) string {
 	id := markerID(found)
 	if id == "" {
@@ -69,7 +95,7 @@ func (r *run) newMarker(recorded, found string) string {
 	if id == "" {
 		id = string(r.Local.NewKey())
 	}
-	return id + " " + r.owner()
+	return fmt.Sprintf("%s %s #%d", id, r.owner(), max(markerTurn(recorded), markerTurn(found))+1)
 }
 
 // owner is the account as a marker names it.
@@ -139,5 +165,13 @@ func markerID(marker string) string {
 
 func markerOwner(marker string) string {
 	_, owner, _ := strings.Cut(strings.TrimSpace(marker), " ")
+	owner, _, _ = strings.Cut(owner, " #")
 	return owner
+}
+
+// markerTurn is 0 where the marker does not tell.
+func markerTurn(marker string) int64 {
+	_, turn, _ := strings.Cut(marker, " #")
+	n, _ := strconv.ParseInt(turn, 10, 64)
+	return n
 }

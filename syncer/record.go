@@ -75,7 +75,7 @@ func origin(o *plan.Op) mail.Entry {
 // Where state and Maildir are known to belong together there is nothing to do
 // yet, so that a run that finds nothing to do writes once, at its end.
 func (r *run) begin() error {
-	if r.hadMarker && r.identity == r.recorded && !r.foreign && !r.moved {
+	if r.hadMarker && r.sameIdentity() && !r.foreign && !r.moved {
 		return nil
 	}
 	return r.openLog()
@@ -87,10 +87,8 @@ func (r *run) openLog() error {
 	if r.opt.DryRun || r.opened || r.record.ID != 0 && !r.foreign && !r.moved {
 		return nil
 	}
-	if !r.hadMarker {
-		if err := r.Local.SetMarker(context.Background(), r.identity.Marker); err != nil {
-			return err
-		}
+	if err := r.setMarker(); err != nil {
+		return err
 	}
 	r.record.Started = r.report.Started
 	defer func() { r.report.Run = r.record.ID }()

@@ -55,7 +55,8 @@ type run struct {
 	moved       bool          // the config points to another server than the state
 	foreign     bool          // the state is another account's: nothing of it is believed
 	recorded    mail.Identity // as it says now
-	hadMarker   bool          // the Maildir says so already
+	hadMarker   bool          // the Maildir is marked as this account's already
+	marker      string        // as it was found
 	opened      bool          // this attempt has opened the run in the log
 	folders     map[mail.FolderName]*folder
 	ahead       *ahead                                 // nil when it was taken, or has no use
@@ -204,7 +205,7 @@ func (r *run) sync(ctx context.Context) error {
 	if r.opt.DryRun {
 		return nil
 	}
-	if len(p.Ops) > 0 {
+	if slices.ContainsFunc(p.Ops, func(o *plan.Op) bool { return !o.Held }) {
 		if err := r.openLog(); err != nil {
 			return err
 		}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"maps"
+	"strings"
 	"time"
 
 	"imapsync/mail"
@@ -40,11 +41,19 @@ func (d *Disk) Marker(ctx context.Context) (id string, exists bool, err error) {
 	return id, exists, err
 }
 
-// SetMarker implements syncer.Local.
+// SetMarker implements syncer.Local. Another turn of the same marker is no step: a
+// crash on either side of it is one before the step that follows.
 func (d *Disk) SetMarker(ctx context.Context, id string) error {
-	return d.w.do(ctx, Call{Side: Local, Name: "set marker", Effect: true}, func() error {
-		if d.Unmounted {
+	d.w.mu.Lock()
+	here, _, _ := strings.Cut(d.marker, " ")
+	d.w.mu.Unlock()
+	turn := here != "" && strings.HasPrefix(id, here+" ")
+	return d.w.do(ctx, Call{Side: Local, Name: "set marker", Effect: !turn}, func() error {
+		if d.Unmounted && !turn {
 			d.w.wrongf("set marker while the Maildir is not mounted")
+		}
+		if d.Unmounted {
+			return nil // it lies where the disk is to be mounted, with no folder beside it
 		}
 		d.marker, d.root = id, true
 		return nil
