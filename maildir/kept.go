@@ -91,6 +91,18 @@ func keptTable(dir string) (table, error) {
 	return parseTable(text), nil
 }
 
+// Content reads a kept file.
+func (m *Maildir) Content(ctx context.Context, k mail.Kept) (mail.Content, error) {
+	const doing = "read kept message"
+	file, err := os.Open(k.Path)
+	if err != nil {
+		return mail.Content{}, grade(mail.ScopeMessage, k.Folder, k.Key, doing, err)
+	}
+	defer file.Close()
+	c, err := hash(ctx, file)
+	return c, grade(mail.ScopeMessage, k.Folder, k.Key, doing, err)
+}
+
 // Restore puts a kept file back into its folder, which must exist, with its
 // content, mtime and flags but the mark of a deletion, and returns the key it has there: its own, or
 // another where as of the last Scan a different message has that. One that is back already, as

@@ -13,6 +13,8 @@ import (
 type Keeper interface {
 	// Kept lists them, in the order of their removal.
 	Kept(ctx context.Context) ([]mail.Kept, error)
+	// Content reads one of them.
+	Content(ctx context.Context, k mail.Kept) (mail.Content, error)
 	// Restore puts one back as it was and returns the key it has then; one that
 	// is back already is left alone. The folder must exist and have been scanned.
 	// Durable after Sync.
@@ -30,21 +32,29 @@ type Past interface {
 	Runs(ctx context.Context, limit int) ([]mail.RunRecord, error)
 }
 
-// Undo puts back what is kept of a deletion, and returns how many messages are
-// back and what failed. To the next run they are new messages of the Maildir.
+// Undone is what an undo has done.
+type Undone struct {
+	Back     []mail.Kept
+	Present  []mail.Kept // not put back: their folders have the same messages already
+	Failures []error
+}
+
+// Undo puts back what is kept of a deletion. To the next run they are new
+// messages of the Maildir.
 //
 // It may be cut short anywhere, and done again: a message that is back is left
-// alone. Base rows that still name one, because the run was killed before it
+// alone, as is one that came back in another way. told is called for each, as the
+// file that the folder has of it now. Base rows that still name one, because the run was killed before it
 // recorded the deletion, are dropped first, or the next run would take the file
 // for deleted on the server and remove it again. The error is of account scope.
 // The caller must hold the account's lock.
-func Undo(ctx context.Context, acc Account, keeper Keeper, d Deletion, told func(k mail.Kept, as mail.Key)) (back int, failures []error, err error) {
+func Undo(ctx context.Context, acc Account, keeper Keeper, d Deletion, told func(k mail.Kept, as mail.Key, present bool)) (Undone, error) {
 	if err := checkRestorable(ctx, acc); err != nil {
-		return 0, nil, err
+		return Undone{}, err
 	}
 	records, err := acc.State.Folders(ctx)
 	if err != nil {
-		return 0, nil, err
+		return Undone{}, err
 	}
 	if acc.Now == nil {
 		acc.Now = time.Now
@@ -60,13 +70,13 @@ func Undo(ctx context.Context, acc Account, keeper Keeper, d Deletion, told func
 	for _, name := range d.Folders() { // parents before children
 		err := u.folder(ctx, name, groups[name])
 		if err != nil && (accountScope(err) || ctx.Err() != nil) {
-			return u.back, u.failures, err
+			return u.done, err
 		}
 		if err != nil {
-			u.failures = append(u.failures, err)
+			u.done.Failures = append(u.done.Failures, err)
 		}
 	}
-	return u.back, u.failures, nil
+	return u.done, nil
 }
 
 // checkRestorable makes sure that the Maildir is there and the one known: on a
@@ -93,17 +103,17 @@ type undo struct {
 	Account
 	keeper   Keeper
 	run      int64
-	told     func(mail.Kept, mail.Key)
+	told     func(mail.Kept, mail.Key, bool)
 	validity map[mail.FolderName]uint32
 
-	back     int
-	failures []error
+	done Undone
 }
 
-// returned is a message that is back in its folder.
+// returned is a message that its folder has again.
 type returned struct {
 	mail.Kept
-	as mail.Key
+	as      mail.Key
+	present bool // it was there before
 }
 
 // folder puts messages back into one folder. What was begun is made durable and
@@ -118,6 +128,10 @@ func (u *undo) folder(ctx context.Context, name mail.FolderName, kept []mail.Kep
 	if err == nil {
 		err = u.dropRows(ctx, name, kept, snap)
 	}
+	var there holdings
+	if err == nil {
+		there, err = u.holdings(ctx, name, kept, snap)
+	}
 	if err != nil {
 		return err
 	}
@@ -127,16 +141,16 @@ func (u *undo) folder(ctx context.Context, name mail.FolderName, kept []mail.Kep
 		if stopped = ctx.Err(); stopped != nil {
 			break
 		}
-		key, err := u.keeper.Restore(ctx, k)
+		r, err := u.message(ctx, k, there)
 		if accountScope(err) {
 			stopped = err
 			break
 		}
 		if err != nil {
-			u.failures = append(u.failures, err)
+			u.done.Failures = append(u.done.Failures, err)
 			continue
 		}
-		done = append(done, returned{k, key})
+		done = append(done, r)
 	}
 	if err := u.settle(context.WithoutCancel(ctx), name, done); err != nil {
 		return err
@@ -185,6 +199,9 @@ func (u *undo) settle(ctx context.Context, name mail.FolderName, done []returned
 		kept[i] = r.Kept
 		e := mail.Entry{Run: u.run, Time: u.Now(), Folder: name, Key: r.as, Action: mail.ActionUndo, Rule: mail.ActionUndo,
 			Reason: "put back by imapsync undo, as the user asked"}
+		if r.present {
+			e.Reason = "not put back by imapsync undo: the folder has the same message already"
+		}
 		if r.as != r.Key {
 			left := e
 			left.Key, left.Action = r.Key, mail.ActionLeft
@@ -199,9 +216,13 @@ func (u *undo) settle(ctx context.Context, name mail.FolderName, done []returned
 		return err
 	}
 	for _, r := range done {
-		u.back++
+		if r.present {
+			u.done.Present = append(u.done.Present, r.Kept)
+		} else {
+			u.done.Back = append(u.done.Back, r.Kept)
+		}
 		if u.told != nil {
-			u.told(r.Kept, r.as)
+			u.told(r.Kept, r.as, r.present)
 		}
 	}
 	return nil

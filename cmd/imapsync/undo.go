@@ -241,6 +241,7 @@ type (
 		Messages int               `json:"messages"`
 		Folders  []mail.FolderName `json:"folders"`
 		Failures int               `json:"failures"`
+		Present  int               `json:"present"` // not put back
 	}
 )
 
@@ -282,20 +283,37 @@ func (l *lane) undo(ctx context.Context, run int64, wait time.Duration) (err err
 
 // putBack carries an undo out and tells of it.
 func (l *lane) putBack(ctx context.Context, account syncer.Account, dir *maildir.Maildir, d syncer.Deletion) error {
-	back, failures, err := syncer.Undo(ctx, account, dir, d, func(k mail.Kept, as mail.Key) {
+	done, err := syncer.Undo(ctx, account, dir, d, func(k mail.Kept, as mail.Key, present bool) {
+		if present {
+			l.out.detail("%s: %s: %s is not put back: the folder has the same message as %s", l.Name, k.Folder, k.Key, as)
+			return
+		}
 		l.out.object(putBackObject{l.out.head("put back", l.Name), d.Run, k.Folder, as, append([]string{}, k.Flags.IMAP()...)})
 		l.out.detail("%s: %s: %s is back", l.Name, k.Folder, as)
 	})
-	for _, f := range failures {
+	for _, f := range done.Failures {
 		l.problem(f)
 	}
-	l.out.object(undoneObject{l.out.head("undone", l.Name), d.Run, back, d.Folders(), len(failures)})
-	l.out.say("%s: %s of %s back in %s; the next sync uploads what the server lacks", l.Name,
-		count(back, "message"), runName(d.Run, d.Time), folderList(d.Folders()))
-	if err == nil && len(failures) > 0 {
+	l.out.object(undoneObject{l.out.head("undone", l.Name), d.Run, len(done.Back), d.Folders(), len(done.Failures), len(done.Present)})
+	l.sayUndone(d, done)
+	if err == nil && len(done.Failures) > 0 {
 		err = ended(exitFailed)
 	}
 	return err
+}
+
+func (l *lane) sayUndone(d syncer.Deletion, done syncer.Undone) {
+	run := runName(d.Run, d.Time)
+	if n := len(done.Present); n > 0 {
+		l.out.say("%s: %s of %s not put back: %s already has the same", l.Name,
+			count(n, "message"), run, folderList(syncer.Deletion{Kept: done.Present}.Folders()))
+	}
+	if n := len(done.Back); n > 0 {
+		l.out.say("%s: %s of %s back in %s; the next sync uploads what the server lacks", l.Name,
+			count(n, "message"), run, folderList(syncer.Deletion{Kept: done.Back}.Folders()))
+	} else if len(done.Present) == 0 {
+		l.out.say("%s: nothing of %s was put back", l.Name, run)
+	}
 }
 
 // undoHint tells with a run's summary how to undo its deletions, "" where it
