@@ -23,8 +23,9 @@ type Guard struct {
 	// What each side holds, folder by folder, in the whole account, for Percent.
 	Local, Remote map[mail.FolderName]int
 
-	// Accepted tells the folders whose deletions the user has confirmed.
-	Accepted func(mail.FolderName) bool
+	// Confirmed tells how many deletions of a folder on a side the user has been told
+	// of and wants, and whether any are wanted there.
+	Confirmed func(side string, folder mail.FolderName) (n int, wanted bool)
 }
 
 // hold marks the deletions of the plan that need the user's word.
@@ -70,12 +71,21 @@ func (g Guard) holdSide(p *Plan, kind Kind, side string, holdings, staying map[m
 	for _, f := range folders {
 		n := len(byFolder[f])
 		all := n > wholeFolder && staying[f] == 0 // mail that came since does not make it less of an accident
-		if !tooMany && !all || g.Accepted != nil && g.Accepted(f) {
+		confirmed, wanted := 0, false
+		if g.Confirmed != nil {
+			confirmed, wanted = g.Confirmed(side, f)
+		}
+		if !tooMany && !all || n <= confirmed {
 			continue
 		}
 		reason := fmt.Sprintf("all %d messages of the folder would go", n)
 		if !all {
 			reason = fmt.Sprintf("%d of %d messages of the account would go", deletions, total)
+		}
+		if confirmed > 0 {
+			reason += fmt.Sprintf(", and more of this folder than the %d of which you were told", confirmed)
+		} else if wanted {
+			reason += ", of which you were not told yet"
 		}
 		for _, o := range byFolder[f] {
 			o.Held = true

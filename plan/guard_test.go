@@ -28,22 +28,20 @@ func deletedLocally(n, gone, others int) *model {
 }
 
 func TestGuard(t *testing.T) {
-	accept := func(names ...mail.FolderName) func(mail.FolderName) bool {
-		return func(n mail.FolderName) bool {
-			for _, a := range names {
-				if a == n {
-					return true
-				}
+	accept := func(folder mail.FolderName, most int) func(string, mail.FolderName) (int, bool) {
+		return func(side string, f mail.FolderName) (int, bool) {
+			if side != "remote" || f != folder {
+				return 0, false
 			}
-			return false
+			return most, true
 		}
 	}
 	for _, c := range []struct {
-		name     string
-		m        *model
-		limits   Limits
-		accepted func(mail.FolderName) bool
-		held     int
+		name      string
+		m         *model
+		limits    Limits
+		confirmed func(string, mail.FolderName) (int, bool)
+		held      int
 	}{
 		{"few of many", deletedLocally(400, 100, 0), Limits{}, nil, 0},
 		{"many, but a small part", deletedLocally(404, 101, 0), Limits{}, nil, 0},
@@ -52,11 +50,14 @@ func TestGuard(t *testing.T) {
 		{"limits of one's own", deletedLocally(10, 5, 0), Limits{Count: 4, Percent: 40}, nil, 5},
 		{"all of a small folder", deletedLocally(20, 20, 100), Limits{}, nil, 0},
 		{"all of a folder of more than twenty", deletedLocally(21, 21, 1000), Limits{}, nil, 21},
-		{"accepted", deletedLocally(403, 101, 0), Limits{}, accept("INBOX"), 0},
-		{"another folder accepted", deletedLocally(403, 101, 0), Limits{}, accept("Other"), 101},
+		{"confirmed", deletedLocally(403, 101, 0), Limits{}, accept("INBOX", 101), 0},
+		{"fewer than confirmed", deletedLocally(403, 101, 0), Limits{}, accept("INBOX", 140), 0},
+		{"more than confirmed", deletedLocally(403, 101, 0), Limits{}, accept("INBOX", 100), 101},
+		{"wanted before they were told of", deletedLocally(403, 101, 0), Limits{}, accept("INBOX", 0), 101},
+		{"another folder confirmed", deletedLocally(403, 101, 0), Limits{}, accept("Other", 101), 101},
 	} {
 		in := c.m.observe(conflict.Policy{})
-		in.Guard.Limits, in.Guard.Accepted = c.limits, c.accepted
+		in.Guard.Limits, in.Guard.Confirmed = c.limits, c.confirmed
 		p := Make(in)
 		held := 0
 		for _, o := range p.Ops {

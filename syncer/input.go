@@ -10,7 +10,7 @@ import (
 // input is everything the plan rests on.
 func (r *run) input(ctx context.Context) (plan.Input, error) {
 	in := plan.Input{Policy: r.Policy, Now: r.Now(), Guard: plan.Guard{Limits: r.Limits,
-		Local: map[mail.FolderName]int{}, Remote: map[mail.FolderName]int{}, Accepted: r.accepted},
+		Local: map[mail.FolderName]int{}, Remote: map[mail.FolderName]int{}, Confirmed: r.confirmed},
 		Trash: r.trash, TrashSynced: r.trashSynced()}
 	if err := r.loadUnseen(ctx); err != nil {
 		return in, err
@@ -99,19 +99,4 @@ func newDigests(f *folder) []mail.Digest {
 		}
 	}
 	return digests
-}
-
-func (r *run) accepted(name mail.FolderName) bool {
-	if !r.opt.AcceptDeletions {
-		return false
-	}
-	if len(r.opt.AcceptFolders) == 0 {
-		return true
-	}
-	for _, f := range r.opt.AcceptFolders {
-		if f == name {
-			return true
-		}
-	}
-	return false
 }

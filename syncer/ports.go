@@ -235,6 +235,8 @@ type State interface {
 	// Removing returns the rows whose files a run was about to remove.
 	Removing(ctx context.Context) ([]*mail.Base, error)
 	Quarantine(ctx context.Context) ([]mail.Quarantined, error)
+	// Holds returns the deletions that wait for the user's word.
+	Holds(ctx context.Context) ([]mail.Hold, error)
 	Pause(ctx context.Context) (mail.Pause, error)
 	Commit(ctx context.Context, batch mail.Batch) error
 }

@@ -132,9 +132,7 @@ func (r *run) discard(b *mail.Batch) (err error) {
 // carried out. The holds are recorded with the end of the run.
 func (r *run) recordFolders(p *plan.Plan) error {
 	var b mail.Batch
-	if r.opt.Folders == nil {
-		r.holds = &p.Holds
-	}
+	r.holds = r.holdsAfter(p)
 	for _, o := range p.Ops {
 		if !r.completed[o] && !r.harmless(o) {
 			for _, name := range r.concerns[o] {

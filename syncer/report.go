@@ -21,8 +21,8 @@ type Options struct {
 	// Fetch are messages of which the whole is wanted, whatever the limits.
 	Fetch map[mail.FolderName][]mail.UID
 
-	// AcceptDeletions carries out held deletions: of every folder, or of those
-	// named in AcceptFolders.
+	// AcceptDeletions carries out the deletions that an earlier run held: of every
+	// folder, or of those named in AcceptFolders.
 	AcceptDeletions bool
 	AcceptFolders   []mail.FolderName
 

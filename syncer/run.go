@@ -83,6 +83,8 @@ type run struct {
 
 	quarantine quarantine
 	holds      *[]mail.Hold // to be recorded at the end; nil: as they were
+	heldBefore []mail.Hold
+	deleted    map[holdable]int // by this run
 
 	trash      mail.FolderName // where deletions on the server go, as far as it is known
 	trashThere bool            // the server has it
@@ -180,6 +182,9 @@ func (r *run) sync(ctx context.Context) error {
 		return err
 	}
 	if err := r.loadQuarantine(ctx); err != nil {
+		return err
+	}
+	if err := r.loadHolds(ctx); err != nil {
 		return err
 	}
 	if err := r.recover(ctx); err != nil {
@@ -392,6 +397,9 @@ func (r *run) done(o *plan.Op, bytes int64) {
 	r.completed[o] = true
 	r.report.Counts[o.Kind]++
 	r.report.Bytes += bytes
+	if at, ok := deletedAt(o); ok {
+		r.deleted[at]++
+	}
 	r.mu.Unlock()
 	r.emit(Event{Kind: EventDone, Folder: o.Folder, Op: o, Bytes: bytes})
 	if o.Conflict {

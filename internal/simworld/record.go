@@ -190,6 +190,12 @@ func (r *Record) Quarantine(ctx context.Context) (list []mail.Quarantined, err e
 	return list, err
 }
 
+// Holds implements syncer.State.
+func (r *Record) Holds(ctx context.Context) (list []mail.Hold, err error) {
+	err = r.query(ctx, "holds", "", func() { list = slices.Clone(r.holds) })
+	return list, err
+}
+
 // Pause implements syncer.State.
 func (r *Record) Pause(ctx context.Context) (p mail.Pause, err error) {
 	err = r.query(ctx, "pause", "", func() { p = r.pause })
