@@ -7,6 +7,7 @@ import (
 	"io"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 	"unicode"
 
@@ -23,7 +24,8 @@ type output struct {
 	verbose bool
 	trace   bool
 
-	stdout, stderr io.Writer // of package cli; everything else goes through the methods
+	stdout *results  // of package cli; everything else goes through the methods
+	stderr io.Writer // likewise
 
 	mu       sync.Mutex
 	progress io.Writer // when not nil, lines go above the progress bars
@@ -34,7 +36,36 @@ type output struct {
 }
 
 func newOutput(stdout, stderr io.Writer) *output {
-	return &output{stdout: stdout, stderr: stderr, now: time.Now}
+	return &output{stdout: &results{w: stdout}, stderr: stderr, now: time.Now}
+}
+
+// results is standard output. What cannot be written there ends no work: the first
+// error is kept until the program ends.
+type results struct {
+	w   io.Writer
+	mu  sync.Mutex
+	err error
+}
+
+// Write implements io.Writer. It never fails.
+func (r *results) Write(p []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.err == nil {
+		_, r.err = r.w.Write(p)
+	}
+	return len(p), nil
+}
+
+// lost tells why some of it was not written. Nobody misses what was not written
+// because the reader had read enough.
+func (r *results) lost() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if errors.Is(r.err, syscall.EPIPE) {
+		return nil
+	}
+	return r.err
 }
 
 // head is what every JSON object begins with.
@@ -96,7 +127,7 @@ func (o *output) write(w io.Writer, line []byte) {
 	if o.progress != nil && (w == o.stderr || o.bothOnScreen) {
 		w = o.progress
 	}
-	_, _ = w.Write(line) // nobody is left to tell
+	_, _ = w.Write(line) // of standard error nobody is left to tell
 }
 
 // plain replaces control characters other than line ends and tabs.
@@ -109,13 +140,18 @@ func plain(s string) string {
 	}, s)
 }
 
-// finish reports an error that ended the program and returns the exit code.
+// finish reports an error that ended the program, and output that was lost, and
+// returns the exit code.
 func (o *output) finish(err error) int {
 	var code codeError
 	if err != nil && !errors.As(err, &code) {
 		for _, e := range unjoin(err) {
 			o.problem("", e, "")
 		}
+	}
+	if lost := o.stdout.lost(); lost != nil {
+		o.line(o.stderr, programName+": "+lost.Error())
+		return worse(exitCode(err), exitFailed)
 	}
 	return exitCode(err)
 }

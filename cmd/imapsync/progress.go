@@ -43,7 +43,7 @@ func (o *output) startProgress(lanes []*lane, dryRun bool) (stop func()) {
 	for _, l := range lanes {
 		o.bars.byAccount[l.Name] = newBar(container, l.Name, o.now)
 	}
-	out, ok := o.stdout.(*os.File)
+	out, ok := o.stdout.w.(*os.File)
 	o.bothOnScreen = ok && term.IsTerminal(int(out.Fd()))
 	o.setProgress(container)
 	return func() {
