@@ -98,7 +98,7 @@ func (l *lane) knownFolders(ctx context.Context) (names []string) {
 	defer db.Close()
 	records, _ := db.Folders(ctx)
 	for _, r := range records {
-		if name := string(r.Folder); plain(name) == name && !strings.ContainsAny(name, "\n\t") {
+		if name := string(r.Folder); plain(name) == name {
 			names = append(names, name)
 		}
 	}

@@ -81,7 +81,7 @@ func (p *program) demo(ctx context.Context, dir string) error {
 	step := func(format string, args ...any) {
 		text := fmt.Sprintf(format, args...)
 		p.out.object(demoObject{p.out.head("demo", l.Name), text, l.Maildir})
-		p.out.say("\n== %s", text)
+		p.out.sayLines("", "== "+text)
 	}
 	run := func(dryRun bool) (*syncer.Report, error) {
 		report, code := l.run(ctx, syncer.Options{DryRun: dryRun}, 0)

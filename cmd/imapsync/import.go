@@ -321,8 +321,8 @@ func (p *program) imported(target string, added, known []*importer.Account) {
 	if p.configFile != "" {
 		c = " -c " + quoted(p.configFile)
 	}
-	p.out.say("Next: stop what runs the old program, let it run once more, then\n"+
-		"  imapsync%s check   whether the server is reached\n"+
-		"  imapsync%s plan    what a first run would do: it deletes nothing, and transfers only what one side lacks\n"+
-		"  imapsync%s sync", c, c, c)
+	p.out.sayLines("Next: stop what runs the old program, let it run once more, then",
+		"  imapsync"+c+" check   whether the server is reached",
+		"  imapsync"+c+" plan    what a first run would do: it deletes nothing, and transfers only what one side lacks",
+		"  imapsync"+c+" sync")
 }

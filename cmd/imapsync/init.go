@@ -158,7 +158,7 @@ func (p *program) server(ctx context.Context, a *answers, local, domain string) 
 			return s, err
 		}
 		for _, f := range found {
-			p.prompt("Found %s:%d (%s) by %s.", f.Host, f.Port, f.TLS, f.Found)
+			p.prompt(fmt.Sprintf("Found %s:%d (%s) by %s.", f.Host, f.Port, f.TLS, f.Found))
 		}
 		q := question{flag: "host", text: "IMAP server", proposal: "imap." + domain, unsure: true}
 		if len(found) > 0 {
@@ -176,7 +176,7 @@ func (p *program) server(ctx context.Context, a *answers, local, domain string) 
 		a.port, a.tls = s.Port, s.TLS
 	}
 	if s.Note != "" {
-		p.prompt("About %s: %s.", domain, s.Note)
+		p.prompt(fmt.Sprintf("About %s: %s.", domain, s.Note))
 	}
 	return s, nil
 }
@@ -227,8 +227,11 @@ func (p *program) chooseSource(ctx context.Context, a *answers, server discover.
 	if server.NoPassword && server.OAuth != "" {
 		proposal = "oauth"
 	}
-	p.prompt("Where is the password to come from?\n  command  a command prints it, such as pass or secret-tool\n  keyring  the system's keyring\n" +
-		"  file     the first line of a file\n  oauth    none: log in with the provider in a browser (OAuth 2)")
+	p.prompt("Where is the password to come from?",
+		"  command  a command prints it, such as pass or secret-tool",
+		"  keyring  the system's keyring",
+		"  file     the first line of a file",
+		"  oauth    none: log in with the provider in a browser (OAuth 2)")
 	for {
 		var choice string
 		if err := p.answer(ctx, a, &choice, question{flag: flags, text: "Source", proposal: proposal}); err != nil {

@@ -137,23 +137,23 @@ func (p *program) authorize(ctx context.Context, l *lane, how loginOptions) (*oa
 	if how.device {
 		return l.OAuth.Device(ctx, func(d oauth.DeviceCode) {
 			p.out.object(loginObject{head: p.out.head("login", l.Name), Step: "open", Address: d.Address, Code: d.Code, Until: &d.Until})
-			p.prompt("%s: on any device open\n\n  %s\n\nand give there the code  %s  (good until %s); log in as %s.", l.Name, d.Address, d.Code,
-				d.Until.Local().Format(time.TimeOnly), l.User)
+			p.prompt(l.Name+": on any device open", "", "  "+d.Address, "",
+				fmt.Sprintf("and give there the code  %s  (good until %s); log in as %s.", d.Code, d.Until.Local().Format(time.TimeOnly), l.User))
 		})
 	}
 	return l.OAuth.Browser(ctx, l.User, func(address string) {
 		p.out.object(loginObject{head: p.out.head("login", l.Name), Step: "open", Address: address})
 		if !how.noBrowser && p.browse(address) == nil {
-			p.prompt("%s: log in as %s in the browser. If none has opened, open\n\n  %s\n", l.Name, l.User, address)
+			p.prompt(fmt.Sprintf("%s: log in as %s in the browser. If none has opened, open", l.Name, l.User), "", "  "+address, "")
 			return
 		}
-		p.prompt("%s: in a browser on this machine open\n\n  %s\n\nand log in as %s.", l.Name, address, l.User)
+		p.prompt(l.Name+": in a browser on this machine open", "", "  "+address, "", "and log in as "+l.User+".")
 	})
 }
 
 // prompt tells the user what to do now; it is no result.
-func (p *program) prompt(format string, args ...any) {
-	p.out.line(p.out.stderr, fmt.Sprintf(format, args...))
+func (p *program) prompt(lines ...string) {
+	p.out.line(p.out.stderr, lines...)
 }
 
 // password gets the password from who has it.

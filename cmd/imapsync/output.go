@@ -94,8 +94,13 @@ func (o *output) object(v any) {
 
 // say prints a line of the result as text.
 func (o *output) say(format string, args ...any) {
+	o.sayLines(fmt.Sprintf(format, args...))
+}
+
+// sayLines prints lines of the result together.
+func (o *output) sayLines(lines ...string) {
 	if !o.json && !o.quiet {
-		o.line(o.stdout, fmt.Sprintf(format, args...))
+		o.line(o.stdout, lines...)
 	}
 }
 
@@ -115,10 +120,14 @@ func (o *output) wire(account string, fromServer bool, line string) {
 	o.line(o.stderr, fmt.Sprintf("%s %s: %s", account, who, line))
 }
 
-// line prints a line whose text may come from a server: it cannot move the
-// cursor or clear the screen.
-func (o *output) line(w io.Writer, text string) {
-	o.write(w, []byte(plain(text)+"\n"))
+// line prints lines whose text may come from a server or a file name: it cannot move
+// the cursor, clear the screen, or begin a line of its own.
+func (o *output) line(w io.Writer, lines ...string) {
+	var text strings.Builder
+	for _, l := range lines {
+		text.WriteString(plain(l) + "\n")
+	}
+	o.write(w, []byte(text.String()))
 }
 
 func (o *output) write(w io.Writer, line []byte) {
@@ -130,10 +139,13 @@ func (o *output) write(w io.Writer, line []byte) {
 	_, _ = w.Write(line) // of standard error nobody is left to tell
 }
 
-// plain replaces control characters other than line ends and tabs.
+// plain replaces control characters. An error of several lines stays readable.
 func plain(s string) string {
 	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) && r != '\n' && r != '\t' {
+		switch {
+		case r == '\n', r == '\t':
+			return ' '
+		case unicode.IsControl(r):
 			return '?'
 		}
 		return r
@@ -211,11 +223,11 @@ func (o *output) problem(account string, err error, advice string) {
 	if account != "" {
 		line += account + ": "
 	}
-	line += text
+	lines := []string{line + text}
 	if hint != "" {
-		line += "\n  what to do: " + hint
+		lines = append(lines, "  what to do: "+hint)
 	}
-	o.line(o.stderr, line)
+	o.line(o.stderr, lines...)
 }
 
 func scopeName(s mail.Scope) string {

@@ -11,12 +11,14 @@ import (
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
 
+	"imapsync/config"
 	"imapsync/mail"
 	"imapsync/plan"
 	"imapsync/syncer"
 )
 
-// TestPlain: what a server says cannot drive the terminal.
+// TestPlain: what a server says cannot drive the terminal, nor can a name begin a
+// line of its own.
 func TestPlain(t *testing.T) {
 	var stdout, stderr bytes.Buffer
 	o := newOutput(&stdout, &stderr)
@@ -29,6 +31,22 @@ func TestPlain(t *testing.T) {
 	}
 	if !strings.HasSuffix(stderr.String(), "\n  what to do: do\n") || strings.Contains(stderr.String(), "(do)") {
 		t.Errorf("hint: %q", &stderr)
+	}
+}
+
+func TestNoNameBeginsALine(t *testing.T) {
+	const name = "A\nimapsync: work: forged\tline"
+	var stdout, stderr bytes.Buffer
+	o := newOutput(&stdout, &stderr)
+	v := &runView{lane: &lane{Account: &config.Account{Name: "work"}, out: o}, dryRun: true}
+	v.note(name, name)
+	v.held(mail.Hold{Folder: name, Count: 1, Reason: name})
+	v.problem(&mail.Fault{Folder: name, Err: errors.New(name), Hint: name})
+	v.printPlan(&plan.Plan{Ops: []*plan.Op{{Kind: plan.CreateLocal, Folder: name, Reason: name}}, Holds: []mail.Hold{{Folder: name}}})
+	v.showFolders([]*folderObject{{Folder: name}, {Folder: "B"}})
+	text := stdout.String() + stderr.String()
+	if n := strings.Count(text, "\n"); n != 1+2+2+3+3 || strings.Contains(text, "\nimapsync: work: forged") || strings.Contains(text, "\t") {
+		t.Errorf("%d lines:\n%s", n, text)
 	}
 }
 

@@ -125,8 +125,8 @@ func (v *runView) matchless(r *syncer.Report) {
 func (v *runView) held(h mail.Hold) {
 	accept := v.acceptCommand(h)
 	v.out.object(holdObject{v.out.head("held", v.Name), h.Side, h.Folder, h.Count, h.Reason, h.Since.UTC(), accept})
-	v.out.line(v.out.stderr, fmt.Sprintf("%s: %s: %s: %s held: %s\n  what to do: if they are meant, run: %s",
-		programName, v.Name, h.Folder, deletions(h), h.Reason, accept))
+	v.out.line(v.out.stderr, fmt.Sprintf("%s: %s: %s: %s held: %s", programName, v.Name, h.Folder, deletions(h), h.Reason),
+		"  what to do: if they are meant, run: "+accept)
 }
 
 // deletions says how many deletions are held and where they would happen.
@@ -208,11 +208,21 @@ func (v *runView) summary(r *syncer.Report, code int) {
 
 // printPlan prints the operations of a plan, each with its reason.
 func (v *runView) printPlan(p *plan.Plan) {
-	var text strings.Builder
-	if err := plan.Text(&text, p); err != nil || text.Len() == 0 {
+	text := planLines{v.Name + ":"}
+	if err := plan.Text(&text, p); err != nil || len(text) == 1 {
 		return
 	}
-	v.out.say("%s:\n  %s", v.Name, strings.ReplaceAll(strings.TrimSuffix(text.String(), "\n"), "\n", "\n  "))
+	v.out.sayLines(text...)
+}
+
+// planLines takes the lines of plan.Text, which writes them one by one: a name in
+// them may hold a line end.
+type planLines []string
+
+// Write implements io.Writer.
+func (l *planLines) Write(line []byte) (int, error) {
+	*l = append(*l, "  "+strings.TrimSuffix(string(line), "\n"))
+	return len(line), nil
 }
 
 // outcomeOf is an exit code in one word.

@@ -129,7 +129,7 @@ func (p *program) setUp(ctx context.Context, a *answers, t *target) error {
 	if a.clientSecret != "" {
 		shown = strings.ReplaceAll(section, importer.TOMLString(a.clientSecret), `"[redacted]"`)
 	}
-	p.out.say("%s", strings.TrimSuffix(shown, "\n"))
+	p.out.sayLines(strings.Split(strings.TrimSuffix(shown, "\n"), "\n")...)
 	if _, err = t.with(section); err == nil && a.clientSecret != "" && t.mode&0o044 != 0 {
 		err = fmt.Errorf("others may read it, and the section holds a client secret; run: chmod 600 %s", t.file)
 	}
