@@ -157,10 +157,11 @@ func (p *program) inTurn(ctx context.Context, lanes []*lane, work func(context.C
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		if err := work(ctx, l); err != nil {
+		err := work(ctx, l)
+		if err != nil && err.Error() != "" { // as a codeError has, also a joined one
 			l.problem(err)
-			code = worse(code, exitCode(err))
 		}
+		code = worse(code, exitCode(err))
 	}
 	return ended(code)
 }
