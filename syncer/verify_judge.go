@@ -65,6 +65,8 @@ func (c *comparison) judgeHalfMoved(row *mail.Base, hasMail bool) {
 		c.drop = append(c.drop, row)
 	} else if !hasMail {
 		n.Text = "its copy has taken its place, and it is gone from the server: the next sync forgets it"
+	} else if c.Remote.Denied.Delete {
+		n.Severity, n.Text = Harmless, "its copy has taken its place: the server does not allow this original to be deleted, and it stays"
 	}
 	c.add(n)
 }
@@ -168,6 +170,9 @@ func (c *comparison) judgeEdited(row *mail.Base, file fileContent, intact bool) 
 	case file.stamp != row.File && row.File != (mail.FileStamp{}):
 		n.Text = "the file was written since the last run: probably edited in place, else damaged" + still +
 			": sync --full, or the next full check, puts the new content in the place of the old on the server"
+		if c.Remote.Denied.Insert || c.Remote.Denied.Delete {
+			n.Severity, n.Text = Harmless, "the file was written since the last run: probably edited in place, else damaged"+still+staysLocal
+		}
 		c.edits = append(c.edits, edit{n, c.unpaired(row, true)})
 		return false
 	}
@@ -183,6 +188,9 @@ func (c *comparison) judgeEdited(row *mail.Base, file fileContent, intact bool) 
 	c.add(n)
 	return true
 }
+
+// staysLocal is added to a change of the Maildir that no sync carries out: see plan's deny.
+const staysLocal = ": the server does not allow this change there, and it stays in the Maildir alone"
 
 // repairText says what --repair does about a finding. A run deletes nothing
 // because of it.
@@ -241,6 +249,12 @@ func (c *comparison) judgeFlags(row *mail.Base, hasFile, hasMail bool) {
 	case byLocal && byRemote && local.Equal(remote):
 		n.Text = fmt.Sprintf("flags are %s on both sides, were %s: the next sync takes note of it", local, row.Flags)
 		unseen = c.blind && c.unseen(row.UID, row)
+	case byLocal && c.Remote.Space.ReadOnly:
+		n.Severity, n.Side, n.Text = Harmless, "local", fmt.Sprintf("flags differ: were %s, now %s in the Maildir%s", row.Flags, local, staysLocal)
+		if byRemote {
+			n.Severity, n.Text = Pending, n.Text+fmt.Sprintf("; now %s on the server: the next sync changes them in the Maildir", remote)
+			unseen = c.unseen(row.UID, row)
+		}
 	case byLocal && byRemote:
 		n.Text = fmt.Sprintf("flags differ: were %s, now %s in the Maildir and %s on the server: the next sync gives both sides both changes", row.Flags, local, remote)
 		unseen = c.blind || c.unseen(row.UID, row)

@@ -89,12 +89,15 @@ func (c *comparison) matchUnnumbered(bySame map[same][]*left) {
 		id := sameOf(row.Content)
 		n := Finding{Kind: FoundUnnumbered, Severity: Pending, Side: "remote", Key: row.Key,
 			Text: "the server's number of the message is not known, and it was not found there: the next sync uploads it"}
+		if c.Remote.Denied.Insert {
+			n.Severity, n.Text = Harmless, "the server's number of the message is not known, and it was not found there"+staysLocal
+		}
 		if m := take(bySame, id); m != nil {
 			m.found = true
 			if c.renumbered {
 				continue
 			}
-			n.UID, n.Text = m.uid, "the server's number of the message is not known: the next sync finds it by its content"
+			n.Severity, n.UID, n.Text = Pending, m.uid, "the server's number of the message is not known: the next sync finds it by its content"
 			c.addUnseen(n, m.unseen)
 		} else if _, hasFile := c.Local.Messages[row.Key]; hasFile && c.Remote.Exists {
 			c.add(n)
@@ -211,12 +214,16 @@ func (c *comparison) concludeLostFile(l *left) {
 		n.Kind, n.Text = FoundMoved, "moved "+l.whither()+" in the Maildir, and deleted on the server: the next sync settles which counts"
 	case l.found && l.half != nil:
 		n.Kind, n.Text = FoundMoved, "moved "+l.whither()+" in the Maildir, and moved on the server: the next sync brings both to one place"
+	case l.found && (l.where.at.Remote.Denied.Insert || c.Remote.Denied.Delete):
+		n.Kind, n.Severity, n.Text = FoundMoved, Harmless, "moved "+l.whither()+" in the Maildir"+staysLocal
 	case l.found:
 		n.Kind, n.Text = FoundMoved, "moved "+l.whither()+" in the Maildir: the next sync does the same on the server"
 	case gone:
 		n.Text = "gone from the Maildir and from the server: the next sync forgets it"
 	case l.half != nil:
 		n.Text = "deleted in the Maildir, and moved on the server: the next sync settles which counts"
+	case l.other && c.Remote.Denied.Delete:
+		n.Severity, n.Text = Harmless, "deleted in the Maildir"+staysLocal
 	case l.other:
 		n.Text = "deleted in the Maildir since the last run: the next sync deletes it on the server, unless it was flagged there meanwhile"
 	default:
@@ -228,7 +235,7 @@ func (c *comparison) concludeLostFile(l *left) {
 			n.Text += comesBack
 		}
 	}
-	c.addUnseen(n, l.unseen)
+	c.addUnseen(n, l.unseen && n.Severity != Harmless)
 }
 
 func (c *comparison) concludeLostMail(l *left) {
@@ -270,11 +277,13 @@ func (c *comparison) concludeNew(l *left, side, where, does string) {
 		return
 	case l.nul && side == "local":
 		n.Text = "it holds a NUL, which IMAP cannot carry: it stays in the Maildir alone, and every sync names it"
+	case side == "local" && c.Remote.Denied.Insert:
+		n.Severity, n.Text = Harmless, "new in the Maildir"+staysLocal
 	case l.twin:
 		n.Kind = FoundDuplicate
 		n.Text = "the folder has the same content " + where + " more than once, and this one is new: copied or delivered twice; the next sync " + does + ", and does not merge them"
 	}
-	c.addUnseen(n, l.unseen)
+	c.addUnseen(n, l.unseen && n.Severity != Harmless)
 }
 
 // concludeFolder tells of a folder that is not on both sides.
@@ -288,6 +297,8 @@ func (c *comparison) concludeFolder() {
 		n.Text = fmt.Sprintf("never synchronised, with %s in the Maildir and %s on the server, of which %d are the same: the next sync pairs those and copies the rest both ways", local, remote, c.pairs)
 	case c.Local.Exists && c.Remote.Exists:
 		return
+	case c.Remote.Exists && c.Known && c.Remote.Denied.Delete:
+		n.Severity, n.Side, n.Text = Harmless, "local", "the folder was deleted or renamed in the Maildir"+staysLocal
 	case c.Local.Exists && !c.Known:
 		n.Side, n.Text = "local", "a new folder in the Maildir, with "+local+": the next sync makes it on the server"
 	case c.Remote.Exists && !c.Known:

@@ -63,7 +63,7 @@ func (c *comparison) differsLocally() bool {
 	for _, row := range c.Base {
 		if row.Key != "" {
 			withFile++
-			if !c.localFlags(row).Equal(row.Flags) {
+			if !c.Remote.Space.ReadOnly && !c.localFlags(row).Equal(row.Flags) { // else no run would do anything about it
 				return true
 			}
 		}
