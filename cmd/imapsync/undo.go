@@ -42,11 +42,11 @@ func (p *program) undoCommand() *cli.Command {
 			if c.Bool("list") {
 				return p.inTurn(c.Context, lanes, func(ctx context.Context, l *lane) error { return l.listDeleted(ctx, run) })
 			}
-			l, err := p.laneToUndo(c.Context, lanes, run)
+			lanes, err = p.lanesToUndo(c.Context, lanes, run)
 			if err != nil {
 				return err
 			}
-			return p.inTurn(c.Context, []*lane{l}, func(ctx context.Context, l *lane) error { return l.undo(ctx, run, wait) })
+			return p.inTurn(c.Context, lanes, func(ctx context.Context, l *lane) error { return l.undo(ctx, run, wait) })
 		},
 	}
 }
@@ -95,11 +95,12 @@ func (p *program) undoArguments(c *cli.Context) ([]*lane, int64, error) {
 	return lanes, run, nil
 }
 
-// laneToUndo chooses the account: the only one, or the only one in which there
-// is anything of this run to put back.
-func (p *program) laneToUndo(ctx context.Context, lanes []*lane, run int64) (*lane, error) {
+// lanesToUndo chooses the account: the only one, or the only one in which there
+// is anything of this run to put back. Where no run is named and none has anything,
+// it is all of them, each of which says so.
+func (p *program) lanesToUndo(ctx context.Context, lanes []*lane, run int64) ([]*lane, error) {
 	if len(lanes) == 1 {
-		return lanes[0], nil
+		return lanes, nil
 	}
 	var fit []*lane
 	for _, l := range lanes {
@@ -111,8 +112,11 @@ func (p *program) laneToUndo(ctx context.Context, lanes []*lane, run int64) (*la
 			fit = append(fit, l)
 		}
 	}
-	if len(fit) == 1 {
-		return fit[0], nil
+	switch {
+	case len(fit) == 1:
+		return fit, nil
+	case len(fit) == 0 && run == lastRun:
+		return lanes, nil
 	}
 	words := []string{"undo", "ACCOUNT"}
 	if run != lastRun {
