@@ -307,7 +307,7 @@ func (a *applier) record(b mail.Batch, ops ...*plan.Op) error {
 		return err
 	}
 	for _, o := range ops {
-		a.done(o, opBytes(o))
+		a.done(o)
 	}
 	return nil
 }

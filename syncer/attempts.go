@@ -96,6 +96,7 @@ func (r *run) fresh() {
 	r.renamed, r.remembered, r.apart = nil, nil, map[mail.FolderName]bool{}
 	r.withheldHeaders = map[mail.Digest]mail.FolderName{}
 	clear(r.completed)
+	clear(r.wire)
 	clear(r.concerns)
 	r.report.Failures, r.passed, r.pause, r.opened, r.records = nil, nil, mail.Pause{}, false, nil
 }

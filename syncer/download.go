@@ -200,9 +200,18 @@ func (a *applier) fetchBatch(ctx context.Context, mb Mailbox, f *folder, b *inbo
 		if err = ar.take(d, body, err); err != nil {
 			return err
 		}
+		a.fetched(ar)
 		a.emit(Event{Kind: EventMoved, Folder: f.Name, Op: ar.op, Bytes: ar.content.Wire})
 		return a.interrupted()
 	})
+}
+
+// fetched notes what an arrival took on the wire: of a stub less than the message
+// has, and nothing of what is copied from another file.
+func (a *applier) fetched(ar *arrival) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.wire[ar.op] = ar.content.Wire
 }
 
 // duplicateBatch makes files of the messages whose content another file has, and tells

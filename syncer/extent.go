@@ -64,7 +64,7 @@ func (a *applier) leave(_ context.Context, f *folder, ops []*plan.Op) error {
 			return err
 		}
 		for _, o := range ops {
-			a.done(o, 0)
+			a.done(o)
 		}
 	}
 	return nil
@@ -126,7 +126,7 @@ func (a *applier) recordDropped(b mail.Batch, ops []*plan.Op) error {
 		return err
 	}
 	for _, o := range ops {
-		a.done(o, 0)
+		a.done(o)
 	}
 	return nil
 }

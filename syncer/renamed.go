@@ -116,7 +116,7 @@ func (r *run) followRename(ctx context.Context, x plan.Rename) error {
 	}
 	r.renamed = append(r.renamed, op)
 	if !r.opt.DryRun {
-		r.done(op, 0)
+		r.done(op)
 	}
 	return nil
 }

@@ -78,6 +78,7 @@ type run struct {
 	withheldHeaders map[mail.Digest]mail.FolderName // of those of which the header is known
 
 	completed map[*plan.Op]bool              // carried out and recorded
+	wire      map[*plan.Op]int64             // bytes of the messages that were fetched
 	concerns  map[*plan.Op][]mail.FolderName // the folders that are not settled before it is
 	finding   chan struct{}                  // held by the lane that looks for its copies
 
@@ -147,7 +148,7 @@ func Run(ctx context.Context, acc Account, opt Options, events func(Event)) (*Re
 	}
 	r := &run{Account: acc, opt: opt, events: events,
 		report:  &Report{Account: acc.Name, Counts: map[plan.Kind]int{}, Started: acc.Now()},
-		finding: make(chan struct{}, 1), completed: map[*plan.Op]bool{}, concerns: map[*plan.Op][]mail.FolderName{}, putOff: map[mail.FolderName]bool{}, told: map[string]bool{}}
+		finding: make(chan struct{}, 1), completed: map[*plan.Op]bool{}, wire: map[*plan.Op]int64{}, concerns: map[*plan.Op][]mail.FolderName{}, putOff: map[mail.FolderName]bool{}, told: map[string]bool{}}
 	r.emit(Event{Kind: EventStarted})
 	err := r.attempts(ctx)
 	if ctx.Err() != nil {
@@ -267,7 +268,9 @@ func (r *run) announce(p *plan.Plan) {
 			continue
 		}
 		total++
-		bytes += opBytes(o)
+		if o.Part == "" || o.Part == conflict.Whole { // what a stub takes is not known yet
+			bytes += opBytes(o)
+		}
 	}
 	now := r.Now()
 	for i := range p.Holds {
@@ -312,10 +315,13 @@ func concerned(o *plan.Op) []mail.FolderName {
 	return names
 }
 
+// opBytes is the most that an operation transfers, as far as it is known before.
 func opBytes(o *plan.Op) int64 {
 	switch {
 	case o.Arrives() && o.Remote != nil:
 		return o.Remote.Size
+	case o.Kind == plan.Fetch:
+		return o.Row.RemoteSize
 	case o.Kind == plan.Upload:
 		return o.Row.Content.Wire
 	}
@@ -392,8 +398,12 @@ func (r *run) tellFailure(name mail.FolderName, op *plan.Op, err error) {
 }
 
 // done counts an operation that was carried out and recorded.
-func (r *run) done(o *plan.Op, bytes int64) {
+func (r *run) done(o *plan.Op) {
 	r.mu.Lock()
+	bytes := r.wire[o]
+	if o.Kind == plan.Upload {
+		bytes = opBytes(o)
+	}
 	r.completed[o] = true
 	r.report.Counts[o.Kind]++
 	r.report.Bytes += bytes
