@@ -39,6 +39,8 @@ func order(ops []*Op) {
 
 func (o *Op) uid() mail.UID {
 	switch {
+	case o.Kind == Upload && o.Row.ID != 0: // done: Remote is the message that it takes the place of
+		return o.Row.UID
 	case o.Remote != nil:
 		return o.Remote.UID
 	case o.Row != nil:
