@@ -207,10 +207,15 @@ func (r *run) sync(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.announce(p)
 	if r.opt.DryRun {
+		refused := r.holdTrashless(p)
+		r.announce(p)
+		for _, name := range refused {
+			r.failTrash(name)
+		}
 		return nil
 	}
+	r.announce(p)
 	if slices.ContainsFunc(p.Ops, func(o *plan.Op) bool { return !o.Held }) {
 		if err := r.openLog(); err != nil {
 			return err

@@ -31,19 +31,43 @@ func (r *run) trashSynced() bool {
 var errNoTrash = &mail.Fault{Doing: "delete on the server", Err: errors.New(`trash = "auto", and the server marks no mailbox as \Trash (SPECIAL-USE, RFC 6154)`),
 	Hint: `nothing is deleted there; name the folder, as in trash = "Trash"`}
 
-// withoutTrash leaves out, and tells of, deletions that are to go to a trash that
+// trashless reports whether an operation is a deletion that is to go to a trash that
 // there is none of.
+func (r *run) trashless(o *plan.Op) bool {
+	return r.TrashByUse && r.trash == "" && o.Kind == plan.DeleteRemote && !o.Moved
+}
+
+// withoutTrash leaves such deletions out, and tells of them.
 func (a *applier) withoutTrash(f *folder, ops []*plan.Op) []*plan.Op {
-	if !a.TrashByUse || a.trash != "" {
-		return ops
-	}
-	left := slices.DeleteFunc(slices.Clone(ops), func(o *plan.Op) bool { return !o.Moved })
+	left := slices.DeleteFunc(slices.Clone(ops), a.trashless)
 	if len(left) < len(ops) {
-		fault := *errNoTrash
-		fault.Scope, fault.Folder = mail.ScopeFolder, f.Name
-		a.fail(f.Name, nil, &fault)
+		a.failTrash(f.Name)
 	}
 	return left
+}
+
+func (r *run) failTrash(name mail.FolderName) {
+	fault := *errNoTrash
+	fault.Scope, fault.Folder = mail.ScopeFolder, name
+	r.fail(name, nil, &fault)
+}
+
+// holdTrashless has a plan that is only shown say what a run would do: leave such
+// deletions out, with what builds on them. It returns their folders.
+func (r *run) holdTrashless(p *plan.Plan) []mail.FolderName {
+	var refused []mail.FolderName
+	for _, o := range p.Ops {
+		if !o.Held && r.trashless(o) {
+			o.Held = true
+			refused = append(refused, o.Folder)
+		}
+	}
+	for _, o := range p.Ops {
+		removal := o.Kind == plan.RemoveLocal || o.Kind == plan.RemoveRemote
+		o.Held = o.Held || o.After != nil && o.After.Held || removal && slices.Contains(refused, o.Folder)
+	}
+	slices.Sort(refused)
+	return slices.Compact(refused)
 }
 
 // readyTrash makes sure that the server has the trash folder that deletions go to,
