@@ -35,15 +35,15 @@ func (p *program) checkCommand() *cli.Command {
 			for _, l := range lanes {
 				k := &checker{lane: l}
 				k.server(c.Context)
-				if c.Context.Err() != nil {
-					return context.Cause(c.Context)
-				}
 				db := k.state(c.Context)
 				k.maildir(c.Context, db)
 				if db != nil {
 					if err := db.Close(); err != nil {
 						k.fail("state", err)
 					}
+				}
+				if c.Context.Err() != nil {
+					return context.Cause(c.Context)
 				}
 				code = worse(code, k.code)
 			}
@@ -88,8 +88,11 @@ func (k *checker) tell(step string, v verdict, text, hint string) {
 	}
 }
 
-// fail tells of a step that failed.
+// fail tells of a step that failed. That it was interrupted the check tells as a whole.
 func (k *checker) fail(step string, err error) {
+	if exitCode(err) == exitInterrupted {
+		return
+	}
 	k.code = worse(k.code, exitCode(err))
 	text := err.Error()
 	var fault *mail.Fault

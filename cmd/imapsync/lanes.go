@@ -158,6 +158,10 @@ func (p *program) inTurn(ctx context.Context, lanes []*lane, work func(context.C
 			return context.Cause(ctx)
 		}
 		err := work(ctx, l)
+		if err != nil && ctx.Err() != nil { // whatever it looks like from below
+			l.problem(context.Cause(ctx))
+			return ended(exitInterrupted)
+		}
 		if err != nil && err.Error() != "" { // as a codeError has, also a joined one
 			l.problem(err)
 		}

@@ -200,6 +200,9 @@ func (o *output) problem(account string, err error, advice string) {
 	var fault *mail.Fault
 	var wrong *config.Error
 	switch {
+	case object.Exit == exitInterrupted: // in whatever it was
+		text = errInterrupted.Error()
+		object.Cause, advice = text, ""
 	case errors.As(err, &fault):
 		hint = fault.Hint
 		text = strings.TrimSuffix(text, " ("+hint+")")

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"imapsync/state"
 )
 
 // TestSignals: the first signal cancels, the second exits at once.
@@ -49,23 +51,49 @@ func TestInterrupted(t *testing.T) {
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancelCause(t.Context())
-	go func() {
-		conn, err := listener.Accept()
-		if err != nil {
-			return
-		}
-		cancel(errInterrupted)
-		t.Cleanup(func() { conn.Close() })
-	}()
-	for _, command := range []string{"sync", "plan", "folders", "check"} {
+	for _, command := range []string{"sync", "plan", "folders", "check", "search x"} {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		go func() {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			cancel(errInterrupted)
+			t.Cleanup(func() { conn.Close() })
+		}()
 		var stdout, stderr bytes.Buffer
-		code := run(ctx, []string{"-c", file, command}, &stdout, &stderr)
+		code := run(ctx, append([]string{"-c", file}, strings.Fields(command)...), &stdout, &stderr)
 		if code != exitInterrupted {
 			t.Errorf("%s: code %d\n%s%s", command, code, &stdout, &stderr)
 		}
-		if command == "sync" && !strings.Contains(stdout.String(), "a: interrupted") {
+		said := stdout.String() + stderr.String()
+		if strings.Count(said, "interrupted") != 1 || strings.Contains(said, "canceled") || strings.Contains(said, "what to do") {
 			t.Errorf("%s says %q, %q", command, &stdout, &stderr)
+		}
+	}
+}
+
+// TestInterruptedWait: so does whoever waits for another run.
+func TestInterruptedWait(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "c.toml")
+	text := "state_dir = 'state'\n[accounts.a]\nhost = '127.0.0.1'\ntls = 'none'\nuser = 'u'\npassword = 'p'\nmaildir = 'Mail'\n"
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	lock, err := state.Lock(t.Context(), filepath.Join(dir, "state", "a.db"), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lock.Unlock()
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(errInterrupted)
+	for _, words := range [][]string{{"undo", "--wait", "1h"}, {"sync", "--wait", "1h"}, {"verify", "--wait", "1h"}, {"why", "x"}, {"search", "x"}, {"status"}} {
+		var stdout, stderr bytes.Buffer
+		code := run(ctx, append([]string{"-c", file}, words...), &stdout, &stderr)
+		said := stdout.String() + stderr.String()
+		if code != exitInterrupted || strings.Count(said, "interrupted") != 1 || strings.Contains(said, "canceled") {
+			t.Errorf("%q: code %d, says %q, %q", words, code, &stdout, &stderr)
 		}
 	}
 }
