@@ -38,10 +38,8 @@ func (r *run) list(ctx context.Context, meanwhile func(ctx context.Context) erro
 		}
 	}
 	r.leaveOut(remotes)
-	for _, name := range r.opt.AcceptFolders {
-		if r.folders[name] == nil {
-			r.note(name, "there is no such folder in this run, so no deletion of it to accept")
-		}
+	if err := r.checkAccepted(ctx); err != nil {
+		return nil, err
 	}
 	for _, name := range r.opt.Folders {
 		if r.folders[name] == nil {
@@ -51,6 +49,23 @@ func (r *run) list(ctx context.Context, meanwhile func(ctx context.Context) erro
 	}
 	r.setApart()
 	return slices.Sorted(maps.Keys(r.folders)), nil
+}
+
+// checkAccepted tells of folders whose deletions are accepted and that are not here.
+func (r *run) checkAccepted(ctx context.Context) error {
+	records, err := r.folderRecords(ctx)
+	r.report.Unknown = nil
+	for _, name := range r.opt.AcceptFolders {
+		if r.folders[name] != nil {
+			continue
+		}
+		r.note(name, "there is no such folder in this run, so no deletion of it to accept")
+		known := slices.ContainsFunc(records, func(rec mail.FolderRecord) bool { return rec.Folder == name })
+		if !known && !r.listed.local[name] && !r.listed.remote[name] {
+			r.report.Unknown = append(r.report.Unknown, name)
+		}
+	}
+	return err
 }
 
 // ahead is a LIST that is sent while the record is read, on which it does not depend.

@@ -75,6 +75,7 @@ type Report struct {
 	Bytes    int64 // message bytes transferred, both ways
 	Failures []error
 	Held     []mail.Hold
+	Unknown  []mail.FolderName // of AcceptFolders, which neither side has, nor the record
 	Folders  int // folders under synchronisation
 	Messages int // held on both sides after the run, as the base has them
 	Started  time.Time

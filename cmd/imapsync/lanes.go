@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 
@@ -142,8 +143,12 @@ func (p *program) each(ctx context.Context, lanes []*lane, work func(context.Con
 		all.Go(func() { codes[i] = work(ctx, l) })
 	}
 	all.Wait()
+	done := slices.ContainsFunc(codes, func(c int) bool { return c != exitUsage })
 	code := exitDone
 	for _, c := range codes {
+		if done && c == exitUsage { // which says that nothing was done
+			c = exitFailed
+		}
 		code = worse(code, c)
 	}
 	return ended(code)

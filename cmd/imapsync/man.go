@@ -110,7 +110,7 @@ func manual(app *cli.App) string {
 	}
 	r.configuration()
 	r.section("EXIT STATUS")
-	r.text("Of several accounts the gravest outcome decides; what needs a person outweighs what time cures: 130, 2, 3, 1, 5, 4, 6, 0.")
+	r.text("Of several accounts the gravest outcome decides; what needs a person outweighs what time cures: 130, 2, 3, 1, 5, 4, 6, 0; a 2 of one account counts as 1 where another was synchronised.")
 	for _, e := range exitTexts {
 		r.item(fmt.Sprint(e.code), e.text)
 	}

@@ -2,10 +2,13 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"sync"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
+	"imapsync/mail"
 	"imapsync/state"
 	"imapsync/syncer"
 )
@@ -77,10 +80,26 @@ func (p *program) planCommand() *cli.Command {
 func (p *program) runAll(ctx context.Context, lanes []*lane, options syncer.Options, wait time.Duration) error {
 	stop := p.out.startProgress(lanes, options.DryRun)
 	defer stop()
-	return p.each(ctx, lanes, func(ctx context.Context, l *lane) int {
-		_, code := l.run(ctx, options, wait)
+	var mu sync.Mutex
+	unknown := map[mail.FolderName]int{} // accounts that lack the folder
+	err := p.each(ctx, lanes, func(ctx context.Context, l *lane) int {
+		report, code := l.run(ctx, options, wait)
+		if report != nil {
+			mu.Lock()
+			defer mu.Unlock()
+			for _, name := range report.Unknown {
+				unknown[name]++
+			}
+		}
 		return code
 	})
+	for _, name := range options.AcceptFolders {
+		if unknown[name] == len(lanes) {
+			p.out.problem("", fmt.Errorf("sync: --accept-deletions=%s: there is no such folder", name), lanes[0].command("folders")+" lists what there is")
+			err = ended(worse(exitCode(err), exitFailed))
+		}
+	}
+	return err
 }
 
 // run carries out one run and tells how it went. The report is nil when it
