@@ -71,7 +71,8 @@ type Account struct {
 	Hooks Hooks
 
 	sections []section
-	hooks    []func(*Hooks) // of the account's own section
+	places   map[string]Error // where the keys are, without their values, which may be secret
+	hooks    []func(*Hooks)   // of the account's own section
 }
 
 // TLS is how the connection to the server is protected.
@@ -178,6 +179,17 @@ type Error struct {
 	Line int    // 0 when it concerns the file as a whole
 	Key  string // dotted; "" when it concerns no key
 	Text string
+}
+
+// Wrong is an error of one of the account's keys that shows when it is used, such as a
+// file that is not there.
+func (a *Account) Wrong(key, format string, args ...any) *Error {
+	e, ok := a.places[key]
+	if !ok {
+		e = Error{File: "configuration", Key: "accounts." + a.Name + "." + key}
+	}
+	e.Text = fmt.Sprintf(format, args...)
+	return &e
 }
 
 func (e *Error) Error() string {

@@ -127,9 +127,12 @@ func isBare(key string) bool {
 
 // fail records an error at the value's place.
 func (v value) fail(format string, args ...any) {
-	v.doc.errs = append(v.doc.errs, &Error{
-		File: v.doc.file, Line: v.doc.places[path(v.path...)].line, Key: v.key(), Text: fmt.Sprintf(format, args...),
-	})
+	v.doc.errs = append(v.doc.errs, v.wrongly(format, args...))
+}
+
+// wrongly makes an error at the value's place.
+func (v value) wrongly(format string, args ...any) *Error {
+	return &Error{File: v.doc.file, Line: v.doc.places[path(v.path...)].line, Key: v.key(), Text: fmt.Sprintf(format, args...)}
 }
 
 // entries returns the members of a table in the order of the file; none, and

@@ -64,8 +64,9 @@ func parseAccount(v value) *Account {
 	}
 	before := len(v.doc.errs)
 	given := map[string]value{}
+	a.places = map[string]Error{}
 	for _, member := range v.entries() {
-		given[member.name()] = member
+		given[member.name()], a.places[member.name()] = member, *member.wrongly("")
 		if member.name() == "folder" {
 			for _, section := range member.entries() {
 				a.sections = append(a.sections, parseSection(section))

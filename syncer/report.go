@@ -76,8 +76,8 @@ type Report struct {
 	Failures []error
 	Held     []mail.Hold
 	Unknown  []mail.FolderName // of AcceptFolders, which neither side has, nor the record
-	Folders  int // folders under synchronisation
-	Messages int // held on both sides after the run, as the base has them
+	Folders  int               // folders under synchronisation
+	Messages int               // held on both sides after the run, as the base has them
 	Started  time.Time
 	Finished time.Time
 	// Interrupted says that the run was cancelled and stopped in good order.

@@ -21,6 +21,15 @@ func (l *lane) command(words ...string) string {
 	return programName + " " + strings.Join(words, " ")
 }
 
+// typed has the commands in a hint of another package name the configuration that
+// this one was given.
+func (l *lane) typed(hint string) string {
+	if l.configFile == "" || strings.Contains(hint, programName+" -c ") {
+		return hint
+	}
+	return strings.ReplaceAll(hint, programName+" ", programName+" -c "+quoted(l.configFile)+" ")
+}
+
 // problem reports an error on the account with what to do about it, which is
 // mostly to look closer when nothing better is known.
 func (l *lane) problem(err error) {
@@ -49,9 +58,9 @@ func (l *lane) advice(err error) string {
 		return l.loginAdvice()
 	case errors.As(err, &fault) && fault.Hint != "":
 		// Which file that is, package syncer cannot know.
-		return strings.Replace(fault.Hint, "the state file", "the state file "+l.stateFile(), 1)
+		return l.typed(strings.Replace(fault.Hint, "the state file", "the state file "+l.stateFile(), 1))
 	case errors.As(err, &secret):
-		return secret.Hint
+		return l.typed(secret.Hint)
 	case errors.As(err, &pin):
 		return "either the certificate was renewed: make sure of it, then put the new fingerprint into the configuration; " +
 			"or somebody is in between"

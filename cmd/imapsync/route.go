@@ -88,20 +88,20 @@ func (l *lane) clientCertificates() ([]tls.Certificate, error) {
 	}
 	certPEM, err := os.ReadFile(l.ClientCert)
 	if err != nil {
-		return nil, usagef("accounts.%s.client_cert: %v; correct the path", l.Name, err)
+		return nil, l.Wrong("client_cert", "%v; correct the path", err)
 	}
 	keyPEM, err := os.ReadFile(keyFile)
 	if err != nil {
-		return nil, usagef("accounts.%s.%s: %v; correct the path", l.Name, key, err)
+		return nil, l.Wrong(key, "%v; correct the path", err)
 	}
 	if isEncrypted(keyPEM) {
-		return nil, usagef("accounts.%s.%s: the private key in %s is encrypted, and nobody is there to ask for its passphrase; "+
-			"write it to a file of mode 0600 by openssl pkey -in %s -out FILE, and set client_key to that", l.Name, key, keyFile, keyFile)
+		return nil, l.Wrong(key, "the private key in %s is encrypted, and nobody is there to ask for its passphrase; "+
+			"write it to a file of mode 0600 by openssl pkey -in %s -out FILE, and set client_key to that", keyFile, keyFile)
 	}
 	pair, err := tls.X509KeyPair(certPEM, keyPEM)
 	if err != nil {
 		text := strings.TrimPrefix(err.Error(), "tls: ")
-		return nil, usagef("accounts.%s.%s: %s: %s; a PEM file with a certificate and one with its private key are wanted, or both in one", l.Name, key, keyFile, text)
+		return nil, l.Wrong(key, "%s: %s; a PEM file with a certificate and one with its private key are wanted, or both in one", keyFile, text)
 	}
 	return []tls.Certificate{pair}, nil
 }

@@ -109,11 +109,11 @@ func (l *lane) trust() (*tls.Config, error) {
 	case l.CAFile != "":
 		pem, err := os.ReadFile(l.CAFile)
 		if err != nil {
-			return nil, usagef("accounts.%s.ca_file: %v; correct the path, or leave ca_file out to believe the system's authorities", l.Name, err)
+			return nil, l.Wrong("ca_file", "%v; correct the path, or leave ca_file out to believe the system's authorities", err)
 		}
 		roots := x509.NewCertPool()
 		if !roots.AppendCertsFromPEM(pem) {
-			return nil, usagef("accounts.%s.ca_file: there is no PEM certificate in %s; it begins with -----BEGIN CERTIFICATE-----", l.Name, l.CAFile)
+			return nil, l.Wrong("ca_file", "there is no PEM certificate in %s; it begins with -----BEGIN CERTIFICATE-----", l.CAFile)
 		}
 		return &tls.Config{RootCAs: roots}, nil
 	}
