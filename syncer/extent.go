@@ -16,7 +16,7 @@ import (
 const trimEvery = 24 * time.Hour
 
 // trimDue reports whether the limits are to be applied to all of a folder: they
-// are others than last time, or that was a day ago.
+// are others than last time, or that was a day ago, or is yet to come by the clock.
 func (r *run) trimDue(f *folder) bool {
 	f.extent, f.Fetch = r.extentOf(f.Name), wanted(r.opt.Fetch[f.Name])
 	if f.record.Extent != f.extent.String() {
@@ -25,7 +25,8 @@ func (r *run) trimDue(f *folder) bool {
 	if f.extent.Unlimited() {
 		return f.record.RemoteOnly > 0 || f.record.Stubs > 0 // which come from elsewhere, too, by a move say
 	}
-	return r.Now().Sub(f.record.Trimmed) >= trimEvery
+	since := r.Now().Sub(f.record.Trimmed)
+	return since < 0 || since >= trimEvery
 }
 
 func (r *run) extentOf(name mail.FolderName) conflict.Extent {

@@ -253,7 +253,8 @@ func (f *folder) lower(now mail.Mark) bool {
 		(now.UIDNext < then.UIDNext || now.HighestModSeq != 0 && now.HighestModSeq < then.HighestModSeq)
 }
 
-// checkDue spreads the full checks of folders over half of their interval.
+// checkDue spreads the full checks of folders over half of their interval. A check in
+// the future was recorded by a clock that was wrong.
 func (r *run) checkDue(f *folder) bool {
 	if !f.record.Settled {
 		return true
@@ -264,7 +265,8 @@ func (r *run) checkDue(f *folder) bool {
 	h := fnv.New32a()
 	h.Write([]byte(f.Name))
 	spread := time.Duration(h.Sum32()%1000) * (r.FullCheck / 2) / 1000
-	return r.Now().Sub(f.record.FullCheck) > r.FullCheck/2+spread
+	since := r.Now().Sub(f.record.FullCheck)
+	return since < 0 || since > r.FullCheck/2+spread
 }
 
 // dropUnchanged takes the folders nobody touched out of the run; only their

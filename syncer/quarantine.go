@@ -74,7 +74,14 @@ func (r *run) aside(q quarantined) bool {
 	defer r.mu.Unlock()
 	r.quarantine.planned[q] = true
 	entry := r.quarantine.entries[q]
-	return entry != nil && (r.quarantine.tried[q] || !r.opt.Full && r.Now().Before(entry.Retry))
+	return entry != nil && (r.quarantine.tried[q] || !r.retryDue(entry))
+}
+
+// retryDue reports whether a message is to be tried again. A pause that is longer than
+// any was recorded by a clock that was wrong.
+func (r *run) retryDue(entry *mail.Quarantined) bool {
+	left := entry.Retry.Sub(r.Now())
+	return r.opt.Full || left <= 0 || left > pauses[len(pauses)-1]
 }
 
 // opAside reports the same of an operation's message.
@@ -94,7 +101,7 @@ func (r *run) harmless(o *plan.Op) bool {
 // the folder is looked into though nothing changed.
 func (r *run) dueIn(name mail.FolderName) bool {
 	for q, entry := range r.quarantine.entries {
-		if q.folder == name && (r.opt.Full || !r.Now().Before(entry.Retry)) {
+		if q.folder == name && r.retryDue(entry) {
 			return true
 		}
 	}
