@@ -2,11 +2,13 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"imapsync/conflict"
 	"imapsync/mail"
+	"imapsync/plan"
 )
 
 // The JSON objects of why (docs/json.md).
@@ -57,7 +59,7 @@ func (l *lane) status(s *subject) (word, text string) {
 	case s.row != nil && s.file != "" && s.row.UID != 0:
 		return "synchronised", "both sides had it when it was last looked at"
 	case s.row != nil && s.file != "":
-		return "unmatched", "its folder was renumbered on the server; the next sync looks for it there by its content"
+		return "unmatched", "its number on the server is not known; the next sync looks for it there by its content"
 	case s.row != nil && s.row.Key != "" && !p.Pushes(conflict.Deletions):
 		return "missing", `both sides had it, and its file is gone; that is not brought to the server, for push lacks "deletions" here`
 	case s.row != nil:
@@ -77,8 +79,14 @@ func (l *lane) status(s *subject) (word, text string) {
 	case s.intent != nil:
 		return "pending", "a run was cut short while it was copied; the next sync looks whether that happened"
 	}
-	return "gone", "both sides have lost it, and it is not kept"
+	if n := len(s.steps); n > 0 && slices.Contains(lastActions, s.steps[n-1].Action) {
+		return "gone", "both sides have lost it, and it is not kept"
+	}
+	return "unknown", "neither the Maildir nor the record has it; whether the server does, the next sync finds out"
 }
+
+// lastActions are those after which neither side has the message.
+var lastActions = []string{string(plan.DeleteLocal), string(plan.DeleteRemote), string(plan.Forget)}
 
 // describe makes the object of a message.
 func (l *lane) describe(s *subject) messageObject {
