@@ -28,9 +28,11 @@ func deletedAt(o *plan.Op) (at holdable, ok bool) {
 
 // loadHolds reads, once, what the runs before this one have held.
 func (r *run) loadHolds(ctx context.Context) (err error) {
-	if r.deleted == nil {
+	if r.deleted != nil {
+		return nil
+	}
+	if r.heldBefore, err = r.State.Holds(ctx); err == nil {
 		r.deleted = map[holdable]int{}
-		r.heldBefore, err = r.State.Holds(ctx)
 	}
 	return err
 }
