@@ -124,8 +124,9 @@ type NewFile struct {
 
 // Features are the server abilities that change what is planned or how.
 type Features struct {
-	Move    bool // UID MOVE (RFC 6851)
-	Awaited bool // each APPEND is waited for, for want of LITERAL+ (RFC 7888), and tells its UID (UIDPLUS, RFC 4315)
+	Move      bool // UID MOVE (RFC 6851)
+	ObjectIDs bool // it tells which messages are copies of each other: EMAILID (RFC 8474), X-GM-MSGID
+	Awaited   bool // each APPEND is waited for, for want of LITERAL+ (RFC 7888), and tells its UID (UIDPLUS, RFC 4315)
 }
 
 // Outgoing is a message to append. Open may be called again after a retry.

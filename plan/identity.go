@@ -59,8 +59,8 @@ type Candidate struct {
 
 // NeedHeaders lists the new remote messages that could be a message the Maildir
 // or the base knows already: all of a folder that has new files, too, or is
-// re-matched, those of a size that has gone missing elsewhere on the server, and
-// those of the size and date of another. Where new messages stay on their side
+// re-matched, and those of a size that has gone missing elsewhere on the server.
+// Where new messages stay on their side
 // whatever they are, those of the size of a new file do, and nobody is looked for
 // whose file stays.
 func NeedHeaders(in Input) []Candidate {
@@ -88,15 +88,12 @@ func NeedHeaders(in Input) []Candidate {
 	for _, row := range in.Unseen {
 		sizes[row.RemoteSize], sizes[row.Content.Wire] = true, true
 	}
-	alike := j.alike(in.Twins)
 	var need []Candidate
 	for _, n := range j.remoteNew {
 		if n.remote.Content != nil {
 			continue
 		}
-		_, twin := slices.BinarySearch(alike, likeness(n.remote.Size, n.remote.Date))
-		twin = twin && in.policy(n.remoteIn.Name).Pulls(conflict.New)
-		if twin || pairing[n.remoteIn] || sizes[n.remote.Size] {
+		if pairing[n.remoteIn] || sizes[n.remote.Size] {
 			need = append(need, Candidate{n.remoteIn.Name, n.remote.UID, n.remote.Size})
 		}
 	}

@@ -45,6 +45,7 @@ type Input struct {
 	Folders  []*Folder
 	Sources  []*mail.Base                    // rows of unchanged folders with contents that new files have too
 	Twins    []*mail.Base                    // rows of unchanged folders with sizes that new messages on the server have too
+	Objects  map[Message]string              // what the server says identifies the contents of messages that may be twins
 	Unseen   []*mail.Base                    // rows of folders that could not be looked into
 	Withheld map[mail.Digest]mail.FolderName // headers of new messages whose bodies the server did not give, and where
 	Features mail.Features

@@ -9,7 +9,7 @@ import (
 )
 
 // twins has a message in A that both sides hold and one in B that only the server
-// does, with the same header, size and date.
+// does, which is the same one by size and date and by what the server says.
 func twins() (Input, *mail.Base, *mail.Remote) {
 	m := newModel()
 	m.known["A"], m.known["B"] = true, true
@@ -20,6 +20,7 @@ func twins() (Input, *mail.Base, *mail.Remote) {
 	uid := m.putRemote("B", "text", "")
 	in := m.observe(conflict.Policy{})
 	r := in.Folders[1].Remote.Messages[uid]
+	in.Objects = map[Message]string{{"A", in.Folders[0].Base[0].UID}: "M1", {"B", uid}: "M1"}
 	return in, in.Folders[0].Base[0], &r
 }
 
@@ -34,22 +35,26 @@ func TestTwins(t *testing.T) {
 		{"no date", func(_ *Input, row *mail.Base, r *mail.Remote) { row.Date, r.Date = time.Time{}, time.Time{} }, 0},
 		{"another size", func(_ *Input, _ *mail.Base, r *mail.Remote) { r.Size++ }, 0},
 		{"another header", func(_ *Input, _ *mail.Base, r *mail.Remote) { r.Content.Header[0]++ }, 0},
-		{"thin header", func(_ *Input, row *mail.Base, r *mail.Remote) { row.Content.Fields, r.Content.Fields = 3, 3 }, 0},
-		{"header not known", func(_ *Input, _ *mail.Base, r *mail.Remote) { r.Content = nil }, 0},
+		{"header not known", func(_ *Input, _ *mail.Base, r *mail.Remote) { r.Content = nil }, 1},
+		{"another object", func(in *Input, _ *mail.Base, r *mail.Remote) { in.Objects[Message{"B", r.UID}] = "M2" }, 0},
+		{"object not known", func(in *Input, _ *mail.Base, r *mail.Remote) { delete(in.Objects, Message{"B", r.UID}) }, 0},
+		{"of the row neither", func(in *Input, row *mail.Base, _ *mail.Remote) { delete(in.Objects, Message{"A", row.UID}) }, 0},
+		{"no objects", func(in *Input, _ *mail.Base, _ *mail.Remote) { in.Objects = nil }, 0},
+		{"in its own folder", func(_ *Input, row *mail.Base, _ *mail.Remote) { row.Folder = "B" }, 0},
 		{"marked to go", func(in *Input, row *mail.Base, _ *mail.Remote) {
 			row.Flags.System |= mail.Deleted
 			in.Policy = func(mail.FolderName) conflict.Policy { return conflict.Policy{Expunge: conflict.ExpungeBoth} }
 		}, 0},
 		{"draft", func(_ *Input, row *mail.Base, _ *mail.Remote) { row.Flags.System |= mail.Draft }, 0},
-		{"another of the same header and another content", func(in *Input, row *mail.Base, _ *mail.Remote) {
+		{"another of the same object and another content", func(in *Input, row *mail.Base, _ *mail.Remote) {
 			other := *row
 			other.Folder, other.Content.Digest = "C", mail.Digest{1}
-			in.Twins = append(in.Twins, &other)
+			in.Twins, in.Objects[Message{"C", row.UID}] = append(in.Twins, &other), "M1"
 		}, 0},
 		{"another of the same content", func(in *Input, row *mail.Base, _ *mail.Remote) {
 			other := *row
 			other.Folder = "C"
-			in.Twins = append(in.Twins, &other)
+			in.Twins, in.Objects[Message{"C", row.UID}] = append(in.Twins, &other), "M1"
 		}, 1},
 		{"a stub", func(_ *Input, row *mail.Base, r *mail.Remote) { row.Content.Whole = r.Size }, 0},
 		{"to be a stub", func(in *Input, _ *mail.Base, _ *mail.Remote) {
@@ -60,7 +65,7 @@ func TestTwins(t *testing.T) {
 		{"another that is a stub", func(in *Input, row *mail.Base, r *mail.Remote) {
 			other := *row
 			other.Folder, other.Content.Digest, other.Content.Whole = "C", mail.Digest{1}, r.Size
-			in.Twins = append(in.Twins, &other)
+			in.Twins, in.Objects[Message{"C", row.UID}] = append(in.Twins, &other), "M1"
 		}, 1},
 		{"left on the server", func(in *Input, row *mail.Base, _ *mail.Remote) {
 			delete(in.Folders[0].Local.Messages, row.Key)
@@ -77,16 +82,22 @@ func TestTwins(t *testing.T) {
 	}
 }
 
-// TestTwinsAreAskedForTheirHeaders: those alone that share size and date with
-// another.
-func TestTwinsAreAskedForTheirHeaders(t *testing.T) {
-	in, _, r := twins()
+// TestTwinsAreAskedFor: those alone that share size and date with a message of
+// another folder.
+func TestTwinsAreAskedFor(t *testing.T) {
+	in, row, r := twins()
 	r.Content = nil
 	in.Folders[1].Remote.Messages[r.UID] = *r
 	stranger := *r
 	stranger.UID, stranger.Size = r.UID+1, r.Size+1
 	in.Folders[1].Remote.Messages[stranger.UID] = stranger
-	if need := NeedHeaders(in); len(need) != 1 || need[0].UID != r.UID {
+	sibling := stranger
+	sibling.UID++
+	in.Folders[1].Remote.Messages[sibling.UID] = sibling
+	if need := NeedObjects(in); len(need) != 2 || need[0] != (Message{"B", r.UID}) || need[1] != (Message{"A", row.UID}) {
 		t.Errorf("asked for %v", need)
+	}
+	if need := NeedHeaders(in); len(need) != 0 {
+		t.Errorf("asked for the headers of %v", need)
 	}
 }

@@ -123,7 +123,7 @@ func (a *Account) Features(ctx context.Context) (mail.Features, error) {
 		return mail.Features{}, err
 	}
 	defer a.release(c)
-	return mail.Features{Move: c.has("MOVE"), Awaited: !c.has("LITERAL+") && c.has("UIDPLUS")}, nil
+	return mail.Features{Move: c.has("MOVE"), ObjectIDs: c.wire.HasObjectIDs(), Awaited: !c.has("LITERAL+") && c.has("UIDPLUS")}, nil
 }
 
 // Warnings returns, and forgets, what a user should know though nothing

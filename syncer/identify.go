@@ -35,6 +35,9 @@ func (r *run) identify(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := r.learnObjects(ctx); err != nil {
+		return err
+	}
 	if len(need) > 0 || r.hasNewFiles() {
 		return r.verifyFiles(ctx)
 	}
@@ -98,40 +101,6 @@ func (r *run) loadUnseen(ctx context.Context) error {
 			return err
 		}
 		r.unseen = append(r.unseen, rows...)
-	}
-	return nil
-}
-
-// loadTwins gets the rows, of those that were not looked at, that have the size of
-// a new message on the server.
-func (r *run) loadTwins(ctx context.Context) error {
-	r.twins = nil
-	if r.moved || r.foreign || len(r.skipped) == 0 && !r.narrowly() {
-		return nil
-	}
-	var sizes []int64
-	for _, f := range r.folders {
-		if f.failed || f.Remote.Mark.UIDNext == f.record.Mark.UIDNext {
-			continue
-		}
-		for uid, m := range f.Remote.Messages {
-			if uid >= f.record.Mark.UIDNext || f.Remote.Mark.UIDValidity != f.record.Mark.UIDValidity {
-				sizes = append(sizes, m.Size)
-			}
-		}
-	}
-	if len(sizes) == 0 {
-		return nil
-	}
-	rows, err := r.State.RowsOfSize(ctx, sizes)
-	if err != nil {
-		return err
-	}
-	r.promote(rows)
-	for _, row := range rows {
-		if r.skipped[row.Folder] != nil && r.folders[row.Folder] == nil && row.Key != "" && row.UID != 0 && row.Content.Whole == 0 {
-			r.twins = append(r.twins, row)
-		}
 	}
 	return nil
 }

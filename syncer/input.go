@@ -16,6 +16,7 @@ func (r *run) input(ctx context.Context) (plan.Input, error) {
 		return in, err
 	}
 	in.Unseen, in.Twins, in.Withheld = r.unseen, r.twins, r.withheldHeaders
+	in.Objects = r.objects
 	var digests []mail.Digest
 	observed := map[mail.FolderName]bool{}
 	for _, f := range r.sorted() {

@@ -165,6 +165,10 @@ type Mailbox interface {
 	// Headers fetches the header blocks and tells their contents (Content as of
 	// Hasher.HeaderOnly); those that no longer exist are missing.
 	Headers(ctx context.Context, uids []mail.UID) (map[mail.UID]mail.Content, error)
+	// ObjectIDs asks for what the server says identifies the contents of these
+	// messages: those of which it is the same, in whatever mailbox, are copies of each
+	// other. What is not told is missing. Only called when Features.ObjectIDs.
+	ObjectIDs(ctx context.Context, uids []mail.UID) (map[mail.UID]string, error)
 	// Fetch streams whole messages in any order, calling got from one goroutine
 	// at a time, once for each UID: with a body, or with an error that costs
 	// this message (mail.ErrChanged when it is gone). got must read the body

@@ -71,6 +71,7 @@ type run struct {
 	unsettled   map[mail.FolderName]bool               // with copies of an earlier run that may or may not exist
 	awaited     map[int64]bool                         // times of deliveries of an earlier run that may lie anywhere
 	twins       []*mail.Base                           // rows of folders not looked into that new messages may be equal to
+	objects     map[plan.Message]string                // what the server says identifies the contents of messages that may be twins
 	unseen      []*mail.Base                           // rows of folders that could not be looked into
 	unreadFiles map[int64]mail.FolderName              // new files that could not be read, by size in bytes; unknownSize fits all
 	unreadMail  map[int64]mail.FolderName              // new messages likewise, by announced size

@@ -77,6 +77,36 @@ func TestDraftTwin(t *testing.T) {
 	b.want("M=D Label/M=D")
 }
 
+// TestAlikeIsNoTwin: messages of one header, size and date are fetched, each for
+// itself, unless the server says that they are one; in one folder even then.
+func TestAlikeIsNoTwin(t *testing.T) {
+	for _, silent := range []bool{false, true} {
+		b := newBench(t)
+		b.Server.NoObjects = silent
+		b.edit(simworld.Remote, simworld.Add, mail.Inbox, "M")
+		b.settled()
+		b.edit(simworld.Remote, simworld.Add, mail.Inbox, "M!")
+		b.edit(simworld.Remote, simworld.Add, "Label", "M!")
+		b.edit(simworld.Remote, simworld.Add, "Label", "N")
+		b.edit(simworld.Remote, simworld.Add, "Label", "N!")
+		b.settled()
+		b.want("M M! Label/M! Label/N Label/N!")
+	}
+}
+
+// TestTwinsNeedTheServersWord: where it does not say which messages are one, each is
+// fetched.
+func TestTwinsNeedTheServersWord(t *testing.T) {
+	b := twinBench(t)
+	b.Server.NoObjects = true
+	b.edit(simworld.Remote, simworld.Copy, mail.Inbox, "M", to("Label"))
+	if r := b.run(syncer.Options{}); r.Counts[plan.CopyLocal] != 0 || r.Counts[plan.Download] != 1 || b.calls(simworld.Remote, "fetch ids") != 0 {
+		t.Errorf("%v", r.Plan.Ops)
+	}
+	b.settled()
+	b.want("M=S Label/M=S")
+}
+
 // lateDeliver is a Maildir that changes when a batch of files is begun.
 type lateDeliver struct {
 	*simworld.Disk

@@ -34,7 +34,8 @@
 // Where the sides are to differ there are two lines, "after local" and "after
 // remote". A plan of which nothing comes is "plan nothing".
 //
-// A message is named by its content (see Content): A~ is A edited. Its folder
+// A message is named by its content (see Content): A~ is A edited, and A! another
+// message of the same header and size. Its folder
 // stands before it, INBOX goes without saying; "Work/" alone is a folder, listed
 // only when it is empty. After "=" come Maildir letters and "+"keywords. A
 // message without "=" has no flags and lies in new/; that counts for making it

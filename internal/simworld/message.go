@@ -12,16 +12,19 @@ import (
 )
 
 const (
-	anEdit  = "An edit.\n"
-	filling = "This line is one of many that are all the same, and the message a long one.\n"
+	anEdit   = "An edit.\n"
+	theOther = "That"
+	filling  = "This line is one of many that are all the same, and the message a long one.\n"
 )
 
 // Content returns the bytes, with LF line ends, of the message a scenario
 // calls by this name. Each "~" at the end is one edit: the header stays as it
-// was, Message-ID included, and the body grows. "Empty" has no bytes at all,
+// was, Message-ID included, and the body grows. With "!" at the very end the body
+// says something else in as many bytes. "Empty" has no bytes at all,
 // a name that begins with "Bare" has no header block, and one with "Big" more
 // than a stub may have.
 func Content(name string) []byte {
+	name, other := strings.CutSuffix(name, "!")
 	base := strings.TrimRight(name, "~")
 	edits := strings.Repeat(anEdit, len(name)-len(base))
 	if strings.HasPrefix(name, "Big") {
@@ -33,14 +36,18 @@ func Content(name string) []byte {
 	case strings.HasPrefix(name, "Bare"):
 		return []byte("\n" + name + "\n" + edits)
 	}
+	says := "This"
+	if other {
+		says = theOther
+	}
 	return fmt.Appendf(nil, `From: Alice <alice@example.org>
 To: Bob <bob@example.org>
 Subject: %s
 Date: Sat, 2 Mar 2024 10:00:00 +0000
 Message-ID: <%s@example.org>
 
-This is message %s.
-%s`, base, base, base, edits)
+%s is message %s.
+%s`, base, base, says, base, edits)
 }
 
 var subject = regexp.MustCompile(`(?m)^Subject: ([A-Za-z0-9]+)$`)
@@ -53,6 +60,9 @@ func NameOf(content []byte) string {
 		content = wholeOf(content)
 	}
 	edits := strings.Repeat("~", bytes.Count(content, []byte(anEdit)))
+	if bytes.Contains(content, []byte("\n\n"+theOther+" is ")) {
+		edits += "!"
+	}
 	switch {
 	case len(content) == 0:
 		return "Empty"

@@ -21,6 +21,7 @@ type Server struct {
 	NoUIDPlus bool // APPEND, COPY and MOVE tell no UIDs (RFC 4315)
 	NoModSeq  bool // no CONDSTORE (RFC 7162)
 	NoMarks   bool // no LIST-STATUS (RFC 5819)
+	NoObjects bool // no OBJECTID (RFC 8474)
 
 	w          *World
 	boxes      map[mail.FolderName]*box
@@ -326,7 +327,7 @@ func (s *Server) Open(ctx context.Context, folder mail.FolderName, readOnly bool
 // Features implements syncer.Remote.
 func (s *Server) Features(ctx context.Context) (f mail.Features, err error) {
 	err = s.w.do(ctx, Call{Side: Remote, Name: "capability"}, func() error {
-		f.Move = !s.NoMove
+		f.Move, f.ObjectIDs = !s.NoMove, !s.NoObjects
 		return nil
 	})
 	return f, err

@@ -31,8 +31,8 @@ type command struct {
 	visit  *Visit          // it is a part of, nil if none
 	own    func(status)    // of a command of ours: is given its end, which imapclient is not shown
 
-	subscribed []string                          // of LSUB: what came so far
-	sized      func(uint32, map[string]PartSize) // of PartSizes: is told them
+	subscribed []string     // of LSUB: what came so far
+	told       func(*fetch) // of PartSizes and ObjectIDs: is told what comes
 }
 
 // Write takes imapclient's bytes, however they are cut, and passes on whole

@@ -29,7 +29,8 @@ type fetch struct {
 	visit    *Visit   // whom it is for, nil for imapclient
 	msg      Message  // what it tells
 
-	sizes map[string]PartSize // by its BODYSTRUCTURE
+	sizes  map[string]PartSize // by its BODYSTRUCTURE
+	object string              // EMAILID or X-GM-MSGID
 }
 
 // fetchFirst begins a FETCH response with its first line, "n FETCH (...".
@@ -197,9 +198,9 @@ func (c *Conn) fetchEnd(f *fetch) {
 		return
 	}
 	if !f.contents && !f.begun {
-		if told := c.sizing(); told != nil {
-			if f.sizes != nil && f.broken == "" && f.uid != 0 {
-				told(uint32(f.uid), f.sizes)
+		if told := c.telling(); told != nil {
+			if f.broken == "" && f.uid != 0 {
+				told(f)
 			}
 			return // imapclient would take it for the answer to a FETCH of contents
 		}
@@ -356,6 +357,10 @@ func (f *fetch) item(c *Conn, name string, p *parser) {
 		if ok {
 			f.sizes = partSizes(v)
 			return
+		}
+	case "EMAILID", "X-GM-MSGID":
+		if ok {
+			f.object = objectID(v)
 		}
 	default:
 		if ok && isBody(name) && v.kind == aString {

@@ -21,16 +21,23 @@ const maxSizedParts = 1000
 // nothing of it, for it ends the connection over a structure that it does not
 // understand, and many servers write such. Here it is a message without sizes.
 func (c *Conn) PartSizes(uids string, told func(uid uint32, parts map[string]PartSize)) (wait func() (Answer, error)) {
-	return c.ask("UID FETCH "+uids+" (UID BODYSTRUCTURE)", func(cmd *command) { cmd.sized = told })
+	return c.ask("UID FETCH "+uids+" (UID BODYSTRUCTURE)", func(cmd *command) {
+		cmd.told = func(f *fetch) {
+			if f.sizes != nil {
+				told(uint32(f.uid), f.sizes)
+			}
+		}
+	})
 }
 
-// sizing is who asked for sizes, nil if nobody did.
-func (c *Conn) sizing() func(uid uint32, parts map[string]PartSize) {
+// telling is whom a question of our own has told what comes of messages, nil if there
+// is none.
+func (c *Conn) telling() func(*fetch) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, cmd := range c.cmds {
-		if cmd.sized != nil {
-			return cmd.sized
+		if cmd.told != nil {
+			return cmd.told
 		}
 	}
 	return nil
