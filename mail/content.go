@@ -21,6 +21,7 @@ type Content struct {
 	Net    int64  // Wire as far as it went into Header, and the body
 	NUL    bool   // it holds a NUL, which IMAP cannot carry
 	Fields int    // header fields that went into Header; 0 means no header to speak of
+	NoID   bool   // the header block has no Message-ID; not recorded
 	Whole  int64  // of a stub: the announced size of the message it stands for; 0 of every message
 }
 
@@ -73,6 +74,7 @@ type Hasher struct {
 	inBody    bool
 	line      []byte // the beginning of the header line, until its field is known
 	decided   bool   // whether the line's field is known
+	named     bool   // there was a Message-ID
 	leaving   bool   // the current field is left out
 	blanks    bool   // the blanks before the current field's value are not over
 	lineBytes int64
@@ -220,6 +222,7 @@ func (h *Hasher) decide() {
 		h.isMarker = h.leaving && h.content.Fields == 0 && h.marker == nil && strings.EqualFold(string(name), StubField)
 		if isField && !h.leaving {
 			h.content.Fields++
+			h.named = h.named || strings.EqualFold(strings.TrimRight(string(name), " \t"), "Message-ID")
 			// Offlineimap writes one space after the name, whatever stood there.
 			h.header.Write(name)
 			h.header.Write(nameEnd)
@@ -283,6 +286,7 @@ func (h *Hasher) HeaderOnly() Content {
 		}
 	}
 	c := h.content
+	c.NoID = !h.named
 	if c.Whole = stubOf(h.marker); c.Whole > 0 {
 		c.Net = c.Whole - (c.Wire - c.Net - h.stubBytes)
 	}

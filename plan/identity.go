@@ -42,9 +42,9 @@ func IsCopy(key mail.Key, header mail.Digest, uid mail.UID, message mail.Content
 	return ok && i >= 0 && before[i+len(",U="):] == strconv.FormatUint(uint64(uid), 10)
 }
 
-// isCopyOf is IsCopy of a new file.
+// isCopyOf is IsCopy of a new file that is no draft.
 func isCopyOf(l *mail.Local, r mail.Remote) bool {
-	return l != nil && l.Content != nil && r.Content != nil && IsCopy(l.Key, l.Content.Header, r.UID, *r.Content)
+	return l != nil && (l.Flags.System|r.Flags.System)&mail.Draft == 0 && l.Content != nil && r.Content != nil && IsCopy(l.Key, l.Content.Header, r.UID, *r.Content)
 }
 
 // announcedNet is the announced size less the fields sync tools add.
@@ -172,7 +172,8 @@ func Missing(in Input) (local, remote bool) {
 
 // NeedBodies lists the new remote messages whose header block does not settle
 // which known message they are: because several share it, because it is thin,
-// or because the sizes differ, which a server may have got wrong.
+// because the sizes differ, which a server may have got wrong, or because the text
+// may have changed under it.
 func NeedBodies(in Input) []Candidate {
 	j := joinSides(in)
 	known := map[mail.Digest][]*triple{} // what a remote message could turn out to be
@@ -198,20 +199,59 @@ func NeedBodies(in Input) []Candidate {
 // settled reports whether the header block alone tells which of the known
 // messages n is, or that it is none of them.
 func (j *joined) settled(n *triple, known, rivals []*triple) bool {
-	partners, sized := 0, true
+	var partner *triple
 	for _, t := range known {
-		if j.couldBe(t, n) && contentOf(t).Whole == 0 { // of a stub the whole would tell nothing more
-			partners++
-			sized = sized && (contentOf(t).Net == announcedNet(*n.remote) || t.base == nil && isCopyOf(t.local, *n.remote))
+		if !j.couldBe(t, n) || contentOf(t).Whole > 0 { // of a stub the whole would tell nothing more
+			continue
 		}
+		if partner != nil {
+			return false
+		}
+		partner = t
+	}
+	if partner == nil {
+		return true
 	}
 	contenders := 0
 	for _, r := range rivals {
-		if r.remoteIn == n.remoteIn {
+		if j.couldBe(partner, r) {
 			contenders++
 		}
 	}
-	return partners == 0 || partners == 1 && contenders == 1 && sized && n.remote.Content.Fields >= thinHeader
+	return contenders == 1 && j.tells(partner, n)
+}
+
+// tells reports whether header block and size are enough to take n for t, the one
+// message that it could be. They are not of what people write on, for a draft keeps
+// its header and often its size; nor without a Message-ID, for what a program sends
+// differs in its text alone; nor of a message that was moved if its date is another,
+// which COPY and MOVE keep (RFC 3501 section 6.4.7).
+func (j *joined) tells(t, n *triple) bool {
+	c := n.remote.Content
+	sized := contentOf(t).Net == announcedNet(*n.remote) || t.base == nil && isCopyOf(t.local, *n.remote)
+	return sized && c.Fields >= thinHeader && !c.NoID && !j.writtenOn(t, n) && sameDate(t, n)
+}
+
+// writtenOn reports whether t or n is a draft, or t was edited in the Maildir.
+func (j *joined) writtenOn(t, n *triple) bool {
+	drafts, draft := n.remoteIn.Drafts, n.remote.Flags.System&mail.Draft
+	if t.base != nil {
+		f := j.byFolder[t.base.Folder]
+		drafts, draft = drafts || f != nil && f.Drafts, draft|t.base.Flags.System&mail.Draft
+	}
+	if t.local != nil {
+		drafts, draft = drafts || t.localIn.Drafts || t.local.Edited, draft|t.local.Flags.System&mail.Draft
+	}
+	return drafts || draft != 0
+}
+
+// sameDate reports whether n has the date that is recorded of t. There is none of new
+// messages; and who numbers a folder anew may date it anew.
+func sameDate(t, n *triple) bool {
+	if t.base == nil || t.rematch && t.base.Folder == n.remoteIn.Name {
+		return true
+	}
+	return !t.base.Date.IsZero() && t.base.Date.Unix() == n.remote.Date.Unix()
 }
 
 // couldBe reports whether the rules allow the new remote message n to be t.

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"testing"
+	"time"
 
 	"imapsync/conflict"
 	"imapsync/mail"
@@ -173,5 +174,81 @@ func TestCopyGetsFlagsOfItsOriginal(t *testing.T) {
 	}
 	if !flagged {
 		t.Error("the copy does not get the flag")
+	}
+}
+
+// leftAndCame has a message that left A and a new one of the same header and size
+// in B, as the tweak changes them.
+func leftAndCame(tweak func(in *Input, row *mail.Base, r *mail.Remote)) Input {
+	m := newModel("A", "B")
+	_, uid := m.agree("A", "text", "S")
+	delete(m.remote["A"], uid)
+	uid = m.putRemote("B", "text", "S")
+	in := m.observe(conflict.Policy{})
+	r := in.Folders[1].Remote.Messages[uid]
+	r.Content = &mail.Content{Header: r.Content.Header, Fields: r.Content.Fields}
+	tweak(&in, in.Folders[0].Base[0], &r)
+	in.Folders[1].Remote.Messages[uid] = r
+	return in
+}
+
+// TestBodiesAreWantedOfWhatMayHaveChanged: header block and size do not tell of a
+// draft, or without a Message-ID, nor that a message was moved if the date differs.
+func TestBodiesAreWantedOfWhatMayHaveChanged(t *testing.T) {
+	draft := mail.NewFlags(mail.Draft)
+	edit := func(in *Input, change func(l *mail.Local)) {
+		for key, l := range in.Folders[0].Local.Messages {
+			change(&l)
+			in.Folders[0].Local.Messages[key] = l
+		}
+	}
+	for name, c := range map[string]struct {
+		tweak func(in *Input, row *mail.Base, r *mail.Remote)
+		need  int
+	}{
+		"moved":               {func(*Input, *mail.Base, *mail.Remote) {}, 0},
+		"another second":      {func(_ *Input, _ *mail.Base, r *mail.Remote) { r.Date = r.Date.Add(time.Second) }, 1},
+		"the same second":     {func(_ *Input, _ *mail.Base, r *mail.Remote) { r.Date = r.Date.Add(time.Second / 2) }, 0},
+		"no date in the base": {func(_ *Input, row *mail.Base, _ *mail.Remote) { row.Date = time.Time{} }, 1},
+		"no date":             {func(_ *Input, row *mail.Base, r *mail.Remote) { row.Date, r.Date = time.Time{}, time.Time{} }, 1},
+		"no Message-ID":       {func(_ *Input, _ *mail.Base, r *mail.Remote) { r.Content.NoID = true }, 1},
+		"draft in the base":   {func(_ *Input, row *mail.Base, _ *mail.Remote) { row.Flags = draft }, 1},
+		"draft on the server": {func(_ *Input, _ *mail.Base, r *mail.Remote) { r.Flags = draft }, 1},
+		"draft here":          {func(in *Input, _ *mail.Base, _ *mail.Remote) { edit(in, func(l *mail.Local) { l.Flags = draft }) }, 1},
+		"edited here":         {func(in *Input, _ *mail.Base, _ *mail.Remote) { edit(in, func(l *mail.Local) { l.Edited = true }) }, 1},
+		"from the drafts":     {func(in *Input, _ *mail.Base, _ *mail.Remote) { in.Folders[0].Drafts = true }, 1},
+		"to the drafts":       {func(in *Input, _ *mail.Base, _ *mail.Remote) { in.Folders[1].Drafts = true }, 1},
+		"renumbered, elsewhere and of another date": {func(_ *Input, row *mail.Base, r *mail.Remote) {
+			row.UID, r.Date = 0, r.Date.Add(time.Hour)
+		}, 1},
+		"another new one elsewhere": {func(in *Input, _ *mail.Base, r *mail.Remote) {
+			other := *r
+			other.UID = 99
+			in.Folders[0].Remote.Messages[99] = other
+		}, 2},
+	} {
+		if need := NeedBodies(leftAndCame(c.tweak)); len(need) != c.need {
+			t.Errorf("%s: bodies wanted of %v", name, need)
+		}
+	}
+	in := strangers(1, func(_ int, _ *mail.Content, r *mail.Remote) { r.Flags = draft })
+	if need := NeedBodies(in); len(need) != 1 {
+		t.Errorf("a draft that is new on both sides: bodies wanted of %v", need)
+	}
+}
+
+// TestRenumberedAndDatedAnew: who gives a folder new numbers may date it anew, too,
+// and its bodies are not fetched for that.
+func TestRenumberedAndDatedAnew(t *testing.T) {
+	m := newModel("A")
+	_, uid := m.agree("A", "text", "S")
+	in := m.observe(conflict.Policy{})
+	r := in.Folders[0].Remote.Messages[uid]
+	in.Folders[0].Base[0].UID, r.Date = 0, r.Date.Add(time.Hour)
+	r.Content = &mail.Content{Header: in.Folders[0].Base[0].Content.Header, Fields: 5}
+	r.Size = in.Folders[0].Base[0].RemoteSize
+	in.Folders[0].Remote.Messages[uid] = r
+	if need := NeedBodies(in); len(need) != 0 {
+		t.Errorf("bodies wanted of %v", need)
 	}
 }

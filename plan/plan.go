@@ -36,6 +36,7 @@ type Folder struct {
 	Remote  mail.RemoteSnapshot
 	Unread  []int64           // sizes of new files that could not be read; negative where not even that is known
 	Fetch   map[mail.UID]bool // messages that are wanted whole
+	Drafts  bool              // it is for drafts, which mail programs rewrite
 	Trim    bool              // the limits are to be applied to all of its messages, not to new ones alone
 	Dropped bool              // likewise, and they may have been since the base was written
 }

@@ -45,6 +45,9 @@ func (f *folder) marksDrafts() bool {
 	return f.remote != nil && slices.ContainsFunc(f.remote.Attrs, isDrafts) && !f.namesDrafts()
 }
 
+// forDrafts reports it by either.
+func (f *folder) forDrafts() bool { return f.marksDrafts() || f.namesDrafts() }
+
 // namesDrafts reports it by the name that most mail programs give it.
 func (f *folder) namesDrafts() bool {
 	components := f.Name.Components()

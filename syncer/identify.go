@@ -26,6 +26,9 @@ func (r *run) identify(ctx context.Context) error {
 	if err := r.loadTwins(ctx); err != nil {
 		return err
 	}
+	for _, f := range r.folders {
+		f.Drafts = f.forDrafts()
+	}
 	need := plan.NeedHeaders(r.observed())
 	if len(need) > 0 { // else no content of a new message is known
 		if err := r.learn(ctx, need, r.headers); err != nil {
