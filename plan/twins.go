@@ -38,10 +38,15 @@ type alike struct {
 	Message
 }
 
+func byLike(a, b alike) int { return cmp.Compare(a.like, b.like) }
+
 // NeedObjects lists the messages of which it must be known what identifies their
 // contents: new ones that are to be downloaded and have the size and date of a
 // message in another folder, and these. There may be a million new messages.
 func NeedObjects(in Input) []Message {
+	if !in.hasNewMail() {
+		return nil
+	}
 	j := joinSides(in)
 	var all []alike
 	for _, n := range j.remoteNew {
@@ -50,7 +55,6 @@ func NeedObjects(in Input) []Message {
 			all = append(all, alike{l, Message{n.remoteIn.Name, n.remote.UID}})
 		}
 	}
-	byLike := func(a, b alike) int { return cmp.Compare(a.like, b.like) }
 	slices.SortFunc(all, byLike)
 	var rows []alike
 	if len(all) > 0 {
@@ -76,6 +80,73 @@ func NeedObjects(in Input) []Message {
 		}
 	}
 	return need
+}
+
+// Copy is a new message that may be one which the base knows in another folder.
+type Copy struct {
+	New Message
+	Of  *mail.Base
+}
+
+// Copies lists the new messages that may be copies of known ones, which were seen on
+// the server in other folders, too. By what was asked of them so far nothing tells
+// that they are others. If one of the known is gone by now, it was moved.
+func Copies(in Input) (copies []Copy) {
+	if !in.hasNewMail() {
+		return nil
+	}
+	j := join(in)
+	var news []alike
+	for _, n := range j.remoteNew {
+		if l := likeness(n.remote.Size, n.remote.Date); l != 0 && n.base == nil {
+			news = append(news, alike{l, Message{n.remoteIn.Name, n.remote.UID}})
+		}
+	}
+	slices.SortFunc(news, byLike)
+	look := func(row *mail.Base) {
+		l := likeness(row.RemoteSize, row.Date)
+		i, _ := slices.BinarySearchFunc(news, alike{like: l}, byLike)
+		for ; l != 0 && i < len(news) && news[i].like == l; i++ {
+			if n := news[i].Message; n.Folder != row.Folder && in.mayBe(j.byFolder[n.Folder].Remote.Messages[n.UID], n, row) {
+				copies = append(copies, Copy{n, row})
+			}
+		}
+	}
+	if len(news) == 0 {
+		return nil
+	}
+	for _, row := range slices.Concat(j.agreed, in.Twins) {
+		look(row)
+	}
+	for _, t := range j.triples {
+		if t.base != nil && t.base.Key != "" && t.remote != nil && !t.renumbered() {
+			look(t.base)
+		}
+	}
+	return copies
+}
+
+// hasNewMail reports whether a mailbox has messages that no row names, which is seldom
+// in a large one that is looked at as a whole.
+func (in Input) hasNewMail() bool {
+	return slices.ContainsFunc(in.Folders, func(f *Folder) bool {
+		named := 0
+		for _, row := range f.Base {
+			if _, there := f.Remote.Messages[row.UID]; there && row.UID != 0 {
+				named++
+			}
+		}
+		return named < len(f.Remote.Messages)
+	})
+}
+
+// mayBe reports whether the new message may be that of the row, by what the server
+// says identifies them, or by what of it was fetched.
+func (in Input) mayBe(r mail.Remote, n Message, row *mail.Base) bool {
+	if a, b := in.Objects[n], in.Objects[Message{row.Folder, row.UID}]; a != "" && b != "" {
+		return a == b
+	}
+	return r.Content == nil || row.Content.Header.IsZero() || r.Content.Header == row.Content.Header
 }
 
 // eachKept calls do for each row whose message both sides have, unaltered.

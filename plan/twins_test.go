@@ -101,3 +101,29 @@ func TestTwinsAreAskedFor(t *testing.T) {
 		t.Errorf("asked for the headers of %v", need)
 	}
 }
+
+// TestCopiesOfKnownMessages: what may be a copy of a message that is seen elsewhere,
+// too, by all that is known of both.
+func TestCopiesOfKnownMessages(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		change func(in *Input, row *mail.Base, r *mail.Remote)
+		copies int
+	}{
+		{"same", func(*Input, *mail.Base, *mail.Remote) {}, 1},
+		{"nothing fetched", func(in *Input, _ *mail.Base, r *mail.Remote) { in.Objects, r.Content = nil, nil }, 1},
+		{"another date", func(_ *Input, _ *mail.Base, r *mail.Remote) { r.Date = r.Date.Add(time.Second) }, 0},
+		{"another size", func(_ *Input, _ *mail.Base, r *mail.Remote) { r.Size++ }, 0},
+		{"another object", func(in *Input, _ *mail.Base, r *mail.Remote) { in.Objects[Message{"B", r.UID}] = "M2" }, 0},
+		{"another header", func(in *Input, _ *mail.Base, r *mail.Remote) { in.Objects, r.Content.Header = nil, mail.Digest{1} }, 0},
+		{"not seen elsewhere", func(in *Input, row *mail.Base, _ *mail.Remote) { delete(in.Folders[0].Remote.Messages, row.UID) }, 0},
+		{"of which the file is gone", func(in *Input, row *mail.Base, _ *mail.Remote) { delete(in.Folders[0].Local.Messages, row.Key) }, 1},
+	} {
+		in, row, r := twins()
+		c.change(&in, row, r)
+		in.Folders[1].Remote.Messages[r.UID] = *r
+		if copies := Copies(in); len(copies) != c.copies || c.copies > 0 && copies[0] != (Copy{Message{"B", r.UID}, row}) {
+			t.Errorf("%s: %v", c.name, copies)
+		}
+	}
+}

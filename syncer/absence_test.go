@@ -547,3 +547,64 @@ func TestFailingFolderCostsItselfAlone(t *testing.T) {
 		}
 	}
 }
+
+// TestMessageMovedInSight: another client moves a message to a folder that is looked
+// at after the one it was in, so that it is seen in both. It is no copy: whatever is
+// done to its file afterwards, there is one message.
+func TestMessageMovedInSight(t *testing.T) {
+	for _, silent := range []bool{false, true} { // the server does not tell which messages are one
+		for _, flagged := range []bool{false, true} { // the file was flagged, so that its folder is looked at, too
+			b := newBench(t)
+			b.Server.NoObjects = silent
+			b.edit(simworld.Remote, simworld.Create, "Archive", "")
+			b.edit(simworld.Remote, simworld.Add, mail.Inbox, "M", with(mail.Seen))
+			b.settled()
+			want := "Archive/M=S Archive/N"
+			if flagged {
+				b.edit(simworld.Local, simworld.Change, mail.Inbox, "M", with(mail.Flagged))
+				want = "Archive/M=FS Archive/N"
+			}
+			b.edit(simworld.Remote, simworld.Add, "Archive", "N")
+			b.remote = &lateArchive{b.Server, func() { b.edit(simworld.Remote, simworld.Move, mail.Inbox, "M", to("Archive")) }}
+			b.run(syncer.Options{})
+			b.want(want)
+			b.settled()
+			b.want(want)
+		}
+	}
+}
+
+// lateArchive is lateOpen of another folder.
+type lateArchive struct {
+	syncer.Remote
+	before func()
+}
+
+func (l *lateArchive) Look(ctx context.Context, f mail.FolderName, readOnly bool, known mail.Known, full bool) (mail.RemoteSnapshot, error) {
+	return look(ctx, l, f, readOnly, known, full)
+}
+
+func (l *lateArchive) Open(ctx context.Context, f mail.FolderName, readOnly bool) (syncer.Mailbox, error) {
+	if f == "Archive" && l.before != nil {
+		l.before()
+		l.before = nil
+	}
+	return l.Remote.Open(ctx, f, readOnly)
+}
+
+// denying is a server that gives no message when asked by number.
+type denying struct{ *simworld.Server }
+
+func (d denying) LookAgain(ctx context.Context, absent []mail.Sought, readOnly bool, told func(mail.FolderName, []mail.UID, error)) ([]mail.RemoteFolder, error) {
+	return d.Server.LookAgain(ctx, absent, readOnly, func(name mail.FolderName, _ []mail.UID, err error) { told(name, nil, err) })
+}
+
+// TestCopyOfADeniedMessage: nothing waits for a server that shows a message and does
+// not give it when asked by number.
+func TestCopyOfADeniedMessage(t *testing.T) {
+	b := twinBench(t)
+	b.remote = denying{b.Server}
+	b.edit(simworld.Remote, simworld.Copy, mail.Inbox, "M", to("Label"))
+	b.run(syncer.Options{})
+	b.want("M=S Label/M=S")
+}

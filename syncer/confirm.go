@@ -3,6 +3,7 @@ package syncer
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 
 	"imapsync/mail"
@@ -14,14 +15,15 @@ import (
 // read there, or have been moved to a folder after that was looked at. Such a run decides no deletion on that
 // side; the next one sees both ends of the move.
 func (r *run) confirm(ctx context.Context) error {
-	local, remote := plan.Missing(r.observed())
+	in := r.observed()
+	local, remote := plan.Missing(in)
 	if local {
 		if err := r.confirmLocal(ctx); err != nil {
 			return err
 		}
 	}
-	if remote {
-		return r.confirmRemote(ctx)
+	if copies := plan.Copies(in); remote || len(copies) > 0 {
+		return r.confirmRemote(ctx, remote, copies)
 	}
 	return nil
 }
@@ -95,21 +97,25 @@ func (r *run) movedOnLocally(now mail.LocalFolder) bool {
 	return ours && (!rec.Settled || now.Stamp.Cur != rec.Stamp.Cur || now.Stamp.New != rec.Stamp.New)
 }
 
-// confirmRemote asks in one flight where mailboxes have moved on, and for the very
-// messages that the listings lacked: the same suspicion, by another question.
-func (r *run) confirmRemote(ctx context.Context) error {
-	var absent []mail.Sought
+// confirmRemote asks in one flight where mailboxes have moved on, for the very
+// messages that the listings lacked: the same suspicion, by another question; and
+// for those of which there seem to be copies.
+func (r *run) confirmRemote(ctx context.Context, missing bool, copies []plan.Copy) error {
+	gone := map[mail.FolderName][]mail.UID{}
 	for _, f := range r.sorted() {
-		if !f.Remote.Exists || f.Remote.Doubt != "" || f.failed { // what does not exist was asked for by name: see lookForMissing
-			continue
-		}
-		if gone := f.goneRemotely(); len(gone) > 0 {
-			absent = append(absent, mail.Sought{Folder: f.Name, UIDValidity: f.validity, UIDs: gone})
+		if missing && f.Remote.Exists && f.Remote.Doubt == "" && !f.failed { // what does not exist was asked for by name: see lookForMissing
+			if uids := f.goneRemotely(); len(uids) > 0 {
+				gone[f.Name] = uids
+			}
 		}
 	}
-	now, sightings, err := r.lookAgain(ctx, absent)
+	now, sightings, err := r.lookAgain(ctx, r.sought(gone, copies))
 	if err != nil {
 		return err
+	}
+	r.deferMoved(copies, sightings)
+	if !missing {
+		return nil
 	}
 	to, err := r.mayHaveGot(ctx, now)
 	if err != nil {
@@ -124,35 +130,68 @@ func (r *run) confirmRemote(ctx context.Context) error {
 	}
 	for _, f := range r.sorted() {
 		seen, asked := sightings[f.Name]
+		asked = asked && gone[f.Name] != nil
 		switch {
 		case f.Remote.Doubt != "" || f.failed || !asked && len(f.goneRemotely()) == 0 && !f.rematched():
 		case to != "":
 			f.Remote.Doubt = mayLieIn(to)
 		case asked:
 			if f.Remote.Doubt = f.contradicted(now); f.Remote.Doubt == "" {
-				r.judge(f, seen)
+				r.judge(f, gone[f.Name], seen)
 			}
 		}
 	}
 	return nil
 }
 
-// sighting is the answer for the messages that a mailbox seemed to lack.
+// sighting is the answer for messages of a mailbox that were asked for.
 type sighting struct {
-	there, asked int
-	err          error
+	there map[mail.UID]bool
+	err   error
+}
+
+// sought are the messages to ask for: those that seem gone, and those that there seem
+// to be copies of.
+func (r *run) sought(gone map[mail.FolderName][]mail.UID, copies []plan.Copy) (all []mail.Sought) {
+	uids := maps.Clone(gone)
+	for _, c := range copies {
+		uids[c.Of.Folder] = append(slices.Clip(uids[c.Of.Folder]), c.Of.UID)
+	}
+	for _, name := range slices.Sorted(maps.Keys(uids)) {
+		slices.Sort(uids[name])
+		all = append(all, mail.Sought{Folder: name, UIDValidity: r.validityOf(name), UIDs: slices.Compact(uids[name])})
+	}
+	return all
+}
+
+// deferMoved takes messages out of this attempt that were seen where they were moved
+// to and where they came from, too: as copies they would be two for good as soon as
+// somebody touched the file. The run goes on with them, and sees both ends; where it
+// does not, the server is wrong about one of them, and nothing waits for that.
+func (r *run) deferMoved(copies []plan.Copy, sightings map[mail.FolderName]sighting) {
+	if r.goneOn {
+		return
+	}
+	for _, c := range copies {
+		seen, asked := sightings[c.Of.Folder]
+		if f := r.folders[c.New.Folder]; asked && seen.err == nil && !seen.there[c.Of.UID] {
+			r.gone(f, c.New.UID)
+			r.trouble(c.Of.Folder)
+			r.moving = append(r.moving, f.Name)
+		}
+	}
 }
 
 // lookAgain lists the mailboxes once more, and asks for messages.
 func (r *run) lookAgain(ctx context.Context, absent []mail.Sought) ([]mail.RemoteFolder, map[mail.FolderName]sighting, error) {
-	asked := map[mail.FolderName]int{}
-	for _, gone := range absent {
-		asked[gone.Folder] = len(gone.UIDs)
-	}
 	var fatal error
 	seen := map[mail.FolderName]sighting{}
 	now, err := r.Remote.LookAgain(ctx, absent, r.opt.DryRun, func(name mail.FolderName, there []mail.UID, err error) {
-		seen[name] = sighting{len(there), asked[name], err}
+		s := sighting{map[mail.UID]bool{}, err}
+		for _, uid := range there {
+			s.there[uid] = true
+		}
+		seen[name] = s
 		if accountScope(err) || ctx.Err() != nil {
 			fatal = firstOf(fatal, err)
 		}
@@ -161,13 +200,19 @@ func (r *run) lookAgain(ctx context.Context, absent []mail.Sought) ([]mail.Remot
 }
 
 // judge doubts a listing that the answer does not bear out.
-func (r *run) judge(f *folder, seen sighting) {
+func (r *run) judge(f *folder, gone []mail.UID, seen sighting) {
+	there := 0
+	for _, uid := range gone {
+		if seen.there[uid] {
+			there++
+		}
+	}
 	switch {
 	case seen.err != nil:
 		f.Remote.Doubt = "the server does not answer when asked for them by number"
 		r.fail(f.Name, nil, seen.err)
-	case seen.there > 0:
-		f.Remote.Doubt = fmt.Sprintf("the server showed them as gone, and %d of %d when asked for by number", seen.there, seen.asked)
+	case there > 0:
+		f.Remote.Doubt = fmt.Sprintf("the server showed them as gone, and %d of %d when asked for by number", there, len(gone))
 	}
 }
 

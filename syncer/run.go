@@ -71,6 +71,7 @@ type run struct {
 	unsettled   map[mail.FolderName]bool               // with copies of an earlier run that may or may not exist
 	awaited     map[int64]bool                         // times of deliveries of an earlier run that may lie anywhere
 	twins       []*mail.Base                           // rows of folders not looked into that new messages may be equal to
+	moving      []mail.FolderName                      // folders with messages that were moved there in sight of this attempt
 	objects     map[plan.Message]string                // what the server says identifies the contents of messages that may be twins
 	unseen      []*mail.Base                           // rows of folders that could not be looked into
 	unreadFiles map[int64]mail.FolderName              // new files that could not be read, by size in bytes; unknownSize fits all
@@ -256,6 +257,7 @@ func (r *run) decide(ctx context.Context) (*plan.Plan, error) {
 		return nil, err
 	}
 	p.Ops = append(slices.Clone(r.renamed), p.Ops...)
+	p.GoOn = append(p.GoOn, r.moving...)
 	p.Remembered = append(r.remembered, p.Remembered...)
 	return p, nil
 }

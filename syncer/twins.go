@@ -12,7 +12,7 @@ import (
 )
 
 // loadTwins gets the rows, of those that were not looked at, that have the size of
-// a new message on the server, where that tells which messages are twins.
+// a new message on the server.
 func (r *run) loadTwins(ctx context.Context) error {
 	r.twins, r.objects = nil, nil
 	if r.moved || r.foreign || len(r.skipped) == 0 && !r.narrowly() {
@@ -31,10 +31,6 @@ func (r *run) loadTwins(ctx context.Context) error {
 	}
 	if len(sizes) == 0 {
 		return nil
-	}
-	features, err := r.Remote.Features(ctx)
-	if err != nil || !features.ObjectIDs {
-		return err
 	}
 	rows, err := r.State.RowsOfSize(ctx, sizes)
 	if err != nil {
@@ -80,18 +76,12 @@ func (r *run) learnObjects(ctx context.Context) error {
 
 // objectsIn asks in one folder, which may be one that was not looked into.
 func (r *run) objectsIn(ctx context.Context, name mail.FolderName, uids []mail.UID) error {
-	validity := uint32(0)
-	if f := r.folders[name]; f != nil {
-		validity = f.validity
-	} else if rec := r.skipped[name]; rec != nil {
-		validity = rec.Mark.UIDValidity
-	}
 	mb, err := r.Remote.Open(ctx, name, r.opt.DryRun)
 	if err != nil {
 		return err
 	}
 	defer mb.Close()
-	if mb.Mark().UIDValidity != validity {
+	if mb.Mark().UIDValidity != r.validityOf(name) {
 		return nil
 	}
 	ids, err := mb.ObjectIDs(ctx, uids)
@@ -101,4 +91,14 @@ func (r *run) objectsIn(ctx context.Context, name mail.FolderName, uids []mail.U
 		r.objects[plan.Message{Folder: name, UID: uid}] = id
 	}
 	return err
+}
+
+// validityOf is the UIDVALIDITY under which the UIDs of a folder are taken, be it
+// looked into or not.
+func (r *run) validityOf(name mail.FolderName) uint32 {
+	if f := r.folders[name]; f != nil {
+		return f.validity
+	}
+	rec, _ := r.recordOf(name)
+	return rec.Mark.UIDValidity
 }
