@@ -276,3 +276,25 @@ func BenchmarkHasher(b *testing.B) {
 		hashed(m)
 	}
 }
+
+// TestNoID: a header block tells whether it has a Message-ID; what comes after it
+// does not count.
+func TestNoID(t *testing.T) {
+	for text, want := range map[string]bool{
+		"From: a\nMessage-ID: <1@x>\n\nb\n":      false,
+		"From: a\nmessage-id : <1@x>\n\n":        false,
+		"Message-Id:\n <1@x>\n":                  false,
+		"From: a\nX-Message-ID: <1@x>\n\nb\n":    true,
+		"From: a\n Message-ID: <1@x>\n\nb\n":     true,
+		"From: a\n\nMessage-ID: <1@x>\n\nb\n":    true,
+		"":                                       true,
+		"From: a\r\nMessage-ID: <1@x>\r\n\r\nb":  false,
+		"In-Reply-To: <1@x>\r\nSubject: x\r\n\r": true,
+	} {
+		h := NewHasher()
+		_, _ = h.Write([]byte(text))
+		if got := h.Content().NoID; got != want {
+			t.Errorf("%q: %v", text, got)
+		}
+	}
+}

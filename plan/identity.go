@@ -117,15 +117,16 @@ type File struct {
 // the content they had when they were last read: those whose message is about to
 // be taken for a new one on the server; and those of which there is a new file of
 // the same content or the same name elsewhere, that may be a copy or the file
-// itself, moved while the folders were listed.
+// itself, moved while the folders were listed. So may each of two new files be.
 func Unverified(in Input) (files []File) {
 	j := join(in)
-	copied, named := map[mail.Digest]bool{}, map[mail.Key]int{}
+	copied, alike, named := map[mail.Digest]bool{}, map[mail.Digest]int{}, map[mail.Key]int{}
 	for _, t := range slices.Concat(j.localNew, j.triples) {
 		if t.local == nil || t.local.Content == nil {
 			continue
 		}
 		named[t.local.Key]++
+		alike[t.local.Content.Digest]++
 		if t.base == nil {
 			copied[t.local.Content.Digest] = true
 		}
@@ -139,7 +140,7 @@ func Unverified(in Input) (files []File) {
 		switch {
 		case t.local == nil:
 		case t.base == nil || t.local.Key != t.base.Key || t.localIn.Name != t.base.Folder:
-			if named[t.local.Key] > 1 {
+			if c := t.local.Content; named[t.local.Key] > 1 || c != nil && alike[c.Digest] > 1 {
 				files = append(files, File{Folder: t.localIn.Name, Key: t.local.Key})
 			}
 		case t.local.Stamp == nil && t.renumbered() || copied[t.base.Content.Digest]:

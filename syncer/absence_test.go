@@ -608,3 +608,42 @@ func TestCopyOfADeniedMessage(t *testing.T) {
 	b.run(syncer.Options{})
 	b.want("M=S Label/M=S")
 }
+
+// TestFileMovedTwiceInSight: a mail reader moves a file on while the folders are
+// scanned, so that it is seen in two of them, under two names. There is one message.
+func TestFileMovedTwiceInSight(t *testing.T) {
+	w := simworld.New(2) // in which a moved file gets a new name
+	b := &bench{T: t, World: w, server: "imap.example.org:993", local: w.Disk, remote: w.Server}
+	for _, f := range []mail.FolderName{"A", "B", "C"} {
+		b.edit(simworld.Remote, simworld.Create, f, "")
+	}
+	b.edit(simworld.Remote, simworld.Add, "A", "M", with(mail.Seen))
+	b.settled()
+	b.edit(simworld.Local, simworld.Move, "A", "M", to("B"))
+	b.edit(simworld.Local, simworld.Add, "C", "N", with(mail.Seen))
+	b.local = &lateScanOf{b.Disk, "C", func() { b.edit(simworld.Local, simworld.Move, "B", "M", to("C")) }}
+	if r := b.run(syncer.Options{}); r.Counts[plan.MoveRemote] != 1 || r.Counts[plan.Upload] != 1 || r.Counts[plan.CopyRemote] != 0 {
+		t.Errorf("%v", r.Plan.Ops)
+	}
+	b.settled()
+	b.want("A/ B/ C/M=S C/N=S")
+}
+
+// lateScanOf is lateScan of another folder.
+type lateScanOf struct {
+	syncer.Local
+	folder mail.FolderName
+	before func()
+}
+
+func (l *lateScanOf) Scan(ctx context.Context, f mail.FolderName, stat bool) (mail.LocalSnapshot, error) {
+	if f == l.folder && l.before != nil {
+		l.before()
+		l.before = nil
+	}
+	return l.Local.Scan(ctx, f, stat)
+}
+
+func (l *lateScanOf) Names(ctx context.Context, folder mail.FolderName, _ int) (syncer.Names, error) {
+	return simworld.NamesOf(ctx, l, folder)
+}
