@@ -32,6 +32,7 @@ func dumbContent(message []byte) Content {
 	c.Net = c.Wire
 	var kept strings.Builder
 	leaving := false
+	c.NoID = true
 	for line := range strings.Lines(head) {
 		if line == "\n" {
 			break
@@ -41,6 +42,7 @@ func dumbContent(message []byte) Content {
 			leaving = isField && isToolField(name)
 			if isField && !leaving {
 				c.Fields++
+				c.NoID = c.NoID && !strings.EqualFold(strings.TrimRight(name, " \t"), "message-id")
 				was := len(line)
 				line = name + ": " + strings.TrimLeft(line[len(name)+1:], " \t")
 				c.Net += int64(len(line) - was)
