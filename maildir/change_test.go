@@ -42,7 +42,7 @@ func TestScan(t *testing.T) {
 	}
 	wanted := map[mail.Key]string{
 		"n1": ": new", "n2": ":F new", "c1": ":", "c2": ":", "c3": ":DRS", "c4:1,x": ":", "c5": ":S $Label1 todo", "c6": ":S",
-		"c7": ":P", "c8": ":S", mail.Key(strings.Repeat("k", 240)): ":S", "link": ":S",
+		"c7": ":P", "c8": ":S", "dangling": ":", mail.Key(strings.Repeat("k", 240)): ":S", "link": ":S",
 	}
 	for k, w := range wanted {
 		if got[k] != w {

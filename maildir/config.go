@@ -40,7 +40,8 @@ type Maildir struct {
 
 	mu      sync.Mutex
 	folders map[mail.FolderName]*folder
-	skipped []error
+	walked  *walk           // the last one
+	told    map[string]bool // directories of which LeftOut has told
 }
 
 // Open checks the configuration. It touches nothing on disk.
@@ -69,7 +70,7 @@ func Open(c Config) (*Maildir, error) {
 	if err != nil {
 		host = "localhost"
 	}
-	m := &Maildir{root: root, naming: n, fsync: c.Fsync, host: host, pid: os.Getpid(), folders: map[mail.FolderName]*folder{}}
+	m := &Maildir{root: root, naming: n, fsync: c.Fsync, host: host, pid: os.Getpid(), folders: map[mail.FolderName]*folder{}, told: map[string]bool{}}
 	if c.KeepDir != "" {
 		m.keep = filepath.Clean(c.KeepDir)
 	}

@@ -9,41 +9,43 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"imapsync/mail"
 )
 
 // Folders lists the folders on disk with their stamps, in no order. A folder is
-// a directory with cur or new in it. A root that is not there has none. A
-// directory that cannot be read is an error of the account: what lies below it
-// must not look deleted.
+// a directory with cur or new in it. A root that is not there has none. What
+// cannot be looked at below the root is left out, and LeftOut tells which folders
+// that may concern: they must not look deleted.
 func (m *Maildir) Folders(ctx context.Context) ([]mail.LocalFolder, error) {
-	w := &walk{m: m, ctx: ctx, dirs: map[mail.DirTime]bool{}}
+	w := newWalk(ctx, m)
 	if err := w.all(); err != nil {
 		return nil, account("list folders", err)
 	}
+	w.names = make(map[mail.FolderName]bool, len(w.found))
+	for _, f := range w.found {
+		w.names[f.Name] = true
+	}
 	m.mu.Lock()
-	m.skipped = w.skipped
+	m.walked = w
 	m.mu.Unlock()
 	return w.found, nil
 }
 
-// Skipped tells which directories that hold mail the last Folders left out, and
-// why: each a folder's fault.
-func (m *Maildir) Skipped() []error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.skipped
+type walk struct {
+	m     *Maildir
+	ctx   context.Context
+	any   bool // the first folder is enough
+	found []mail.LocalFolder
+	links []string                // symbolic links to directories, to be visited last
+	dirs  map[mail.DirTime]string // paths under the root, by device and inode
+	left  []left
+	names map[mail.FolderName]bool // of found
 }
 
-type walk struct {
-	m       *Maildir
-	ctx     context.Context
-	any     bool // the first folder is enough
-	found   []mail.LocalFolder
-	links   []string              // symbolic links to directories, to be visited last
-	dirs    map[mail.DirTime]bool // by device and inode
-	skipped []error
+func newWalk(ctx context.Context, m *Maildir) *walk {
+	return &walk{m: m, ctx: ctx, dirs: map[mail.DirTime]string{}}
 }
 
 // errFound ends a walk that has found what it is for.
@@ -51,7 +53,8 @@ var errFound = errors.New("found")
 
 // holdsFolders reports whether there is any folder; the walk ends at the first.
 func (m *Maildir) holdsFolders(ctx context.Context) (bool, error) {
-	w := &walk{m: m, ctx: ctx, dirs: map[mail.DirTime]bool{}, any: true}
+	w := newWalk(ctx, m)
+	w.any = true
 	err := w.all()
 	if errors.Is(err, errFound) {
 		return true, nil
@@ -78,11 +81,13 @@ func (w *walk) visit(rel string) error {
 	dir := filepath.Join(w.m.root, rel)
 	id, exists, err := dirTime(dir)
 	if err != nil || !exists {
-		return err
+		return w.hidden(rel, err)
 	}
 	id.CTime = 0
-	seen := w.dirs[id]
-	w.dirs[id] = true
+	_, seen := w.dirs[id]
+	if !seen {
+		w.dirs[id] = rel
+	}
 	if err := w.enter(rel, dir, seen); err != nil || seen {
 		return err
 	}
@@ -91,22 +96,34 @@ func (w *walk) visit(rel string) error {
 	}
 	entries, err := os.ReadDir(dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	for _, e := range entries {
-		child := path.Join(rel, e.Name())
-		switch {
-		case w.foreign(rel, e.Name()):
-		case e.IsDir():
-			err = w.visit(child)
-		case e.Type()&fs.ModeSymlink != 0:
-			if info, serr := os.Stat(filepath.Join(dir, e.Name())); serr == nil && info.IsDir() {
-				w.links = append(w.links, child)
-			}
-		}
-		if err != nil {
+		if err := w.hidden(rel, err); err != nil {
 			return err
 		}
+	}
+	for _, e := range entries {
+		if w.foreign(rel, e.Name()) {
+			continue
+		}
+		if err := w.child(path.Join(rel, e.Name()), e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// child looks at an entry of a directory.
+func (w *walk) child(rel string, e fs.DirEntry) error {
+	if e.IsDir() {
+		return w.visit(rel)
+	}
+	if e.Type()&fs.ModeSymlink == 0 {
+		return nil
+	}
+	switch info, err := os.Stat(filepath.Join(w.m.root, rel)); {
+	case err != nil:
+		return w.hidden(rel, unresolved(filepath.Join(w.m.root, rel), err))
+	case info.IsDir():
+		w.links = append(w.links, rel)
 	}
 	return nil
 }
@@ -132,20 +149,31 @@ func (w *walk) enter(rel, dir string, seen bool) error {
 	}
 	stamp, exists, err := stampOf(dir)
 	if err != nil || !exists {
-		return err
+		return w.hidden(rel, err)
 	}
 	name, err := w.m.naming.folder(rel)
 	if err == nil && seen {
 		err = fmt.Errorf("it is the directory of another folder too")
 	}
 	if err != nil {
-		w.skipped = append(w.skipped, &mail.Fault{Scope: mail.ScopeFolder, Doing: "list folders",
-			Err: fmt.Errorf("%s is left out: %w", dir, err), Hint: "rename or remove the directory"})
+		w.leave(rel, err, "rename or remove the directory")
 		return nil
 	}
 	w.found = append(w.found, mail.LocalFolder{Name: name, Stamp: stamp})
 	if w.any {
 		return errFound
 	}
+	return nil
+}
+
+// hidden leaves out what cannot be looked at, unless nothing at all can be.
+func (w *walk) hidden(rel string, err error) error {
+	switch {
+	case err == nil, rel == "." && errors.Is(err, errUnresolved):
+		return nil
+	case rel == ".", errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
+		return err
+	}
+	w.leave(rel, err, hintHidden(err))
 	return nil
 }

@@ -150,12 +150,18 @@ func eachFile(dir string, found func(name string)) error {
 	}
 }
 
+// isMessage reports whether an entry is a message file. A link that cannot be
+// followed now is one: it must not look deleted.
 func isMessage(dir string, e fs.DirEntry) bool {
 	if e.Type()&fs.ModeSymlink == 0 {
 		return e.Type().IsRegular()
 	}
-	info, err := os.Stat(filepath.Join(dir, e.Name()))
-	return err == nil && info.Mode().IsRegular()
+	path := filepath.Join(dir, e.Name())
+	info, err := os.Stat(path)
+	if err != nil {
+		return !errors.Is(unresolved(path, err), fs.ErrNotExist)
+	}
+	return info.Mode().IsRegular()
 }
 
 // known returns where the file was when last seen.
@@ -195,7 +201,8 @@ func (f *folder) onFile(ctx context.Context, key mail.Key, do func(place) error)
 	for range looks {
 		if ok {
 			absent = 0
-			if err := do(p); !errors.Is(err, fs.ErrNotExist) {
+			err := do(p)
+			if err = unresolved(f.at(p), err); !errors.Is(err, fs.ErrNotExist) {
 				return err
 			}
 		}

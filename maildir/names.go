@@ -27,6 +27,9 @@ func (m *Maildir) Names(ctx context.Context, name mail.FolderName, about int) (*
 		return nil, err
 	}
 	stamp, exists, err := stampOf(f.path)
+	if err == nil && !exists {
+		_, _, err = dirTime(f.path) // a link to a disk that is not mounted is no folder that is gone
+	}
 	if err != nil {
 		return nil, f.inFolder("look at folder", err)
 	}

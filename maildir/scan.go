@@ -30,7 +30,8 @@ func (m *Maildir) Scan(ctx context.Context, name mail.FolderName, stat bool) (ma
 	return snap, err
 }
 
-// statAll fills in the stamps; a file that is gone meanwhile is left out.
+// statAll fills in the stamps; a file that is gone meanwhile is left out. One that
+// cannot be looked at has none.
 func (f *folder) statAll(ctx context.Context, messages map[mail.Key]mail.Local) error {
 	for key, msg := range messages {
 		err := f.onFile(ctx, key, func(p place) error {
@@ -45,8 +46,8 @@ func (f *folder) statAll(ctx context.Context, messages map[mail.Key]mail.Local) 
 			delete(messages, key)
 			continue
 		}
-		if err != nil {
-			return f.message(key, "look at message file", err)
+		if err = f.message(key, "look at message file", err); err != nil && mail.ScopeOf(err) != mail.ScopeMessage {
+			return err
 		}
 		messages[key] = msg
 	}
@@ -75,8 +76,13 @@ func dirTime(path string) (mail.DirTime, bool, error) {
 	var st unix.Stat_t
 	err := retry(func() error { return unix.Stat(path, &st) })
 	switch {
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, unix.ENOTDIR):
+	case errors.Is(err, unix.ENOTDIR):
 		return mail.DirTime{}, false, nil
+	case errors.Is(err, fs.ErrNotExist):
+		if err = unresolved(path, err); errors.Is(err, fs.ErrNotExist) {
+			return mail.DirTime{}, false, nil
+		}
+		return mail.DirTime{}, false, err
 	case err != nil:
 		return mail.DirTime{}, false, &fs.PathError{Op: "stat", Path: path, Err: err}
 	case st.Mode&unix.S_IFMT != unix.S_IFDIR:

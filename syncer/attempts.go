@@ -93,7 +93,7 @@ func (r *run) fresh() {
 	r.folders, r.skipped = map[mail.FolderName]*folder{}, map[mail.FolderName]*mail.FolderRecord{}
 	r.unsettled, r.awaited = map[mail.FolderName]bool{}, map[int64]bool{}
 	r.unreadFiles, r.unreadMail = map[int64]mail.FolderName{}, map[int64]mail.FolderName{}
-	r.renamed, r.remembered, r.moving, r.apart = nil, nil, nil, map[mail.FolderName]bool{}
+	r.hidden, r.renamed, r.remembered, r.moving, r.apart = nil, nil, nil, nil, map[mail.FolderName]bool{}
 	r.withheldHeaders = map[mail.Digest]mail.FolderName{}
 	clear(r.completed)
 	clear(r.wire)

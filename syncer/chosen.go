@@ -101,7 +101,7 @@ func (r *run) matchIn(ctx context.Context, name mail.FolderName, key mail.Key, l
 	for _, was := range slices.Sorted(maps.Keys(lost)) {
 		m := lost[was]
 		whole := m.row.Content.Whole
-		if l.Stamp == nil || whole == 0 && l.Stamp.Size != m.row.File.Size && l.Stamp.Size != m.row.Content.Size {
+		if l.Stamp != nil && whole == 0 && l.Stamp.Size != m.row.File.Size && l.Stamp.Size != m.row.Content.Size {
 			continue
 		}
 		if content.Digest.IsZero() && err == nil {

@@ -40,13 +40,25 @@ func (r *run) confirmLocal(ctx context.Context) error {
 			}
 		}
 	}
-	i := slices.IndexFunc(now, r.movedOnLocally)
-	if i < 0 {
+	to := r.hidden
+	for _, f := range r.sorted() {
+		if !f.Known || f.Local.Exists || f.failed {
+			continue
+		}
+		if err := r.Local.LeftOut(f.record); err != nil { // since the listing
+			to = append(to, f.Name)
+			r.fail(f.Name, nil, err)
+		}
+	}
+	if i := slices.IndexFunc(now, r.movedOnLocally); i >= 0 {
+		to = append(to, now[i].Name)
+	}
+	if len(to) == 0 {
 		return nil
 	}
 	for _, f := range r.folders {
 		if len(missingKeys(f.Base, f.Local)) > 0 {
-			f.Local.Doubt = mayLieIn(now[i].Name)
+			f.Local.Doubt = mayLieIn(to[0])
 		}
 	}
 	return nil

@@ -38,6 +38,11 @@ func (r *run) list(ctx context.Context, meanwhile func(ctx context.Context) erro
 		}
 	}
 	r.leaveOut(remotes)
+	for _, f := range r.sorted() {
+		if !f.Known { // of those that are known this was asked when the Maildir was listed
+			r.leaveHidden(f, mail.FolderRecord{Folder: f.Name})
+		}
+	}
 	if err := r.checkAccepted(ctx); err != nil {
 		return nil, err
 	}
@@ -157,9 +162,26 @@ func (r *run) listLocal(ctx context.Context) error {
 	for _, rec := range records {
 		if f := r.folder(rec.Folder); f != nil {
 			f.record, f.Known, f.Settled, f.Mark, f.validity = rec, true, rec.Settled, rec.Mark, rec.Mark.UIDValidity
+			if r.leaveHidden(f, rec) {
+				r.hidden = append(r.hidden, f.Name)
+			}
+		} else if r.Select == nil || r.Select(rec.Folder) { // not chosen
+			if r.Local.LeftOut(rec) != nil {
+				r.hidden = append(r.hidden, rec.Folder)
+			}
 		}
 	}
 	return nil
+}
+
+// leaveHidden leaves a folder alone of which the Maildir cannot tell what it has.
+func (r *run) leaveHidden(f *folder, was mail.FolderRecord) bool {
+	err := r.Local.LeftOut(was)
+	if err != nil {
+		r.unsettled[f.Name] = true
+		r.fail(f.Name, nil, err)
+	}
+	return err != nil
 }
 
 // otherInbox reports whether a folder on disk is called INBOX in another case,

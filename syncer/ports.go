@@ -21,6 +21,10 @@ type Local interface {
 
 	// Folders lists the folders on disk with their stamps, in no order.
 	Folders(ctx context.Context) ([]mail.LocalFolder, error)
+	// LeftOut tells why it is not known whether a folder that the last Folders did
+	// not list is there, or what is in it; nil where it surely is not there. was is
+	// what is recorded of it, or its name alone.
+	LeftOut(was mail.FolderRecord) error
 	CreateFolder(ctx context.Context, folder mail.FolderName) error
 	// CreateFolders makes several folders and returns why some were not made.
 	// Durable when it returns, as is one that CreateFolder makes.

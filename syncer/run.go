@@ -68,7 +68,8 @@ type run struct {
 	excluded    map[mail.FolderName]bool               // of these, those that the configuration means
 	called      map[mail.FolderName]mail.FolderName    // what mailboxes are called here, by what the server calls them
 	skipped     map[mail.FolderName]*mail.FolderRecord // unchanged, not looked into
-	unsettled   map[mail.FolderName]bool               // with copies of an earlier run that may or may not exist
+	unsettled   map[mail.FolderName]bool               // to be left alone: with copies that may or may not exist, or not to be seen
+	hidden      []mail.FolderName                      // known, and not to be seen in the Maildir
 	awaited     map[int64]bool                         // times of deliveries of an earlier run that may lie anywhere
 	twins       []*mail.Base                           // rows of folders not looked into that new messages may be equal to
 	moving      []mail.FolderName                      // folders with messages that were moved there in sight of this attempt

@@ -71,6 +71,9 @@ func (d *Disk) Folders(ctx context.Context) (list []mail.LocalFolder, err error)
 	return list, err
 }
 
+// LeftOut implements syncer.Local.
+func (d *Disk) LeftOut(mail.FolderRecord) error { return nil }
+
 // CreateFolder implements syncer.Local.
 func (d *Disk) CreateFolder(ctx context.Context, folder mail.FolderName) error {
 	return d.w.do(ctx, Call{Side: Local, Name: "create folder", Folder: folder, Effect: true}, func() error {

@@ -1,0 +1,66 @@
+package maildir
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"imapsync/mail"
+)
+
+// asNobody calls do as a user whom file modes bind.
+func asNobody(t testing.TB, m *Maildir, do func()) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		do()
+		return
+	}
+	const nobody = 65534
+	for dir := m.root; len(dir) > len(os.TempDir()); dir = filepath.Dir(dir) {
+		if err := os.Chmod(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	err := filepath.WalkDir(m.root, func(path string, _ os.DirEntry, err error) error {
+		return errors.Join(err, os.Lchown(path, nobody, -1))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	runtime.LockOSThread() // file access of this thread alone
+	defer runtime.UnlockOSThread()
+	if err := unix.Setfsuid(nobody); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = unix.Setfsuid(0) }()
+	do()
+}
+
+// A directory that cannot be read costs the folders in it, not the run.
+func TestUnreadableDirectory(t *testing.T) {
+	m := open(t, Config{}, "INBOX", "A", "A/B", "C", "C/D")
+	for dir, mode := range map[string]os.FileMode{"A": 0, "C": 0o300} {
+		if err := os.Chmod(filepath.Join(m.root, dir), mode); err != nil {
+			t.Fatal(err)
+		}
+		defer os.Chmod(filepath.Join(m.root, dir), 0o700)
+	}
+	asNobody(t, m, func() {
+		if got := listed(t, m); !slices.Equal(got, []mail.FolderName{"C", "INBOX"}) {
+			t.Errorf("found %q", got)
+		}
+		for _, name := range []mail.FolderName{"A", "A/B", "C/D"} {
+			wantScope(t, m.LeftOut(mail.FolderRecord{Folder: name}), mail.ScopeFolder, "permission denied", "owner and mode")
+		}
+		for _, name := range []mail.FolderName{"C", "INBOX"} {
+			if err := m.LeftOut(mail.FolderRecord{Folder: name}); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	})
+}

@@ -1,0 +1,87 @@
+package maildir
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"imapsync/mail"
+)
+
+// link makes a symbolic link in the tree.
+func link(t testing.TB, m *Maildir, path, to string) {
+	t.Helper()
+	if err := os.Symlink(to, filepath.Join(m.root, path)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// listed are the folders that are found.
+func listed(t testing.TB, m *Maildir) []mail.FolderName {
+	t.Helper()
+	found, err := m.Folders(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []mail.FolderName
+	for _, f := range found {
+		names = append(names, f.Name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// What cannot be looked at is not gone, nor is anything below it.
+func TestHiddenFolders(t *testing.T) {
+	m := open(t, Config{}, "INBOX", "A", "B/C")
+	link(t, m, "Away", "nowhere")
+	link(t, m, "Loop", "Loop")
+	for _, dir := range []string{"Half", "Seen"} {
+		if err := os.Mkdir(filepath.Join(m.root, dir), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	link(t, m, "Half/cur", "nowhere")
+	link(t, m, "Half/new", "nowhere")
+	if got := listed(t, m); !slices.Equal(got, []mail.FolderName{"A", "B/C", "INBOX"}) {
+		t.Errorf("found %q", got)
+	}
+	if s := m.Skipped(); len(s) != 3 {
+		t.Errorf("skipped: %v", s)
+	}
+	for _, name := range []mail.FolderName{"Away", "Away/2020", "Loop/x", "Half"} {
+		err := m.LeftOut(mail.FolderRecord{Folder: name})
+		wantScope(t, err, mail.ScopeFolder, "is left out", m.root)
+	}
+	for _, name := range []mail.FolderName{"A", "B/C", "INBOX", "Seen", "Gone", "Awa", "Away2"} {
+		if err := m.LeftOut(mail.FolderRecord{Folder: name}); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if s := m.Skipped(); len(s) != 0 {
+		t.Errorf("told twice: %v", s)
+	}
+	if _, err := m.Scan(t.Context(), "Away", false); err == nil {
+		t.Error("a folder behind a link that cannot be followed has no messages")
+	}
+}
+
+// A message file that is a link which cannot be followed is there, and cannot be read.
+func TestHiddenMessage(t *testing.T) {
+	m := open(t, Config{}, "A")
+	put(t, m, "A/cur/k:2,S", "x")
+	link(t, m, "A/cur/l:2,F", "nowhere")
+	link(t, m, "A/new/loop", "loop")
+	for _, stat := range []bool{false, true} {
+		s, err := again(t, m).Scan(t.Context(), "A", stat)
+		if err != nil || len(s.Messages) != 3 || s.Messages["l"].Stamp != nil || s.Messages["loop"].Stamp != nil {
+			t.Errorf("stat %v: %v, %v", stat, s.Messages, err)
+		}
+	}
+	_, _, _, err := m.Read(t.Context(), "A", "l")
+	wantScope(t, err, mail.ScopeMessage, "the symbolic link leads to something that is not there")
+	if err := m.SetFlags(t.Context(), "A", "l", flags(":S"), mail.Flags{}); err != nil || flagsOf(t, m, "A", "l") != ":FS" {
+		t.Errorf("flags of a link: %v", err)
+	}
+}
