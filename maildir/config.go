@@ -40,8 +40,9 @@ type Maildir struct {
 
 	mu      sync.Mutex
 	folders map[mail.FolderName]*folder
-	walked  *walk           // the last one
-	told    map[string]bool // directories of which LeftOut has told
+	walked  *walk                   // the last one
+	told    map[string]bool         // directories of which LeftOut has told
+	paths   map[mail.DirTime]string // of directories, by device and inode
 }
 
 // Open checks the configuration. It touches nothing on disk.
@@ -70,7 +71,7 @@ func Open(c Config) (*Maildir, error) {
 	if err != nil {
 		host = "localhost"
 	}
-	m := &Maildir{root: root, naming: n, fsync: c.Fsync, host: host, pid: os.Getpid(), folders: map[mail.FolderName]*folder{}, told: map[string]bool{}}
+	m := &Maildir{root: root, naming: n, fsync: c.Fsync, host: host, pid: os.Getpid(), folders: map[mail.FolderName]*folder{}, told: map[string]bool{}, paths: map[mail.DirTime]string{}}
 	if c.KeepDir != "" {
 		m.keep = filepath.Clean(c.KeepDir)
 	}

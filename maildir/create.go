@@ -57,9 +57,13 @@ func (m *Maildir) CreateFolders(ctx context.Context, names []mail.FolderName) (f
 }
 
 func (f *folder) create() error {
+	if other := f.m.holder(f.path); other != "" {
+		return fmt.Errorf("%s is the directory of another folder too, %s", f.path, other)
+	}
 	if err := os.MkdirAll(f.path, 0o700); err != nil {
 		return err
 	}
+	f.m.noteDir(f.path)
 	if err := gomaildir.Dir(f.path).Init(); err != nil {
 		return err
 	}
@@ -71,6 +75,39 @@ func (f *folder) create() error {
 		return err
 	}
 	return mark.Close()
+}
+
+// noteDir remembers which directory a path leads to.
+func (m *Maildir) noteDir(path string) {
+	id, exists, err := dirTime(path)
+	if err == nil && exists {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		id.CTime = 0
+		m.paths[id] = path
+	}
+}
+
+// holder returns the path of another folder that leads to the same directory, as
+// where upper and lower case are one to the file system; "" where there is none.
+// Two folders in one directory would have each other's mail.
+func (m *Maildir) holder(path string) string {
+	id, exists, err := dirTime(path)
+	if err != nil || !exists {
+		return ""
+	}
+	id.CTime = 0
+	m.mu.Lock()
+	other := m.paths[id]
+	m.mu.Unlock()
+	if other == "" || other == path {
+		return ""
+	}
+	now, _, _ := dirTime(other)
+	if now.CTime = 0; now != id { // the number was given away since
+		return ""
+	}
+	return other
 }
 
 // durable makes the folder's directory durable and those above it up to the root,

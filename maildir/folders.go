@@ -3,7 +3,6 @@ package maildir
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path"
@@ -29,6 +28,9 @@ func (m *Maildir) Folders(ctx context.Context) ([]mail.LocalFolder, error) {
 	}
 	m.mu.Lock()
 	m.walked = w
+	for id, rel := range w.dirs {
+		m.paths[id] = filepath.Join(m.root, rel)
+	}
 	m.mu.Unlock()
 	return w.found, nil
 }
@@ -47,6 +49,8 @@ type walk struct {
 func newWalk(ctx context.Context, m *Maildir) *walk {
 	return &walk{m: m, ctx: ctx, dirs: map[mail.DirTime]string{}}
 }
+
+var errTwin = errors.New("it is the directory of another folder too")
 
 // errFound ends a walk that has found what it is for.
 var errFound = errors.New("found")
@@ -152,11 +156,12 @@ func (w *walk) enter(rel, dir string, seen bool) error {
 		return w.hidden(rel, err)
 	}
 	name, err := w.m.naming.folder(rel)
-	if err == nil && seen {
-		err = fmt.Errorf("it is the directory of another folder too")
-	}
-	if err != nil {
-		w.leave(rel, err, "rename or remove the directory")
+	switch {
+	case err != nil:
+		w.leave(rel, stamp.Cur, err, "rename or remove the directory")
+		return nil
+	case seen:
+		w.leave(rel, mail.DirTime{}, errTwin, "rename or remove one of the two, or leave its folder out of folders")
 		return nil
 	}
 	w.found = append(w.found, mail.LocalFolder{Name: name, Stamp: stamp})
@@ -174,6 +179,6 @@ func (w *walk) hidden(rel string, err error) error {
 	case rel == ".", errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
 		return err
 	}
-	w.leave(rel, err, hintHidden(err))
+	w.leave(rel, mail.DirTime{}, err, hintHidden(err))
 	return nil
 }

@@ -122,7 +122,7 @@ func (n naming) join(components []string) (string, error) {
 }
 
 // folder returns the name of the folder that rel is the path of; an error when
-// no folder has that path.
+// no folder has that path, with the name that it stands for by another naming.
 func (n naming) folder(rel string) (mail.FolderName, error) {
 	components, err := n.split(rel)
 	if err != nil {
@@ -142,7 +142,7 @@ func (n naming) folder(rel string) (mail.FolderName, error) {
 		return "", err
 	}
 	if back != rel {
-		return "", fmt.Errorf("folder %q would be in %q", string(name), back)
+		return name, fmt.Errorf("folder %q would be in %q", string(name), back)
 	}
 	return name, nil
 }

@@ -14,13 +14,14 @@ import (
 // left is a directory that a walk left out, with all below it that it did not find.
 type left struct {
 	rel   string
-	fault *mail.Fault
+	cur   mail.DirTime // of the mail in it that no folder shows; zero where there is none, or it cannot be told
+	fault *mail.Fault  // Folder is what the directory may be meant for
 }
 
 // leave leaves a directory out, and tells why.
-func (w *walk) leave(rel string, why error, hint string) {
+func (w *walk) leave(rel string, cur mail.DirTime, why error, hint string) {
 	name, _ := w.m.naming.folder(rel)
-	w.left = append(w.left, left{rel: rel, fault: &mail.Fault{Scope: mail.ScopeFolder, Folder: name, Doing: "list folders",
+	w.left = append(w.left, left{rel: rel, cur: cur, fault: &mail.Fault{Scope: mail.ScopeFolder, Folder: name, Doing: "list folders",
 		Err: fmt.Errorf("%s is left out: %w", filepath.Join(w.m.root, rel), why), Hint: hint}})
 }
 
@@ -41,26 +42,31 @@ func (m *Maildir) Skipped() []error {
 	return skipped
 }
 
-// LeftOut tells why it is not known whether a folder that the last Folders did not
-// list is there; nil where it surely is not. was is what is recorded of it, or its
-// name alone.
+// LeftOut tells why it is not known what a folder has, as far as the last Folders
+// has not shown it: its directory, or one above it, was left out. nil where there is
+// no reason. was is what is recorded of the folder, or its name alone.
 func (m *Maildir) LeftOut(was mail.FolderRecord) error {
 	m.mu.Lock()
-	w := m.walked
-	m.mu.Unlock()
+	defer m.mu.Unlock()
 	rel, err := m.naming.rel(was.Folder)
-	if err != nil || w == nil || w.names[was.Folder] { // a name that cannot be: whoever uses the folder is told
+	if err != nil || m.walked == nil { // a name that cannot be: whoever uses the folder is told
 		return nil
 	}
-	for _, l := range w.left {
-		if rel == l.rel || strings.HasPrefix(rel, l.rel+"/") {
-			m.mu.Lock()
+	found := m.walked.names[was.Folder]
+	for _, l := range m.walked.left {
+		at := rel == l.rel || strings.HasPrefix(rel, l.rel+"/") || was.Folder == l.fault.Folder
+		if !found && at || l.holds(was.Stamp.Cur) {
 			m.told[l.rel] = true
-			m.mu.Unlock()
 			return l.fault
 		}
 	}
 	return nil
+}
+
+// holds reports whether the directory has the cur that a folder had when it was
+// settled: somebody has renamed it, or the configuration its folder.
+func (l left) holds(cur mail.DirTime) bool {
+	return l.cur.Ino != 0 && l.cur.Ino == cur.Ino && l.cur.Dev == cur.Dev
 }
 
 // errUnresolved is not fs.ErrNotExist, which says that a name is gone.

@@ -85,3 +85,56 @@ func TestHiddenMessage(t *testing.T) {
 		t.Errorf("flags of a link: %v", err)
 	}
 }
+
+// A folder whose directory has a name that no folder has, or is another's too, is
+// not gone.
+func TestMisnamedFolders(t *testing.T) {
+	m := open(t, Config{}, "INBOX", "Archive", "R%C3%A9sum%C3%A9", "Entwürfe", "Entwürfe/Alt")
+	settled := scan(t, m, "Archive").Stamp
+	for _, c := range []struct {
+		of   string
+		make Config
+		do   func()
+		was  []mail.FolderRecord
+	}{
+		{"other folder_names", Config{UTF7: true}, func() {}, []mail.FolderRecord{{Folder: "Entwürfe"}, {Folder: "Entwürfe/Alt"}}},
+		{"another inbox", Config{Inbox: "In"}, func() {}, []mail.FolderRecord{{Folder: "INBOX"}}},
+		{"another inbox, and it is there", Config{Inbox: "Archive"}, func() {}, []mail.FolderRecord{{Folder: "INBOX", Stamp: scan(t, m, "INBOX").Stamp}}},
+		{"one directory for two", Config{}, func() { link(t, m, "archive", "Archive") }, []mail.FolderRecord{{Folder: "archive"}, {Folder: "archive/2"}}},
+		{"renamed to no folder's name", Config{}, func() { os.Rename(filepath.Join(m.root, "Archive"), filepath.Join(m.root, "new\nname")) },
+			[]mail.FolderRecord{{Folder: "Archive", Stamp: settled}}},
+	} {
+		c.do()
+		c.make.Root = m.root
+		n := open(t, c.make)
+		listed(t, n)
+		for _, was := range c.was {
+			wantScope(t, n.LeftOut(was), mail.ScopeFolder, "is left out")
+		}
+		if err := n.LeftOut(mail.FolderRecord{Folder: "Gone"}); err != nil {
+			t.Errorf("%s: %v", c.of, err)
+		}
+	}
+}
+
+// A folder is not made where another has its directory, whether or not it was listed.
+func TestCreateFolderInAnothers(t *testing.T) {
+	for _, list := range []bool{false, true} {
+		m := open(t, Config{}, "Archive", "Gone")
+		link(t, m, "archive", "Archive")
+		if list {
+			m = again(t, m)
+			listed(t, m)
+		}
+		wantScope(t, m.CreateFolder(t.Context(), "archive"), mail.ScopeFolder, "directory of another folder too", "/Archive")
+		if err := m.CreateFolder(t.Context(), "Archive"); err != nil {
+			t.Error(err)
+		}
+		if err := os.Rename(filepath.Join(m.root, "Gone"), filepath.Join(m.root, "Here")); err != nil {
+			t.Fatal(err)
+		}
+		if err := m.CreateFolder(t.Context(), "Here"); err != nil {
+			t.Error(err)
+		}
+	}
+}
