@@ -161,7 +161,7 @@ func (w *walk) enter(rel, dir string, seen bool) error {
 		w.leave(rel, stamp.Cur, err, "rename or remove the directory")
 		return nil
 	case seen:
-		w.leave(rel, mail.DirTime{}, errTwin, "rename or remove one of the two, or leave its folder out of folders")
+		w.leave(rel, mail.DirTime{}, errTwin, hintTwin)
 		return nil
 	}
 	w.found = append(w.found, mail.LocalFolder{Name: name, Stamp: stamp})

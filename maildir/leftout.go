@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"imapsync/mail"
@@ -43,24 +44,59 @@ func (m *Maildir) Skipped() []error {
 }
 
 // LeftOut tells why it is not known what a folder has, as far as the last Folders
-// has not shown it: its directory, or one above it, was left out. nil where there is
-// no reason. was is what is recorded of the folder, or its name alone.
+// has not shown it: its directory, or one above it, was left out, or has no mail in
+// it where there was some. nil where there is no reason. was is what is recorded of
+// the folder, or its name alone.
 func (m *Maildir) LeftOut(was mail.FolderRecord) error {
 	m.mu.Lock()
-	defer m.mu.Unlock()
+	w := m.walked
+	m.mu.Unlock()
 	rel, err := m.naming.rel(was.Folder)
-	if err != nil || m.walked == nil { // a name that cannot be: whoever uses the folder is told
+	if err != nil || w == nil { // a name that cannot be: whoever uses the folder is told
 		return nil
 	}
-	found := m.walked.names[was.Folder]
-	for _, l := range m.walked.left {
+	found := w.names[was.Folder]
+	for _, l := range w.left {
 		at := rel == l.rel || strings.HasPrefix(rel, l.rel+"/") || was.Folder == l.fault.Folder
 		if !found && at || l.holds(was.Stamp.Cur) {
+			m.mu.Lock()
 			m.told[l.rel] = true
+			m.mu.Unlock()
 			return l.fault
 		}
 	}
-	return nil
+	if found {
+		return nil
+	}
+	return m.notGone(w, rel, was)
+}
+
+// notGone tells why a folder that a walk did not come upon need not be gone.
+func (m *Maildir) notGone(w *walk, rel string, was mail.FolderRecord) error {
+	path := filepath.Join(m.root, rel)
+	fault := &mail.Fault{Scope: mail.ScopeFolder, Folder: was.Folder, Doing: "look for the folder"}
+	_, there, err := dirTime(path)
+	if err != nil {
+		fault.Err, fault.Hint = err, hintHidden(err)
+		return fault
+	}
+	if other := m.holder(path); other != "" {
+		fault.Err, fault.Hint = fmt.Errorf("%s is left out: %w, %s", path, errTwin, other), hintTwin
+		return fault
+	}
+	if _, made, _ := stampOf(path); !there || made || was.Rows == was.RemoteOnly || w.holdsBelow(was.Folder) {
+		return nil
+	}
+	fault.Err = fmt.Errorf("%s has neither cur nor new, and %d messages of it are known", path, was.Rows-was.RemoteOnly)
+	fault.Hint = "if it is on a disk that is not mounted, mount it; if the folder is to be deleted, remove the directory"
+	return fault
+}
+
+// holdsBelow reports whether a directory is needed for the folders in it, so that
+// whoever deletes its own folder leaves it. The inbox is never deleted.
+func (w *walk) holdsBelow(name mail.FolderName) bool {
+	return w.m.naming.layout == Verbatim && name != mail.Inbox &&
+		slices.ContainsFunc(w.found, func(f mail.LocalFolder) bool { return f.Name.Within(name) })
 }
 
 // holds reports whether the directory has the cur that a folder had when it was
@@ -83,6 +119,8 @@ func unresolved(path string, err error) error {
 	}
 	return err
 }
+
+const hintTwin = "rename or remove one of the two, or leave its folder out of folders"
 
 func hintHidden(err error) string {
 	switch {

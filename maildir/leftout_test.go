@@ -138,3 +138,36 @@ func TestCreateFolderInAnothers(t *testing.T) {
 		}
 	}
 }
+
+// A directory without mail may be where a disk is not mounted. One that is gone,
+// that never had mail or that is there for the folders in it is no such.
+func TestEmptyDirectory(t *testing.T) {
+	for _, layout := range []Layout{Verbatim, MaildirPP} {
+		m := open(t, Config{Layout: layout}, "INBOX", "Mount", "Above", "Above/Below")
+		for _, name := range []mail.FolderName{"INBOX", "Mount", "Above"} {
+			dir, err := m.dirOf(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, sub := range []string{"cur", "new", "tmp"} {
+				if err := os.Remove(filepath.Join(dir, sub)); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		if got := listed(t, m); !slices.Equal(got, []mail.FolderName{"Above/Below"}) {
+			t.Errorf("%s: found %q", layout, got)
+		}
+		for _, name := range []mail.FolderName{"INBOX", "Mount"} {
+			wantScope(t, m.LeftOut(mail.FolderRecord{Folder: name, Rows: 3, RemoteOnly: 1}), mail.ScopeFolder, "neither cur nor new", "2 messages", "mount it")
+		}
+		for _, was := range []mail.FolderRecord{{Folder: "Mount", Rows: 3, RemoteOnly: 3}, {Folder: "Above/Below", Rows: 3}, {Folder: "Gone", Rows: 3}} {
+			if err := m.LeftOut(was); err != nil {
+				t.Errorf("%s: %v", layout, err)
+			}
+		}
+		if err := m.LeftOut(mail.FolderRecord{Folder: "Above", Rows: 3}); (err == nil) != (layout == Verbatim) {
+			t.Errorf("%s: a directory with a folder in it: %v", layout, err)
+		}
+	}
+}

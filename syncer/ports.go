@@ -22,8 +22,8 @@ type Local interface {
 	// Folders lists the folders on disk with their stamps, in no order.
 	Folders(ctx context.Context) ([]mail.LocalFolder, error)
 	// LeftOut tells why it is not known what a folder has, as far as the last Folders
-	// has not shown it; nil where there is no reason. was is what is recorded of the
-	// folder, or its name alone.
+	// has not shown it; nil where there is no reason, as where there is nothing of its
+	// name. was is what is recorded of the folder, or its name alone.
 	LeftOut(was mail.FolderRecord) error
 	CreateFolder(ctx context.Context, folder mail.FolderName) error
 	// CreateFolders makes several folders and returns why some were not made.
