@@ -128,21 +128,32 @@ func (f *folder) durable(synced map[string]error) error {
 
 func (f *folder) marked() bool { return f.m.naming.layout == MaildirPP && f.path != f.m.root }
 
-// complete makes a missing tmp. A missing cur or new is not made: an empty one
-// would pass for a folder whose messages were deleted.
+// complete makes a missing tmp, and sees to it that files can be made. A missing cur
+// or new is not made: an empty one would pass for a folder whose messages were deleted.
 func (f *folder) complete() error {
-	for _, d := range []string{"cur", "new"} {
-		if _, err := os.Stat(filepath.Join(f.path, d)); errors.Is(err, fs.ErrNotExist) {
+	for _, d := range []string{"cur", "new", "tmp"} {
+		path := filepath.Join(f.path, d)
+		err := writable(path)
+		if errors.Is(err, fs.ErrNotExist) && d != "tmp" {
 			return f.damaged()
-		} else if err != nil {
+		}
+		if errors.Is(err, fs.ErrNotExist) {
+			err = os.Mkdir(path, 0o700)
+		}
+		if err != nil && !errors.Is(err, fs.ErrExist) {
 			return err
 		}
 	}
-	err := os.Mkdir(filepath.Join(f.path, "tmp"), 0o700)
-	if errors.Is(err, fs.ErrExist) {
-		return nil
+	return nil
+}
+
+// writable tells why files cannot be made in a directory.
+func writable(dir string) error {
+	err := retry(func() error { return unix.Faccessat(unix.AT_FDCWD, dir+"/.", unix.W_OK|unix.X_OK, unix.AT_EACCESS) })
+	if err != nil {
+		return &fs.PathError{Op: "write to", Path: dir, Err: err}
 	}
-	return err
+	return nil
 }
 
 // RemoveFolder removes an empty folder. Files that are not the Maildir's own

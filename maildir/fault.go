@@ -33,6 +33,8 @@ func grade(scope mail.Scope, folder mail.FolderName, key mail.Key, doing string,
 		f.Scope, f.Hint = mail.ScopeAccount, "too many open files: raise the limit (ulimit -n)"
 	case errors.Is(err, fs.ErrPermission):
 		f.Hint = "check the owner and mode of the file and its directories"
+	case errors.Is(err, syscall.ENOTDIR) && scope == mail.ScopeFolder:
+		f.Hint = "a file is where a directory must be: move it away"
 	case errors.Is(err, syscall.ENAMETOOLONG):
 		f.Hint = "the name is longer than the file system allows"
 	}
@@ -48,13 +50,11 @@ func (f *folder) inFolder(doing string, err error) error {
 	return grade(mail.ScopeFolder, f.name, "", doing, err)
 }
 
-// writing grades an error of creating files, of one message where key is given:
-// a directory that may not be written to is mostly a tree that may not.
+// writing grades an error of creating files, of one message where key is given,
+// unless no other file could be made there either.
 func (f *folder) writing(key mail.Key, doing string, err error) error {
-	switch {
-	case errors.Is(err, fs.ErrPermission):
-		return grade(mail.ScopeAccount, f.name, key, doing, err)
-	case key == "" || errors.Is(err, fs.ErrNotExist):
+	hinders := errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.ENOTDIR)
+	if key == "" || hinders {
 		return f.inFolder(doing, err)
 	}
 	return f.message(key, doing, err)

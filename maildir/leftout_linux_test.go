@@ -64,3 +64,31 @@ func TestUnreadableDirectory(t *testing.T) {
 		}
 	})
 }
+
+// A folder in which no file can be made is a folder's fault, and so is a root in
+// which no folder can.
+func TestUnwritableDirectory(t *testing.T) {
+	for _, dir := range []string{"A/tmp", "A/new", "A/cur", "."} {
+		m := open(t, Config{}, "A")
+		if err := os.Chmod(filepath.Join(m.root, dir), 0o500); err != nil {
+			t.Fatal(err)
+		}
+		var err error
+		asNobody(t, m, func() {
+			if dir == "." {
+				_ = os.Chmod(m.root, 0o500)
+				err = m.CreateFolder(t.Context(), "B")
+				return
+			}
+			_, err = m.Deliver(t.Context(), "A")
+		})
+		wantScope(t, err, mail.ScopeFolder, "permission denied", filepath.Join(m.root, dir), "owner and mode")
+	}
+	m := open(t, Config{}, "A")
+	if err := os.Remove(filepath.Join(m.root, "A/tmp")); err != nil {
+		t.Fatal(err)
+	}
+	put(t, m, "A/tmp", "")
+	_, err := m.Deliver(t.Context(), "A")
+	wantScope(t, err, mail.ScopeFolder, "not a directory", "A/tmp", "move it away")
+}

@@ -274,6 +274,10 @@ func (b *inbound) commit(ctx context.Context) (failed map[mail.Key]error, err er
 func (ar *arrival) take(d Delivery, body io.Reader, err error) error {
 	if err == nil {
 		ar.content, ar.stamp, err = d.Write(mail.NewFile{Key: ar.intent.Key, Flags: ar.op.Flags, Date: ar.intent.Date}, body)
+		var fault *mail.Fault
+		if errors.As(err, &fault) && fault.Scope == mail.ScopeFolder { // nor could the next ones be written
+			return err
+		}
 	}
 	if err == nil {
 		if conflict.ParsePart(string(ar.op.Part)) == conflict.Whole {
