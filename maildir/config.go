@@ -42,6 +42,7 @@ type Maildir struct {
 	folders map[mail.FolderName]*folder
 	walked  *walk                   // the last one
 	told    map[string]bool         // directories of which LeftOut has told
+	odd     []*mail.Fault           // files that are left alone
 	paths   map[mail.DirTime]string // of directories, by device and inode
 }
 

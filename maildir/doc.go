@@ -29,7 +29,8 @@
 //
 // # Message files
 //
-// The key is the part of a name before the first ":2,", or all of it. Flag
+// The key is the part of a name before the first ":2,", or all of it; where it is
+// empty the file is no message, and Skipped names it. Flag
 // letters are those of the Maildir specification (https://cr.yp.to/proto/maildir.html)
 // with P for $Forwarded; a to z are keywords by the folder's dovecot-keywords
 // file. Letters and fields without a known meaning stay in the name.

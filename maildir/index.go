@@ -96,6 +96,11 @@ func (f *folder) readNames() (*listing, error) {
 		p := place{inNew: inNew}
 		err := eachFile(filepath.Join(f.path, p.dir()), func(file string) {
 			p.file = file
+			if parseName(file).key == "" {
+				f.m.tellOdd(&mail.Fault{Scope: mail.ScopeMessage, Folder: f.name, Doing: "list messages",
+					Err: fmt.Errorf("%s is no message, for nothing stands before %q", f.at(p), infoMark), Hint: "give it a name"})
+				return
+			}
 			l.add(p)
 		})
 		if errors.Is(err, fs.ErrNotExist) {

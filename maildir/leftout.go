@@ -26,21 +26,33 @@ func (w *walk) leave(rel string, cur mail.DirTime, why error, hint string) {
 		Err: fmt.Errorf("%s is left out: %w", filepath.Join(w.m.root, rel), why), Hint: hint}})
 }
 
-// Skipped tells which directories the last Folders left out, and why: each a
-// folder's fault. What LeftOut has told is not told again.
+// Skipped tells which directories the last Folders left out, and which files are
+// left alone, and why: each a folder's or a message's fault. What LeftOut has told
+// is not told again.
 func (m *Maildir) Skipped() []error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.walked == nil {
-		return nil
-	}
 	var skipped []error
-	for _, l := range m.walked.left {
-		if !m.told[l.rel] {
-			skipped = append(skipped, l.fault)
+	if m.walked != nil {
+		for _, l := range m.walked.left {
+			if !m.told[l.rel] {
+				skipped = append(skipped, l.fault)
+			}
 		}
 	}
+	for _, fault := range m.odd {
+		skipped = append(skipped, fault)
+	}
 	return skipped
+}
+
+// tellOdd has Skipped tell of a file, once however often it is come upon.
+func (m *Maildir) tellOdd(fault *mail.Fault) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !slices.ContainsFunc(m.odd, func(f *mail.Fault) bool { return f.Error() == fault.Error() }) {
+		m.odd = append(m.odd, fault)
+	}
 }
 
 // LeftOut tells why it is not known what a folder has, as far as the last Folders

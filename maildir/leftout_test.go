@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"imapsync/mail"
@@ -169,5 +170,20 @@ func TestEmptyDirectory(t *testing.T) {
 		if err := m.LeftOut(mail.FolderRecord{Folder: "Above", Rows: 3}); (err == nil) != (layout == Verbatim) {
 			t.Errorf("%s: a directory with a folder in it: %v", layout, err)
 		}
+	}
+}
+
+// A file without a key is no message: there would be no telling it from another.
+func TestFileWithoutAKey(t *testing.T) {
+	m := open(t, Config{}, "A")
+	put(t, m, "A/cur/:2,S", "x")
+	put(t, m, "A/cur/k:2,S", "x")
+	for range 2 {
+		if s := scan(t, m, "A"); len(s.Messages) != 1 {
+			t.Errorf("%v", s.Messages)
+		}
+	}
+	if s := m.Skipped(); len(s) != 1 || !strings.Contains(s[0].Error(), "A/cur/:2,S is no message") {
+		t.Errorf("%v", s)
 	}
 }
