@@ -427,3 +427,73 @@ func TestPrune(t *testing.T) {
 		t.Errorf("left: %q", got)
 	}
 }
+
+// Equal files of one key, as a backup leaves them that is copied over the Maildir, go
+// together; with another content nothing goes.
+func TestRemoveCopies(t *testing.T) {
+	for _, keep := range []string{"", "kept"} {
+		c := Config{}
+		if keep != "" {
+			c.KeepDir = filepath.Join(t.TempDir(), keep)
+		}
+		m := open(t, c, "A")
+		for _, f := range []string{"new/k", "cur/k:2,", "cur/k:2,S", "new/other"} {
+			put(t, m, "A/"+f, "x")
+		}
+		put(t, m, "A/cur/other:2,S", "y")
+		if err := os.Symlink("nowhere", filepath.Join(m.root, "A/cur/away:2,")); err != nil {
+			t.Fatal(err)
+		}
+		put(t, m, "A/cur/away:2,S", "z")
+		scan(t, m, "A")
+		if err := m.Remove(t.Context(), "A", "k", flags(":S"), mail.FileStamp{}); err != nil {
+			t.Error(err)
+		}
+		wantScope(t, m.Remove(t.Context(), "A", "other", flags(":S"), mail.FileStamp{}), mail.ScopeMessage, "A/new/other has the name of this message, too")
+		wantScope(t, m.Remove(t.Context(), "A", "away", flags(":S"), mail.FileStamp{}), mail.ScopeMessage, "symbolic link")
+		if s := scan(t, again(t, m), "A"); len(s.Messages) != 2 || get(t, m, "A/new/other") != "x" || get(t, m, "A/cur/other:2,S") != "y" {
+			t.Errorf("left: %v", s.Messages)
+		}
+		if keep != "" && len(files(t, c.KeepDir)) != 1 {
+			t.Errorf("kept: %v", files(t, c.KeepDir))
+		}
+	}
+}
+
+// Of a file that is a symbolic link the content is kept, and the link goes.
+func TestRemoveLink(t *testing.T) {
+	c := Config{KeepDir: filepath.Join(t.TempDir(), "kept")}
+	m := open(t, c, "A", "B/C")
+	put(t, m, "B/elsewhere", "x")
+	if err := os.Symlink("../../B/elsewhere", filepath.Join(m.root, "A/cur/k:2,S")); err != nil {
+		t.Fatal(err)
+	}
+	_, stamp, _, err := m.Read(t.Context(), "A", "k")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Remove(t.Context(), "A", "k", flags(":S"), stamp); err != nil {
+		t.Error(err)
+	}
+	kept := files(t, c.KeepDir)
+	if len(kept) != 1 || flagsOf(t, m, "A", "k") != "-" || get(t, m, "B/elsewhere") != "x" {
+		t.Fatalf("kept %v", kept)
+	}
+	if text, err := os.ReadFile(filepath.Join(c.KeepDir, kept[0])); err != nil || string(text) != "x" {
+		t.Errorf("kept %q, %v", text, err)
+	}
+}
+
+func TestMoveCopies(t *testing.T) {
+	m := open(t, Config{}, "A", "B")
+	for f, text := range map[string]string{"new/k": "x", "cur/k:2,S": "x", "cur/k:2,": "another"} {
+		put(t, m, "A/"+f, text)
+	}
+	scan(t, m, "A")
+	if _, err := m.Move(t.Context(), "A", "k", "B"); err != nil {
+		t.Error(err)
+	}
+	want(t, m, "A/cur", "k:2,")
+	want(t, m, "A/new")
+	want(t, m, "B/cur", "k:2,S")
+}

@@ -194,6 +194,7 @@ func (f *folder) gone(key mail.Key) {
 	defer f.mu.Unlock()
 	if f.index != nil {
 		delete(f.index.spots, key)
+		delete(f.index.copies, key)
 	}
 }
 

@@ -9,9 +9,10 @@ type listing struct {
 	endings []string
 	index   map[string]uint32 // of endings
 
-	letters uint32 // which of a-z stand in names, bit 0 for a
-	doubled bool   // a key was seen twice: a rename raced, or two files share it
-	still   bool   // the directories surely did not change while they were read
+	copies  map[mail.Key][]place // the other files of keys that several have; nil where there are none
+	letters uint32               // which of a-z stand in names, bit 0 for a
+	doubled bool                 // a key was seen twice: a rename raced, or two files share it
+	still   bool                 // the directories surely did not change while they were read
 }
 
 // spot is the place of a key's file.
@@ -69,8 +70,12 @@ func (l *listing) add(p place) {
 	if have, ok := l.at(n.key); ok {
 		l.doubled = true
 		if have.inNew == p.inNew && have.file > p.file {
-			return
+			have, p = p, have
 		}
+		if l.copies == nil {
+			l.copies = map[mail.Key][]place{}
+		}
+		l.copies[n.key] = append(l.copies[n.key], have)
 	}
 	l.put(n.key, p)
 }

@@ -12,7 +12,7 @@ import (
 )
 
 // Move moves a file to another folder, keeping its key if it is free there, its
-// flags and its place in new. A file of that key and content there is what a
+// flags and its place in new; equal files of that key go. A file of that key and content there is what a
 // move that was cut short left: then only the first goes. mail.ErrChanged when
 // the file is gone. Durable after Sync of the other folder and then of this one.
 func (m *Maildir) Move(ctx context.Context, name mail.FolderName, key mail.Key, to mail.FolderName) (mail.Key, error) {
@@ -37,6 +37,10 @@ func (m *Maildir) Move(ctx context.Context, name mail.FolderName, key mail.Key, 
 		if err != nil {
 			return err
 		}
+		copies, _, err := x.from.copies(ctx, key, p)
+		if err != nil {
+			return err
+		}
 		if err = x.rename(p, q); errors.Is(err, fs.ErrExist) {
 			if q, err = x.place(ctx, p, m.NewKey()); err == nil {
 				err = x.rename(p, q)
@@ -46,6 +50,7 @@ func (m *Maildir) Move(ctx context.Context, name mail.FolderName, key mail.Key, 
 			as = parseName(q.file).key
 			x.from.gone(key)
 			x.to.moved(as, q)
+			err = x.from.unlink(copies)
 		}
 		return err
 	})

@@ -2,11 +2,14 @@ package maildir
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 
@@ -46,14 +49,21 @@ func (m *Maildir) remove(ctx context.Context, name mail.FolderName, key mail.Key
 			return err
 		}
 		info, err := os.Lstat(f.at(p))
+		link := err == nil && info.Mode()&fs.ModeSymlink != 0
+		if link {
+			info, err = os.Stat(f.at(p))
+		}
 		if err != nil {
 			return err
 		}
 		if !t.flags(letters).Equal(expected.Intersect(mail.NewFlags(mail.AllSystem, t[:]...))) || stamp != (mail.FileStamp{}) && stampOfFile(info) != stamp {
 			return mail.ErrChanged
 		}
+		if err := f.removeCopies(ctx, key, p); err != nil {
+			return err
+		}
 		if keep {
-			err = f.keep(p, t)
+			err = f.keep(p, t, link)
 		} else {
 			err = os.Remove(f.at(p))
 		}
@@ -65,9 +75,60 @@ func (m *Maildir) remove(ctx context.Context, name mail.FolderName, key mail.Key
 	return f.message(key, doing, err)
 }
 
+// removeCopies takes away the other files of a key, as a backup leaves them that is
+// copied over the Maildir: they would be new mail once the first is gone. What is in
+// them is in that one; a file with anything else is an error.
+func (f *folder) removeCopies(ctx context.Context, key mail.Key, p place) error {
+	equal, others, err := f.copies(ctx, key, p)
+	if err == nil && len(others) > 0 {
+		return &mail.Fault{Scope: mail.ScopeMessage, Folder: f.name, Message: string(key), Doing: "remove message",
+			Err: fmt.Errorf("%s has the name of this message, too, and another content", f.at(others[0])), Hint: "give it another name, or remove it"}
+	}
+	return cmp.Or(err, f.unlink(equal))
+}
+
+// copies are the other files of a key as of the last listing: with the content of
+// the one, and with others.
+func (f *folder) copies(ctx context.Context, key mail.Key, p place) (equal, others []place, err error) {
+	f.mu.Lock()
+	var all []place
+	if f.index != nil {
+		all = slices.Clone(f.index.copies[key])
+	}
+	f.mu.Unlock()
+	for _, q := range all {
+		if q == p {
+			continue
+		}
+		same, err := sameContent(ctx, f.at(p), f.at(q))
+		if err = unresolved(f.at(q), err); errors.Is(err, fs.ErrNotExist) && f.still(p) == nil {
+			continue
+		}
+		switch {
+		case err != nil:
+			return nil, nil, err
+		case same:
+			equal = append(equal, q)
+		default:
+			others = append(others, q)
+		}
+	}
+	return equal, others, nil
+}
+
+func (f *folder) unlink(files []place) error {
+	for _, p := range files {
+		if err := os.Remove(f.at(p)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
+
 // keep moves a file into the KeepDir: in one step on the same file system, else
-// as a durable copy before the file goes.
-func (f *folder) keep(p place, t table) error {
+// as a durable copy before the file goes. Of a symbolic link what it leads to is
+// kept, for it may lead elsewhere from there.
+func (f *folder) keep(p place, t table, link bool) error {
 	dir, err := f.keepDir(time.Now())
 	if err != nil {
 		return err
@@ -78,9 +139,11 @@ func (f *folder) keep(p place, t table) error {
 		}
 	}
 	from, to := f.at(p), filepath.Join(dir, p.file)
-	err = renameNew(from, to)
-	if !errors.Is(err, syscall.EXDEV) {
-		return err
+	if !link {
+		err = renameNew(from, to)
+		if !errors.Is(err, syscall.EXDEV) {
+			return err
+		}
 	}
 	err = copyFile(from, filepath.Join(dir, keepPart+string(f.m.NewKey())), to, true)
 	if err == nil {
