@@ -216,6 +216,7 @@ type FlagSpace struct {
 	System     System
 	AnyKeyword bool  // keywords not listed can be made
 	Keywords   Flags // keywords that can be stored though AnyKeyword is false
+	Listed     bool  // of those not listed it cannot be seen that a message lacks them
 	ReadOnly   bool  // nothing can be changed here
 }
 
@@ -236,6 +237,9 @@ func (s FlagSpace) Storable(f Flags) Flags {
 func (s FlagSpace) Complete(base, seen Flags) Flags {
 	if s.ReadOnly {
 		return seen
+	}
+	if s.Listed {
+		s.AnyKeyword = false
 	}
 	return seen.Union(base.Minus(s.Storable(base)))
 }

@@ -112,13 +112,36 @@ func hasKeywordLetter(letters string) bool {
 }
 
 // space tells which flags the folder can store. used are the letters that stand
-// in file names (bit 0 for a): where they have lost their table, nobody can tell
-// which keywords are missing.
+// in file names (bit 0 for a). A keyword without an entry stands in no name, or it
+// has lost its entry: nobody can tell that it was taken away. Where a letter has
+// none, no keyword gets one either, for it may be that which lost it.
 func (t table) space(used uint32) mail.FlagSpace {
-	s := mail.FlagSpace{System: mail.AllSystem, Keywords: mail.NewFlags(0, t[:]...)}
-	lost := t == table{} && used != 0
-	s.AnyKeyword = !lost && t.free(used) >= 0
-	return s
+	return mail.FlagSpace{System: mail.AllSystem, Keywords: mail.NewFlags(0, t[:]...), Listed: true,
+		AnyKeyword: t.strays(used) == 0 && t.free(used) >= 0}
+}
+
+// strays are the letters among used that have no entry.
+func (t table) strays(used uint32) uint32 {
+	for i, name := range t {
+		if name != "" {
+			used &^= 1 << i
+		}
+	}
+	return used
+}
+
+// tellStrays has Skipped tell of letters that stand in file names and say nothing.
+func (f *folder) tellStrays(strays uint32) {
+	var letters []string
+	for i := range len(table{}) {
+		if strays&(1<<i) != 0 {
+			letters = append(letters, string(rune('a'+i)))
+		}
+	}
+	path := filepath.Join(f.path, keywordsFile)
+	f.m.tellOdd(&mail.Fault{Scope: mail.ScopeFolder, Folder: f.name, Doing: "read keywords",
+		Err:  fmt.Errorf("%s does not say what %s in file names stands for: keywords stay as they are recorded, and new ones do not come here", path, strings.Join(letters, ", ")),
+		Hint: "put the file back from a backup, or take the letters out of the names"})
 }
 
 // free returns the number of the first letter that has neither a name nor a

@@ -48,8 +48,12 @@ func (m *Maildir) Names(ctx context.Context, name mail.FolderName, about int) (*
 	}
 	n.snap.Exists, n.snap.Stamp, n.snap.Still = true, stamp, n.listing.still
 	f.mu.Lock()
-	n.snap.Space = n.table.space(n.listing.letters) // a move from another folder may enter some
+	used := n.listing.letters // a move from another folder may enter some
 	f.mu.Unlock()
+	n.snap.Space = n.table.space(used)
+	if strays := n.table.strays(used); strays != 0 {
+		f.tellStrays(strays)
+	}
 	return n, nil
 }
 
