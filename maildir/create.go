@@ -198,7 +198,7 @@ func (m *Maildir) RemoveFolder(ctx context.Context, name mail.FolderName) error 
 // directories above that were there for its sake only.
 func (f *folder) removeDir() error {
 	own := []string{folderFile}
-	if _, err := os.Lstat(filepath.Join(f.path, "dovecot-uidlist")); errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Lstat(filepath.Join(f.path, uidList)); errors.Is(err, fs.ErrNotExist) {
 		own = append(own, keywordsFile) // nobody else's then
 	}
 	for _, file := range own {

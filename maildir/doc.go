@@ -17,7 +17,8 @@
 // A folder name becomes a path by its layout (see Layout), in UTF-8. What cannot
 // stand there is written %XX, two upper-case hexadecimal digits: control
 // characters, a leading dot, the layout's separator inside a component, and the
-// first letter of a component "cur", "new" or "tmp". A "%" of the name itself is
+// first letter of a component "cur", "new" or "tmp", or "dovecot-keywords" and the
+// like, which are files there. A "%" of the name itself is
 // written %25 only where it would read as one of those. The mapping is one to
 // one: a directory whose name it would not produce is no folder (Skipped names
 // it). A component of more than 255 bytes on disk cannot be kept apart from

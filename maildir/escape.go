@@ -4,10 +4,18 @@ import "strings"
 
 const upperHex = "0123456789ABCDEF"
 
-// reserved are the directories of a Maildir itself. In the maildir++ layout no
-// folder can be taken for them.
+// reserved are the names of what a Maildir has beside folders: its directories, and
+// the files that imapsync and Dovecot keep in it. In the maildir++ layout no folder
+// can be taken for them, nor one that has the separator in it.
 func (n naming) reserved(component string) bool {
-	return n.layout != MaildirPP && (component == "cur" || component == "new" || component == "tmp")
+	if n.layout == MaildirPP || n.separator != 0 && strings.IndexByte(component, n.separator) >= 0 {
+		return false
+	}
+	switch component {
+	case "cur", "new", "tmp", keywordsFile, keywordsFile + ".lock", uidList, keywordsLock:
+		return true
+	}
+	return false
 }
 
 // special reports whether a byte is ever written %XX, wherever it stands.

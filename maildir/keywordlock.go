@@ -23,7 +23,8 @@ import (
 // was killed, or lost the power, before it could say who it is: an instant
 // after it made the file.
 const (
-	keywordsLock = "dovecot-uidlist.lock"
+	uidList      = "dovecot-uidlist"
+	keywordsLock = uidList + ".lock"
 	lockStale    = 2 * time.Minute
 	lockOwned    = 2 * time.Second
 	lockPatience = 10 * time.Second

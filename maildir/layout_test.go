@@ -12,11 +12,12 @@ var namings = []naming{
 	{layout: Verbatim}, {layout: MaildirPP, separator: '.'}, {layout: Flat, separator: '.'}, {layout: Flat, separator: '_'}, {layout: Flat, separator: '#'},
 	{layout: Verbatim, utf7: true}, {layout: MaildirPP, separator: '.', utf7: true}, {layout: Flat, separator: '.', utf7: true},
 	{layout: Verbatim, inbox: "mail"}, {layout: Verbatim, inbox: "."}, {layout: Flat, separator: '.', inbox: "In", utf7: true},
+	{layout: Flat, separator: '-'},
 }
 
 var awkwardNames = []mail.FolderName{
 	"INBOX", "inbox", "INBOX/INBOX", "A", "A/B", "A.B", "A/.B", ".", "..", "../x", "x/..", "...", "cur", "new", "tmp", "x/cur", "cur/x",
-	"Cur", "%63ur", "%6Eew", "%2563ur", "curx", "x\ny", "\x01", "\x7f", "%", "%%", "%2", "%2E", "%2e", "%25", "%2525", "%20", "50%20", "a%2Fb", "%41",
+	"Cur", "dovecot-keywords", "x/dovecot-uidlist.lock", "%64ovecot-keywords", "%63ur", "%6Eew", "%2563ur", "curx", "x\ny", "\x01", "\x7f", "%", "%%", "%2", "%2E", "%2e", "%25", "%2525", "%20", "50%20", "a%2Fb", "%41",
 	"_", "a_b", "a#b", "#", "~", " ", "a ", "Entwürfe", "日本/語", "\u202e", "-", "*", "a:b", `a\b`, "%5F", "%5F_", "%23#",
 }
 
@@ -52,7 +53,8 @@ func checkPath(t *testing.T, n naming, name mail.FolderName, rel string) {
 	}
 	for i, c := range strings.Split(rel, "/") {
 		hidden := strings.HasPrefix(c, ".") && n.layout != MaildirPP && rel != "."
-		if c == "cur" || c == "new" || c == "tmp" || hidden || strings.ContainsAny(c, "\x00\n\x7f") || len(c) > 255 {
+		file := n.layout != MaildirPP && (c == "dovecot-keywords" || c == "dovecot-uidlist.lock")
+		if c == "cur" || c == "new" || c == "tmp" || file || hidden || strings.ContainsAny(c, "\x00\n\x7f") || len(c) > 255 {
 			t.Errorf("%s: %q has component %q", n.layout, name, c)
 		}
 		if i > 0 && n.layout != Verbatim {
@@ -70,6 +72,7 @@ func TestPathsOnDisk(t *testing.T) {
 		{namings[0], "INBOX", "INBOX"},
 		{namings[0], "A/..", "A/%2E."},
 		{namings[0], "cur/a.b", "%63ur/a.b"},
+		{namings[0], "X/dovecot-keywords", "X/%64ovecot-keywords"},
 		{namings[0], "a%2Fb", "a%2Fb"},
 		{namings[0], "x\ny%0A", "x%0Ay%250A"},
 		{namings[1], "INBOX", "."},
