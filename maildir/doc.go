@@ -7,7 +7,8 @@
 //     rewritten; no rename writes over another file.
 //   - A file that cannot be found is looked for again before it counts as gone,
 //     and then it is mail.ErrChanged: a change, not a deletion.
-//   - A directory that cannot be read is an error, never an empty folder.
+//   - A directory that cannot be read is an error, never an empty folder, and what
+//     a link that cannot be followed stands for is not gone.
 //   - Delivered files become visible whole and, with Config.Fsync, only once
 //     they are on the disk.
 //   - Files and directories of other programs are left alone.
@@ -26,7 +27,7 @@
 //
 // The root may be a symbolic link, and so may directories under it: nothing a
 // server sends can make one, so the user did. A directory reached twice counts
-// once.
+// once, and one that is marked as another account's Maildir is left out.
 //
 // # Message files
 //

@@ -3,6 +3,7 @@ package maildir
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path"
@@ -91,6 +92,15 @@ func (w *walk) visit(rel string) error {
 	_, seen := w.dirs[id]
 	if !seen {
 		w.dirs[id] = rel
+	}
+	if rel != "." && !seen {
+		switch whose, others, err := w.m.isOthers(dir); {
+		case err != nil:
+			return w.hidden(rel, err)
+		case others:
+			w.leave(rel, mail.DirTime{}, fmt.Errorf("it is the Maildir of another account, %s", whose), "let no account's Maildir be in that of another")
+			return nil
+		}
 	}
 	if err := w.enter(rel, dir, seen); err != nil || seen {
 		return err

@@ -187,3 +187,25 @@ func TestFileWithoutAKey(t *testing.T) {
 		t.Errorf("%v", s)
 	}
 }
+
+// The Maildir of another account is none of this one's folders, however it comes there.
+func TestMaildirInAnother(t *testing.T) {
+	m, other := open(t, Config{}, "INBOX", "A", "copy/B"), open(t, Config{}, "INBOX", "B")
+	for of, id := range map[*Maildir]string{m: "1 me@here", other: "2 you@there"} {
+		if err := of.SetMarker(t.Context(), id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put(t, m, "copy/.imapsync-id", "1 me@before")
+	link(t, m, "other", other.root)
+	link(t, m, "A/B", filepath.Join(other.root, "B"))
+	if got := listed(t, m); !slices.Equal(got, []mail.FolderName{"A", "A/B", "INBOX", "copy/B"}) {
+		t.Errorf("found %q", got)
+	}
+	if s := m.Skipped(); len(s) != 1 || !strings.Contains(s[0].Error(), "other is left out: it is the Maildir of another account, you@there") {
+		t.Errorf("told: %v", s)
+	}
+	for _, name := range []mail.FolderName{"other", "other/INBOX"} {
+		wantScope(t, m.LeftOut(mail.FolderRecord{Folder: name}), mail.ScopeFolder, "another account")
+	}
+}

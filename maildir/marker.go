@@ -16,23 +16,38 @@ const markerFile = ".imapsync-id"
 // Marker returns the account identity written in the root's .imapsync-id, ""
 // where there is none. exists tells whether the root holds any folder.
 func (m *Maildir) Marker(ctx context.Context) (id string, exists bool, err error) {
-	const doing = "read " + markerFile
-	f, err := os.Open(filepath.Join(m.root, markerFile))
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-	case err != nil:
-		return "", false, account(doing, err)
-	default:
-		const longest = 1024
-		text, err := io.ReadAll(io.LimitReader(f, longest))
-		f.Close()
-		if err != nil {
-			return "", false, account(doing, err)
-		}
-		id = strings.TrimSpace(string(text))
+	if id, err = markerIn(m.root); err != nil {
+		return "", false, account("read "+markerFile, err)
 	}
 	exists, err = m.holdsFolders(ctx)
 	return id, exists, err
+}
+
+func markerIn(dir string) (string, error) {
+	f, err := os.Open(filepath.Join(dir, markerFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	const longest = 1024
+	text, err := io.ReadAll(io.LimitReader(f, longest))
+	return strings.TrimSpace(string(text)), err
+}
+
+// isOthers reports whether a directory is the root of another account's Maildir,
+// and whose: the first word of a marker is the Maildir's own.
+func (m *Maildir) isOthers(dir string) (account string, others bool, err error) {
+	theirs, err := markerIn(dir)
+	if err != nil || theirs == "" {
+		return "", false, err
+	}
+	ours, err := markerIn(m.root)
+	id, account, _ := strings.Cut(theirs, " ")
+	own, _, _ := strings.Cut(ours, " ")
+	return account, id != own, err
 }
 
 // SetMarker writes the identity durably, creating the root if need be.
