@@ -70,9 +70,18 @@ func (r *run) recoverRemovals(ctx context.Context) error {
 	if err := r.openLog(); err != nil {
 		return err
 	}
+	if _, err := r.Local.Folders(ctx); err != nil {
+		return err
+	}
+	hidden, unsettled := map[mail.FolderName]bool{}, map[mail.FolderName]bool{}
+	for _, rec := range records {
+		hidden[rec.Folder] = r.Local.LeftOut(rec) != nil
+	}
 	var b mail.Batch
-	unsettled := map[mail.FolderName]bool{}
 	for _, row := range rows {
+		if hidden[row.Folder] { // whether its files are gone, the next run may see
+			continue
+		}
 		_, err := r.Local.Stat(ctx, row.Folder, row.Key, row.Flags)
 		switch {
 		case err == nil:
