@@ -92,11 +92,14 @@ func (m *Maildir) notGone(w *walk, rel string, was mail.FolderRecord) error {
 		fault.Err, fault.Hint = err, hintHidden(err)
 		return fault
 	}
+	if !there {
+		return nil
+	}
 	if other := m.holder(path); other != "" {
 		fault.Err, fault.Hint = fmt.Errorf("%s is left out: %w, %s", path, errTwin, other), hintTwin
 		return fault
 	}
-	if _, made, _ := stampOf(path); !there || made || was.Rows == was.RemoteOnly || w.holdsBelow(was.Folder) {
+	if _, made, _ := stampOf(path); made || was.Rows == was.RemoteOnly || w.holdsBelow(was.Folder) {
 		return nil
 	}
 	fault.Err = fmt.Errorf("%s has neither cur nor new, and %d messages of it are known", path, was.Rows-was.RemoteOnly)

@@ -165,10 +165,8 @@ func (r *run) listLocal(ctx context.Context) error {
 			if r.leaveHidden(f, rec) {
 				r.hidden = append(r.hidden, f.Name)
 			}
-		} else if r.Select == nil || r.Select(rec.Folder) { // not chosen
-			if r.Local.LeftOut(rec) != nil {
-				r.hidden = append(r.hidden, rec.Folder)
-			}
+		} else if (r.Select == nil || r.Select(rec.Folder)) && r.Local.LeftOut(rec) != nil { // not chosen
+			r.hidden = append(r.hidden, rec.Folder)
 		}
 	}
 	return nil
