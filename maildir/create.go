@@ -149,7 +149,7 @@ func (f *folder) complete() error {
 
 // writable tells why files cannot be made in a directory.
 func writable(dir string) error {
-	err := retry(func() error { return unix.Faccessat(unix.AT_FDCWD, dir+"/.", unix.W_OK|unix.X_OK, unix.AT_EACCESS) })
+	err := retry(func() error { return unix.Access(dir+"/.", unix.W_OK|unix.X_OK) })
 	if err != nil {
 		return &fs.PathError{Op: "write to", Path: dir, Err: err}
 	}

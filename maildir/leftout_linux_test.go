@@ -32,12 +32,15 @@ func asNobody(t testing.TB, m *Maildir, do func()) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	runtime.LockOSThread() // file access of this thread alone
+	runtime.LockOSThread() // it is this thread alone that becomes somebody else
 	defer runtime.UnlockOSThread()
-	if err := unix.Setfsuid(nobody); err != nil {
-		t.Fatal(err)
+	become := func(uid uintptr) {
+		if _, _, errno := unix.RawSyscall(unix.SYS_SETRESUID, uid, uid, 0); errno != 0 {
+			t.Fatal(errno)
+		}
 	}
-	defer func() { _ = unix.Setfsuid(0) }()
+	become(nobody)
+	defer become(0)
 	do()
 }
 
