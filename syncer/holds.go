@@ -2,6 +2,7 @@ package syncer
 
 import (
 	"context"
+	"math"
 	"slices"
 
 	"imapsync/mail"
@@ -38,10 +39,14 @@ func (r *run) loadHolds(ctx context.Context) (err error) {
 }
 
 // confirmed tells how many deletions the user has confirmed: as many as were held,
-// less those that this run has done. What went since, nobody was told of.
+// less those that this run has done. What went since, nobody was told of. Where
+// nothing is held the user speaks of what this run finds.
 func (r *run) confirmed(side string, folder mail.FolderName) (n int, wanted bool) {
 	if !r.accepted(folder) {
 		return 0, false
+	}
+	if len(r.heldBefore) == 0 {
+		return math.MaxInt, true
 	}
 	for _, h := range r.heldBefore {
 		if h.Side == side && h.Folder == folder {

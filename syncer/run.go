@@ -171,27 +171,7 @@ var errInterrupted = errors.New("interrupted")
 func (r *run) sync(ctx context.Context) error {
 	r.listAhead(ctx)
 	defer r.endAhead()
-	if err := r.checkIdentity(ctx); err != nil {
-		return err
-	}
-	if r.moved {
-		if err := r.reach(ctx); err != nil {
-			return err
-		}
-	}
-	if len(r.records) == 0 || r.foreign || r.moved { // everything has to be looked into
-		r.Remote.Expect(r.opt.Lanes)
-	}
-	if err := r.begin(); err != nil {
-		return err
-	}
-	if err := r.loadQuarantine(ctx); err != nil {
-		return err
-	}
-	if err := r.loadHolds(ctx); err != nil {
-		return err
-	}
-	if err := r.recover(ctx); err != nil {
+	if err := r.prepare(ctx); err != nil {
 		return err
 	}
 	if err := r.observe(ctx); err != nil {
@@ -219,6 +199,37 @@ func (r *run) sync(ctx context.Context) error {
 		return nil
 	}
 	r.announce(p)
+	return r.carryOutPlan(ctx, p)
+}
+
+// prepare makes sure of whom all belongs to, and brings what earlier runs left
+// behind into order.
+func (r *run) prepare(ctx context.Context) error {
+	if err := r.checkIdentity(ctx); err != nil {
+		return err
+	}
+	if r.moved {
+		if err := r.reach(ctx); err != nil {
+			return err
+		}
+	}
+	if len(r.records) == 0 || r.foreign || r.moved { // everything has to be looked into
+		r.Remote.Expect(r.opt.Lanes)
+	}
+	if err := r.begin(); err != nil {
+		return err
+	}
+	if err := r.loadQuarantine(ctx); err != nil {
+		return err
+	}
+	if err := r.loadHolds(ctx); err != nil {
+		return err
+	}
+	return r.recover(ctx)
+}
+
+// carryOutPlan does what is planned, and records it.
+func (r *run) carryOutPlan(ctx context.Context, p *plan.Plan) error {
 	if slices.ContainsFunc(p.Ops, func(o *plan.Op) bool { return !o.Held }) {
 		if err := r.openLog(); err != nil {
 			return err
@@ -226,7 +237,7 @@ func (r *run) sync(ctx context.Context) error {
 	}
 	work, done := workContext(ctx)
 	defer done()
-	err = r.apply(ctx, work, p)
+	err := r.apply(ctx, work, p)
 	r.goesOn = len(p.GoOn) > 0
 	for _, name := range p.GoOn {
 		r.trouble(name)

@@ -161,18 +161,6 @@ func (m *Mailbox) Headers(ctx context.Context, uids []mail.UID) (map[mail.UID]ma
 	return headers, err
 }
 
-// ObjectIDs implements syncer.Mailbox. They are made from the contents.
-func (m *Mailbox) ObjectIDs(ctx context.Context, uids []mail.UID) (map[mail.UID]string, error) {
-	ids := map[mail.UID]string{}
-	err := m.do(ctx, "fetch ids", uidWords(uids), false, func(b *box) error {
-		for _, msg := range m.found(b, uids) {
-			ids[msg.uid] = contentOf(msg.content).Digest.String()
-		}
-		return nil
-	})
-	return ids, err
-}
-
 func (m *Mailbox) found(b *box, uids []mail.UID) (found []*message) {
 	seen := map[mail.UID]bool{}
 	for _, uid := range uids {

@@ -2,6 +2,7 @@ package simworld
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"regexp"
 	"strings"
@@ -103,4 +104,16 @@ func headerOf(content []byte) []byte {
 		return content[:i+2]
 	}
 	return content
+}
+
+// ObjectIDs implements syncer.Mailbox. They are made from the contents.
+func (m *Mailbox) ObjectIDs(ctx context.Context, uids []mail.UID) (map[mail.UID]string, error) {
+	ids := map[mail.UID]string{}
+	err := m.do(ctx, "fetch ids", uidWords(uids), false, func(b *box) error {
+		for _, msg := range m.found(b, uids) {
+			ids[msg.uid] = contentOf(msg.content).Digest.String()
+		}
+		return nil
+	})
+	return ids, err
 }

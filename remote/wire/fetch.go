@@ -353,14 +353,9 @@ func (f *fetch) item(c *Conn, name string, p *parser) {
 			keep("MODSEQ (" + strconv.FormatUint(n, 10) + ")")
 			return
 		}
-	case "BODYSTRUCTURE":
-		if ok {
-			f.sizes = partSizes(v)
+	case "BODYSTRUCTURE", "EMAILID", "X-GM-MSGID":
+		if ok && f.own(name, v) {
 			return
-		}
-	case "EMAILID", "X-GM-MSGID":
-		if ok {
-			f.object = objectID(v)
 		}
 	default:
 		if ok && isBody(name) && v.kind == aString {
@@ -371,6 +366,17 @@ func (f *fetch) item(c *Conn, name string, p *parser) {
 	}
 	*p = before
 	f.leaveOut(c, name, v, p)
+}
+
+// own takes what only questions of our own ask for. An identifier that nobody has
+// asked for is a curiosity to be named as others are.
+func (f *fetch) own(name string, v value) (done bool) {
+	if name == "BODYSTRUCTURE" {
+		f.sizes = partSizes(v)
+		return true
+	}
+	f.object = objectID(v)
+	return false
 }
 
 // leaveOut leaves out a value that was not understood, or that goes on after a literal.
