@@ -216,7 +216,7 @@ type FlagSpace struct {
 	System     System
 	AnyKeyword bool  // keywords not listed can be made
 	Keywords   Flags // keywords that can be stored though AnyKeyword is false
-	Listed     bool  // of those not listed it cannot be seen that a message lacks them
+	Blind      bool  // that a message lacks a keyword cannot be seen
 	ReadOnly   bool  // nothing can be changed here
 }
 
@@ -238,8 +238,8 @@ func (s FlagSpace) Complete(base, seen Flags) Flags {
 	if s.ReadOnly {
 		return seen
 	}
-	if s.Listed {
-		s.AnyKeyword = false
+	if s.Blind {
+		s.AnyKeyword, s.Keywords = false, Flags{}
 	}
 	return seen.Union(base.Minus(s.Storable(base)))
 }

@@ -117,12 +117,12 @@ func TestFlagSpace(t *testing.T) {
 	if got := FullSpace().Complete(base, NewFlags(Flagged)); !got.Equal(NewFlags(Flagged)) {
 		t.Errorf("complete with full space: %v", got)
 	}
-	listed := FlagSpace{System: AllSystem, AnyKeyword: true, Keywords: NewFlags(0, "KNOWN"), Listed: true}
-	if got := listed.Storable(base); !got.Equal(base) {
-		t.Errorf("storable with a list: %v", got)
+	blind := FlagSpace{System: AllSystem, AnyKeyword: true, Keywords: NewFlags(0, "KNOWN"), Blind: true}
+	if got := blind.Storable(base); !got.Equal(base) {
+		t.Errorf("storable, blind: %v", got)
 	}
-	if got := listed.Complete(base, NewFlags(Flagged)); !got.Equal(NewFlags(Flagged, "other")) {
-		t.Errorf("complete with a list: %v", got)
+	if got := blind.Complete(base, NewFlags(Flagged, "new")); !got.Equal(NewFlags(Flagged, "known", "new", "other")) {
+		t.Errorf("complete, blind: %v", got)
 	}
 	readOnly := FlagSpace{System: AllSystem, AnyKeyword: true, ReadOnly: true}
 	if got := readOnly.Storable(base); !got.IsEmpty() {

@@ -53,7 +53,7 @@ func TestScan(t *testing.T) {
 	if len(got) > 0 {
 		t.Errorf("too many: %v", got)
 	}
-	if !s.Exists || s.Space.AnyKeyword || !s.Space.Keywords.HasKeyword("TODO") || s.Space.System != mail.AllSystem {
+	if !s.Exists || !s.Space.AnyKeyword || !s.Space.Keywords.HasKeyword("TODO") || s.Space.System != mail.AllSystem {
 		t.Errorf("%+v", s.Space)
 	}
 }
@@ -144,7 +144,7 @@ func TestSetFlags(t *testing.T) {
 		{"cur/k:2,g", ":P", ":", "cur/k:2,g"},
 		{"cur/k:2,Pg", ":", ":P", "cur/k:2,"},
 		{"cur/k:2,S", ": fresh", ":", "cur/k:2,Sc"},
-		{"cur/k:2,Sc", ": fresh", ":", "cur/k:2,Sc"}, // c may say it
+		{"cur/k:2,Sc", ": fresh", ":", "cur/k:2,Scd"}, // c is in use for something
 	} {
 		m := open(t, Config{Fsync: true}, "A")
 		put(t, m, "A/dovecot-keywords", table)

@@ -112,12 +112,11 @@ func hasKeywordLetter(letters string) bool {
 }
 
 // space tells which flags the folder can store. used are the letters that stand
-// in file names (bit 0 for a). A keyword without an entry stands in no name, or it
-// has lost its entry: nobody can tell that it was taken away. Where a letter has
-// none, no keyword gets one either, for it may be that which lost it.
+// in file names (bit 0 for a): where one of them has lost its entry, nobody can
+// tell which keywords are missing.
 func (t table) space(used uint32) mail.FlagSpace {
-	return mail.FlagSpace{System: mail.AllSystem, Keywords: mail.NewFlags(0, t[:]...), Listed: true,
-		AnyKeyword: t.strays(used) == 0 && t.free(used) >= 0}
+	return mail.FlagSpace{System: mail.AllSystem, Keywords: mail.NewFlags(0, t[:]...),
+		AnyKeyword: t.free(used) >= 0, Blind: t.strays(used) != 0}
 }
 
 // strays are the letters among used that have no entry.
@@ -140,8 +139,8 @@ func (f *folder) tellStrays(strays uint32) {
 	}
 	path := filepath.Join(f.path, keywordsFile)
 	f.m.tellOdd(&mail.Fault{Scope: mail.ScopeFolder, Folder: f.name, Doing: "read keywords",
-		Err:  fmt.Errorf("%s does not say what %s in file names stands for: keywords stay as they are recorded, and new ones do not come here", path, strings.Join(letters, ", ")),
-		Hint: "put the file back from a backup, or take the letters out of the names"})
+		Err:  fmt.Errorf("%s does not say what %s in file names stands for: until it does, no keyword that is missing in this folder is taken off on the server", path, strings.Join(letters, ", ")),
+		Hint: "put its lines back from a backup, or take the letters out of the names if their keywords are to go"})
 }
 
 // free returns the number of the first letter that has neither a name nor a
