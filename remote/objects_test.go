@@ -15,8 +15,9 @@ func TestObjectIDs(t *testing.T) {
 		"%s NO [CANNOT] no":    {},
 		"%s BAD what is that?": {},
 	} {
-		f := newFake(t, allCaps+" OBJECTID", map[string]answer{})
-		f.on["UID FETCH"] = func(c *fakeConn, tag, args string) { c.send(text, tag) }
+		f := newFake(t, allCaps+" OBJECTID", map[string]answer{
+			"UID FETCH": func(c *fakeConn, tag, args string) { c.send(text, tag) },
+		})
 		a := f.account()
 		if features, err := a.Features(t.Context()); err != nil || !features.ObjectIDs {
 			t.Errorf("%+v, %v", features, err)

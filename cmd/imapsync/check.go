@@ -126,6 +126,9 @@ func (k *checker) server(ctx context.Context) {
 	server := remote.New(config)
 	defer server.Close()
 	probe, err := server.Probe(ctx)
+	if err != nil {
+		server.Close() // waits for a connection that nobody waits for, and that tells of its stages
+	}
 	failed := false
 	for _, s := range stages {
 		switch {
