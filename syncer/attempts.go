@@ -94,6 +94,7 @@ func (r *run) fresh() {
 	r.unsettled, r.awaited = map[mail.FolderName]bool{}, map[int64]bool{}
 	r.unreadFiles, r.unreadMail = map[int64]mail.FolderName{}, map[int64]mail.FolderName{}
 	r.hidden, r.renamed, r.remembered, r.moving, r.apart = nil, nil, nil, nil, map[mail.FolderName]bool{}
+	r.sameTurn = false
 	r.withheldHeaders = map[mail.Digest]mail.FolderName{}
 	clear(r.completed)
 	clear(r.wire)

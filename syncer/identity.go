@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"imapsync/mail"
+	"imapsync/plan"
 )
 
 // CheckIdentity reports what would keep a run from beginning: a Maildir that is
@@ -76,16 +77,31 @@ func (r *run) sameIdentity() bool {
 // setMarker marks the Maildir as this account's, before anything is recorded of it.
 // That only the turn cannot be written down is no reason to stop.
 func (r *run) setMarker() error {
+	if r.hadMarker && r.sameTurn {
+		r.identity.Marker = r.marker
+		return nil
+	}
 	err := r.Local.SetMarker(context.Background(), r.identity.Marker)
+	r.turned = true
 	if err != nil && r.hadMarker {
 		r.identity.Marker, err = r.marker, nil
 	}
 	return err
 }
 
+// placesFile reports whether after an operation the base may have a file that a backup
+// made before lacks.
+func placesFile(o *plan.Op) bool {
+	switch o.Kind {
+	case plan.Leave, plan.Drop, plan.Tidy, plan.Forget, plan.ForgetFolder, plan.DeleteLocal, plan.DeleteRemote, plan.RemoveLocal, plan.RemoveRemote, plan.SetFlags:
+		return false
+	}
+	return !o.Held
+}
+
 // newMarker is what .imapsync-id is to say: an identifier of this Maildir for
 // ever, the account it is synchronised with, and the turn, one more with each run
-// that changes anything. The state says the same, so that a Maildir from a backup is
+// that gives the base files. The state says the same, so that a Maildir from a backup is
 // told by its turn from one in which messages were deleted.
 func (r *run) newMarker(recorded, found string) string {
 	id := markerID(found)

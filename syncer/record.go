@@ -84,7 +84,7 @@ func (r *run) begin() error {
 // openLog opens the run in the log, before anything is done in it, and has the
 // state forget what it must not say of this account; once in an attempt.
 func (r *run) openLog() error {
-	if r.opt.DryRun || r.opened || r.record.ID != 0 && !r.foreign && !r.moved {
+	if r.opt.DryRun || r.opened || r.record.ID != 0 && !r.foreign && !r.moved && (r.turned || r.sameTurn) {
 		return nil
 	}
 	if err := r.setMarker(); err != nil {

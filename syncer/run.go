@@ -57,6 +57,8 @@ type run struct {
 	recorded    mail.Identity // as it says now
 	hadMarker   bool          // the Maildir is marked as this account's already
 	marker      string        // as it was found
+	sameTurn    bool          // nothing that is planned needs another turn in it
+	turned      bool          // it has got another in this run
 	opened      bool          // this attempt has opened the run in the log
 	folders     map[mail.FolderName]*folder
 	ahead       *ahead                                 // nil when it was taken, or has no use
@@ -231,6 +233,7 @@ func (r *run) prepare(ctx context.Context) error {
 // carryOutPlan does what is planned, and records it.
 func (r *run) carryOutPlan(ctx context.Context, p *plan.Plan) error {
 	if slices.ContainsFunc(p.Ops, func(o *plan.Op) bool { return !o.Held }) {
+		r.sameTurn = !slices.ContainsFunc(p.Ops, placesFile)
 		if err := r.openLog(); err != nil {
 			return err
 		}

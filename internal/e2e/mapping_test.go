@@ -3,6 +3,7 @@ package e2e
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -164,12 +165,21 @@ func TestInboxSpelling(t *testing.T) {
 	a.syncQuiet()
 	a.configure()
 	before := a.remote()
+	mustSay(t, a.sync(5), "was laid out as verbatim, inbox Inbox and is to be verbatim now")
+	forget := func() {
+		if err := os.Remove(filepath.Join(a.state, "test.db")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	forget()
 	mustSay(t, a.sync(1), "rename it to INBOX")
 	mustEqual(t, "remote", a.remote(), before)
 	a.configure(`inbox = "inbox"`)
+	forget()
 	a.sync(1)
 	mustEqual(t, "remote", a.remote(), before)
 	a.configure(`inbox = "Inbox"`)
+	forget()
 	a.deliver("Inbox", small(9, 1)[0])
 	a.sync(0)
 	sameBodies(t, "INBOX", a.localBodies("Inbox"), a.remoteBodies("INBOX"))
