@@ -47,8 +47,8 @@ func (r *run) checkIdentity(ctx context.Context) error {
 	}
 	other := id.Server != "" && !sameAccount(accountOf(id), r.owner())
 	r.foreign = other && r.isForeign(id, marker)
-	behind := !r.foreign && rows > 0 && markerTurn(marker) < markerTurn(id.Marker)
-	r.moved = other && !r.foreign || behind
+	r.behind = !r.foreign && rows > 0 && markerTurn(marker) < markerTurn(id.Marker)
+	r.moved = other && !r.foreign || r.behind
 	if r.foreign {
 		r.note("", fmt.Sprintf("the state is that of %s on %s, not of this Maildir: both sides are matched again by their content, nothing is deleted",
 			id.User, id.Server))
@@ -57,7 +57,7 @@ func (r *run) checkIdentity(ctx context.Context) error {
 		r.note("", fmt.Sprintf("the account is now %s on %s, it was %s on %s: messages are matched again by their content, nothing is deleted",
 			r.Identity.User, r.Identity.Server, id.User, id.Server))
 	}
-	if behind {
+	if r.behind {
 		r.note("", fmt.Sprintf("%s is older than what is known of it, as after a restore from a backup: messages are matched again by their content, nothing is deleted", r.Maildir))
 	}
 	r.identity = mail.Identity{Marker: r.newMarker(id.Marker, marker), Server: r.Identity.Server, User: r.Identity.User, Layout: r.Identity.Layout}

@@ -61,3 +61,43 @@ func TestServerIdentity(t *testing.T) {
 		})
 	}
 }
+
+// cutOff is a state that fails before it records an identity.
+type cutOff struct{ syncer.State }
+
+func (c cutOff) Commit(ctx context.Context, b mail.Batch) error {
+	if b.Identity != nil {
+		return &mail.Fault{Scope: mail.ScopeAccount, Doing: "write state", Err: errors.New("no space left on device")}
+	}
+	return c.State.Commit(ctx, b)
+}
+
+// TestMaildirFromBackup: what came since the backup is no deletion, also where the run
+// that finds it out ends between the Maildir's mark and the state.
+func TestMaildirFromBackup(t *testing.T) {
+	for _, cut := range []bool{false, true} {
+		b := newBench(t)
+		b.edit(simworld.Remote, simworld.Add, mail.Inbox, "A")
+		b.settled()
+		old, _, err := b.Disk.Marker(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.edit(simworld.Remote, simworld.Add, mail.Inbox, "B")
+		b.settled()
+		b.edit(simworld.Local, simworld.Delete, mail.Inbox, "B")
+		if err := b.Disk.SetMarker(t.Context(), old); err != nil {
+			t.Fatal(err)
+		}
+		if cut {
+			b.Begin(time.Hour)
+			acc := b.account()
+			acc.State = cutOff{b.Record}
+			if _, err := syncer.Run(t.Context(), acc, syncer.Options{Lanes: 1}, nil); err == nil {
+				t.Error("no error")
+			}
+		}
+		b.settled()
+		b.want("A B")
+	}
+}

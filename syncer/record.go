@@ -87,24 +87,22 @@ func (r *run) openLog() error {
 	if r.opt.DryRun || r.opened || r.record.ID != 0 && !r.foreign && !r.moved && (r.turned || r.sameTurn) {
 		return nil
 	}
-	if err := r.setMarker(); err != nil {
+	numbers, err := r.forgetAll()
+	if err == nil && r.behind { // before the mark says that it is not
+		err = r.commit(mail.Batch{Folders: numbers})
+	}
+	if err == nil {
+		err = r.setMarker()
+	}
+	if err != nil {
 		return err
 	}
 	r.record.Started = r.report.Started
 	defer func() { r.report.Run = r.record.ID }()
-	b := mail.Batch{Run: &r.record, Identity: &r.identity}
+	b := mail.Batch{Run: &r.record, Identity: &r.identity, Folders: numbers}
 	if r.foreign {
 		if err := r.discard(&b); err != nil {
 			return err
-		}
-	}
-	if r.moved { // from now on no UID of any folder means anything: see unnumber
-		records, err := r.folderRecords(context.Background())
-		if err != nil {
-			return err
-		}
-		for _, rec := range records {
-			b.Folders = append(b.Folders, unsettledRecord(rec.Folder, 0))
 		}
 	}
 	if err := r.commit(b); err != nil {
@@ -112,6 +110,19 @@ func (r *run) openLog() error {
 	}
 	r.opened = true
 	return nil
+}
+
+// forgetAll takes the numbers from all folders where none means anything from now on:
+// see unnumber.
+func (r *run) forgetAll() (forgotten []mail.FolderRecord, err error) {
+	if !r.moved {
+		return nil, nil
+	}
+	records, err := r.folderRecords(context.Background())
+	for _, rec := range records {
+		forgotten = append(forgotten, unsettledRecord(rec.Folder, 0))
+	}
+	return forgotten, err
 }
 
 // discard has a batch drop all that the state says of folders and messages.

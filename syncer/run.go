@@ -52,7 +52,8 @@ type run struct {
 	record mail.RunRecord
 
 	identity    mail.Identity // as the state will say at the end
-	moved       bool          // the config points to another server than the state
+	moved       bool          // the config points to another server than the state, or behind
+	behind      bool          // the Maildir is older than the state
 	foreign     bool          // the state is another account's: nothing of it is believed
 	recorded    mail.Identity // as it says now
 	hadMarker   bool          // the Maildir is marked as this account's already
